@@ -1,0 +1,59 @@
+"""Every exception of filebatch.
+
+FilebatchError
+├── ConfigurationError      ours to mend: a feed file, the settings, a contract version; nothing is tried again
+│   └── FeedError           one feed file: names file, field, expected and found
+├── ContractError           a document that crossed a boundary doesn't fit this version of filebatch
+├── SelectionError          a trigger form or conf that can't be understood: names the field
+└── LostClaim               this run or worker no longer owns the file; whoever owns it goes on
+
+A message says where, what was expected, what was found and what to do.
+"""
+
+from __future__ import annotations
+
+
+class FilebatchError(Exception):
+    """Whatever filebatch itself raises on purpose."""
+
+
+class ConfigurationError(FilebatchError):
+    """Settings, feeds or deployment are wrong; trying again can't help."""
+
+
+class FeedError(ConfigurationError):
+    """A feed file that can't be used.
+
+    Args:
+        file: the feed file's name.
+        field: dotted path of the field, or "" for the file as a whole.
+        expected: what would have been right.
+        found: what was there.
+    """
+
+    def __init__(self, file: str, field: str, expected: str, found: str) -> None:
+        self.file, self.field, self.expected, self.found = file, field, expected, found
+        where = f"{file}: {field}" if field else file
+        super().__init__(f"{where}: expected {expected}, found {found}")
+
+
+class ContractError(FilebatchError):
+    """A manifest, unit or result doesn't fit this version of filebatch."""
+
+
+class SelectionError(FilebatchError):
+    """The run's params can't be understood.
+
+    Args:
+        field: the param's name.
+        expected: what would have been right.
+        found: what was given.
+    """
+
+    def __init__(self, field: str, expected: str, found: object) -> None:
+        self.field = field
+        super().__init__(f"param {field!r}: expected {expected}, found {found!r}")
+
+
+class LostClaim(FilebatchError):  # noqa: N818 - an event in the protocol rather than an error
+    """The file or round is no longer this caller's; nothing was changed."""

@@ -1,0 +1,101 @@
+"""One taxonomy of failures: `failures.json`, read by Terraform, the local AWS, the worker and the settling alike.
+
+Batch's own retries (`evaluate_on_exit`) and filebatch's (`Failure.retry`) come from the same document.
+Rules: https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html#retryStrategy
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DOCUMENT = Path(__file__).with_name("failures.json")
+
+BACKOFF_SECONDS = 60
+MAX_BACKOFF_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One row of the taxonomy.
+
+    Attributes:
+        code: its name.
+        retry: whether filebatch tries the file again by itself.
+        blame: whose it is: supplier, us, aws.
+        meaning: one sentence for people.
+        memory_factor: what the container's memory is multiplied with on the next try.
+    """
+
+    code: str
+    retry: bool
+    blame: str
+    meaning: str
+    memory_factor: int = 1
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a Batch job or child ended, in DescribeJobs' words."""
+
+    status: str
+    exit_code: int | None = None
+    reason: str = ""
+    status_reason: str = ""
+
+
+@cache
+def document() -> Mapping[str, Any]:
+    """Return the taxonomy as written down."""
+    loaded: Mapping[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    return loaded
+
+
+def failure(code: str) -> Failure:
+    """Return the row called `code`; KeyError for an unknown one."""
+    row = document()["failures"][code]
+    return Failure(code, row["retry"], row["blame"], row["meaning"], row.get("memory_factor", 1))
+
+
+def exit_code(code: str) -> int:
+    """Return the worker's exit code (sysexits) for a failure that has one."""
+    return int(document()["failures"][code]["exit_code"])
+
+
+def evaluate_on_exit() -> list[dict[str, str]]:
+    """Return Batch's retry rules, at most five, first match wins."""
+    return list(document()["evaluate_on_exit"])
+
+
+def classify(ending: Ending) -> Failure:
+    """Name the failure of files that a job left behind without a word of the worker.
+
+    Reasons of Batch come before exit codes, as a killed container has the same code whatever killed it.
+    """
+    rows = document()["failures"].items()
+    for code, row in rows:
+        if _matches(ending.reason, row.get("reason")) or _matches(ending.status_reason, row.get("status_reason")):
+            return failure(code)
+    for code, row in rows:
+        if ending.exit_code is not None and row.get("exit_code") == ending.exit_code:
+            return failure(code)
+    return failure("bug" if ending.exit_code else "vanished")
+
+
+def _matches(text: str, patterns: str | list[str] | None) -> bool:
+    if not text or not patterns:
+        return False
+    return any(fnmatchcase(text, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
+
+
+def retry_at(failed: Failure, attempts: int, max_attempts: int, now: datetime) -> datetime | None:
+    """Return when a file that failed `attempts` times is due again, or None if filebatch won't try by itself."""
+    if not failed.retry or attempts >= max_attempts:
+        return None
+    return now + timedelta(seconds=min(BACKOFF_SECONDS * 2 ** (attempts - 1), MAX_BACKOFF_SECONDS))

@@ -1,0 +1,233 @@
+"""A feed: one YAML file that says which files a partner drops, and what is to be done with them.
+
+`dags/feeds/NAME.yaml` is read by the DAG file, by the local AWS and by Terraform (`yamldecode`). The feed's name is
+the file's name. docs/feeds.md is the reference for people.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from filebatch.errors import FeedError
+
+NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
+
+# vCPU → memory in MiB that Fargate offers with it:
+# https://docs.aws.amazon.com/batch/latest/userguide/fargate.html (resource requirements)
+FARGATE_MEMORY: Mapping[float, Sequence[int]] = {
+    0.25: (512, 1024, 2048),
+    0.5: range(1024, 4096 + 1, 1024),
+    1: range(2048, 8192 + 1, 1024),
+    2: range(4096, 16384 + 1, 1024),
+    4: range(8192, 30720 + 1, 1024),
+    8: range(16384, 61440 + 1, 4096),
+    16: range(32768, 122880 + 1, 8192),
+}
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"a regular expression ({error})") from error
+    return text
+
+
+def _prefix(text: str) -> str:
+    if text.startswith("/") or not text.endswith("/"):
+        raise ValueError('a key prefix that ends in "/" and does not begin with it')
+    return text
+
+
+def _cron(text: str) -> str:
+    from croniter import croniter
+
+    if not croniter.is_valid(text):
+        raise ValueError('a cron expression such as "*/15 * * * *"')
+    return text
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Packing(_Strict):
+    """How files share a container.
+
+    Attributes:
+        bytes: a unit takes files up to this many bytes.
+        files: a unit takes at most this many files.
+        claim: a run takes at most this many files; the rest is the next run's.
+    """
+
+    bytes: int = Field(default=256 * 2**20, ge=1)
+    files: int = Field(default=100, ge=1, le=1000)
+    claim: int = Field(default=10_000, ge=1, le=10_000)
+
+
+class Notify(_Strict):
+    """Whom a run tells what happened: the environment's topics, by name."""
+
+    stakeholders: bool = True
+    developers: bool = True
+
+
+class Feed(_Strict):
+    """One feed, checked.
+
+    Attributes:
+        name: the feed file's name without `.yaml`; also the DAG's id.
+        description: one line for people.
+        prefix: what the keys of the feed begin with; no other feed's may begin with it.
+        pattern: regular expression that the rest of the key matches as a whole; a group `date` gives the file's time.
+        day_prefix: strftime format of how the rest of the key begins on a day (`%Y/%m/%d/`), where it does: it bounds
+            the listing of a window; without it the whole prefix is listed.
+        start: files of an earlier day are history, not work.
+        processor: `tabular`, or `package.module:function` of your own image.
+        options: the processor's options.
+        image: container image; None for the environment's.
+        vcpu: virtual CPUs of the container.
+        memory: MiB of the container.
+        disk: GiB of scratch space.
+        timeout: seconds that one attempt at a unit may take, at least 60.
+        packing: how files share a container.
+        schedule: cron expression of the sweep that compares bucket and ledger.
+        expected_by: UTC time of day by which a day's file is expected, or None.
+        max_attempts: how often a file that fails is claimed before people are asked.
+        fail_run_on: which files make the run fail.
+        notify: whom a run tells.
+    """
+
+    name: str
+    description: str = ""
+    prefix: Annotated[str, AfterValidator(_prefix)]
+    pattern: Annotated[str, AfterValidator(_regex)] = r".+"
+    day_prefix: str | None = None
+    start: date
+    processor: str = Field(default="tabular", pattern=r"^[a-z_]+$|^[\w.]+:\w+$")
+    options: dict[str, Any] = Field(default_factory=dict)
+    image: str | None = None
+    vcpu: float = 0.5
+    memory: int = 1024
+    disk: int = Field(default=21, ge=21, le=200)
+    timeout: int = Field(default=3600, ge=60, le=14 * 86400)
+    packing: Packing = Packing()
+    schedule: Annotated[str, AfterValidator(_cron)] = "*/15 * * * *"
+    expected_by: time | None = None
+    max_attempts: int = Field(default=3, ge=1, le=10)
+    fail_run_on: Literal["failed", "invalid", "never"] = "failed"
+    notify: Notify = Notify()
+
+    @model_validator(mode="after")
+    def _fits_fargate(self) -> Feed:
+        sizes = FARGATE_MEMORY.get(self.vcpu)
+        if sizes is None:
+            raise ValueError(f"vcpu: one of {', '.join(map(str, FARGATE_MEMORY))} (Fargate); found {self.vcpu}")
+        if self.memory not in sizes:
+            raise ValueError(f"memory: {sizes[0]} to {sizes[-1]} MiB with vcpu {self.vcpu} (Fargate); found {self.memory}")
+        return self
+
+    def matches(self, key: str) -> bool:
+        """Tell whether a key is a file of this feed (its prefix alone doesn't make it one)."""
+        return self._match(key) is not None
+
+    def covers(self, key: str) -> bool:
+        """Tell whether a key lies under the feed's prefix."""
+        return key.startswith(self.prefix)
+
+    def file_time(self, key: str, last_modified: datetime) -> datetime:
+        """Return the time a file is about: the date in its key where the pattern has one, else its LastModified."""
+        match = self._match(key)
+        written = match.groupdict().get("date") if match else None
+        return _day(written) or last_modified.astimezone(UTC)
+
+    def is_history(self, file_time: datetime) -> bool:
+        """Tell whether a file is older than the feed."""
+        return file_time.date() < self.start
+
+    def larger_memory(self, wanted: int) -> int:
+        """Return the smallest memory in MiB that Fargate offers with the feed's vCPUs and is at least `wanted`.
+
+        Where that is more than Fargate has, its largest.
+        """
+        return next((size for size in FARGATE_MEMORY[self.vcpu] if size >= wanted), FARGATE_MEMORY[self.vcpu][-1])
+
+    def _match(self, key: str) -> re.Match[str] | None:
+        if not self.covers(key):
+            return None
+        return re.fullmatch(self.pattern, key[len(self.prefix) :], re.DOTALL)
+
+
+def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:
+    """Read all feed files of a folder, in order of their names.
+
+    A broken file is an error in the second list and leaves the other feeds alone; of two feeds whose prefixes
+    overlap, the later one is an error.
+    """
+    feeds: list[Feed] = []
+    errors: list[FeedError] = []
+    for file in sorted(folder.glob("*.yaml")):
+        try:
+            feed = load_feed(file)
+            _refuse_overlap(file.name, feed, feeds)
+            feeds.append(feed)
+        except FeedError as error:
+            errors.append(error)
+    return feeds, errors
+
+
+def load_feed(file: Path) -> Feed:
+    """Read one feed file; FeedError names file, field, what was expected and what was found."""
+    if not NAME.fullmatch(file.stem):
+        raise FeedError(file.name, "", "a name of 2 to 40 characters a-z, 0-9 and - that begins with a letter", file.stem)
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FeedError(file.name, "", "YAML", " ".join(str(error).split())) from error
+    if not isinstance(document, dict):
+        raise FeedError(file.name, "", "a mapping of fields", type(document).__name__)
+    if "name" in document:
+        raise FeedError(file.name, "name", "no such field, as the file's name is the feed's", repr(document["name"]))
+    try:
+        return Feed(name=file.stem, **document)
+    except ValidationError as error:
+        raise _first(file.name, error) from error
+
+
+def _refuse_overlap(name: str, feed: Feed, others: Iterable[Feed]) -> None:
+    for other in others:
+        if feed.prefix.startswith(other.prefix) or other.prefix.startswith(feed.prefix):
+            expected = f"a prefix that doesn't overlap with {other.prefix!r} of {other.name}.yaml"
+            raise FeedError(name, "prefix", expected, repr(feed.prefix))
+
+
+def _first(name: str, error: ValidationError) -> FeedError:
+    """Put pydantic's first complaint in this project's words."""
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    message, found = first["msg"], repr(first.get("input"))
+    if first["type"] == "missing":
+        return FeedError(name, path, "a value", "nothing")
+    if first["type"] == "extra_forbidden":
+        return FeedError(name, path, f"one of the known fields ({', '.join(sorted(Feed.model_fields))})", "an unknown one")
+    if first["type"] == "value_error":
+        message = message.removeprefix("Value error, ")
+        if not path:
+            path, _, message = message.partition(": ")
+            message, _, found = message.partition("; found ")
+    return FeedError(name, path, message, found)
+
+
+def _day(written: str | None) -> datetime | None:
+    digits = re.sub(r"\D", "", written or "")
+    try:
+        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,28 @@
+"""Packing files into units: each unit is one container start, so small files share one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+MAX_UNITS = 10_000  # children of an array job: https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
+
+T = TypeVar("T")
+
+
+def pack(items: Iterable[T], size: Callable[[T], int], max_bytes: int, max_count: int) -> list[list[T]]:
+    """Fill units in the order of `items` until `max_bytes` or `max_count` is reached.
+
+    Every item is in exactly one unit, no unit is empty, and a file larger than `max_bytes` has a unit of its own.
+    The order is kept, so that the same files always make the same units.
+    """
+    units: list[list[T]] = []
+    filled = 0
+    for item in items:
+        full = not units or len(units[-1]) >= max_count or filled + size(item) > max_bytes
+        if full:
+            units.append([])
+            filled = 0
+        units[-1].append(item)
+        filled += size(item)
+    return units
