@@ -84,7 +84,9 @@ class Work:
         try:
             return cls(**{**document, "file": FileVersion(**document["file"])})
         except (TypeError, KeyError) as error:
-            raise ContractError(f"a file of a unit: expected the fields of contract {VERSION}, found {error}") from error
+            raise ContractError(
+                f"a file of a unit: expected the fields of contract {VERSION}, found {error}"
+            ) from error
 
 
 @dataclass(frozen=True)

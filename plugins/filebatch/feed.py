@@ -131,7 +131,9 @@ class Feed(_Strict):
         if sizes is None:
             raise ValueError(f"vcpu: one of {', '.join(map(str, FARGATE_MEMORY))} (Fargate); found {self.vcpu}")
         if self.memory not in sizes:
-            raise ValueError(f"memory: {sizes[0]} to {sizes[-1]} MiB with vcpu {self.vcpu} (Fargate); found {self.memory}")
+            raise ValueError(
+                f"memory: {sizes[0]} to {sizes[-1]} MiB with vcpu {self.vcpu} (Fargate); found {self.memory}"
+            )
         return self
 
     def matches(self, key: str) -> bool:
@@ -186,7 +188,9 @@ def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:
 def load_feed(file: Path) -> Feed:
     """Read one feed file; FeedError names file, field, what was expected and what was found."""
     if not NAME.fullmatch(file.stem):
-        raise FeedError(file.name, "", "a name of 2 to 40 characters a-z, 0-9 and - that begins with a letter", file.stem)
+        raise FeedError(
+            file.name, "", "a name of 2 to 40 characters a-z, 0-9 and - that begins with a letter", file.stem
+        )
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -216,7 +220,9 @@ def _first(name: str, error: ValidationError) -> FeedError:
     if first["type"] == "missing":
         return FeedError(name, path, "a value", "nothing")
     if first["type"] == "extra_forbidden":
-        return FeedError(name, path, f"one of the known fields ({', '.join(sorted(Feed.model_fields))})", "an unknown one")
+        return FeedError(
+            name, path, f"one of the known fields ({', '.join(sorted(Feed.model_fields))})", "an unknown one"
+        )
     if first["type"] == "value_error":
         message = message.removeprefix("Value error, ")
         if not path:

@@ -1,0 +1,319 @@
+"""What may become of a file, and of a run that claims files: each move as a value.
+
+    ARRIVED ──claim──▶ CLAIMED ──▶ SUCCEEDED | INVALID | FAILED
+       ▲                  │                                │
+       └─────release──────┘        claim (attempts left) ◀─┘      redo: any settled state ─▶ CLAIMED, next generation
+
+    run: PLANNED ─▶ CLAIMED ─▶ (a round's job) ─▶ SETTLED ─▶ ANNOUNCED
+
+A `Move` names the item, the condition under which it may move, and what it becomes. `ledger.py` sends it; DynamoDB
+decides it atomically, so that of any two movers one wins and the other is told. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from filebatch.clock import text
+from filebatch.contract import FileVersion, Reason, Result
+
+ARRIVED = "ARRIVED"
+CLAIMED = "CLAIMED"
+SUCCEEDED = "SUCCEEDED"
+INVALID = "INVALID"
+FAILED = "FAILED"
+DONE = (SUCCEEDED, INVALID)
+SETTLED_STATES = (SUCCEEDED, INVALID, FAILED)
+FILE_STATES = (ARRIVED, CLAIMED, *SETTLED_STATES)
+
+PLANNED = "PLANNED"
+SETTLED = "SETTLED"
+ANNOUNCED = "ANNOUNCED"
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One conditional update.
+
+    Attributes:
+        key: partition and sort key of the item.
+        condition: DynamoDB condition expression over `#name` and `:name`.
+        given: values of the condition's placeholders.
+        become: attributes that get a value.
+        drop: attributes that go.
+        add: numbers that are added to attributes.
+    """
+
+    key: Key
+    condition: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    become: Mapping[str, Any] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    add: Mapping[str, int] = field(default_factory=dict)
+
+
+def file_key(file: FileVersion) -> Key:
+    """Return where the ledger keeps a file version: under `s3://bucket/key`, so that people find it by its key."""
+    return file.uri, file.version
+
+
+def run_key(feed: str, claim: str) -> Key:
+    """Return where the ledger keeps a claim's owner record."""
+    return f"run#{feed}", claim
+
+
+def bell_key(feed: str) -> Key:
+    """Return where the ledger keeps that a feed's bell has rung."""
+    return f"bell#{feed}", "bell"
+
+
+def open_files(feed: str) -> str:
+    """Return the index partition of a feed's files that wait for a claim."""
+    return f"file#{feed}"
+
+
+def open_runs(feed: str) -> str:
+    """Return the index partition of a feed's runs that aren't announced yet."""
+    return f"run#{feed}"
+
+
+# ---------------------------------------------------------------------------------------------------------- a file
+
+
+def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime) -> dict[str, Any]:
+    """Return the item of a file version that is new; written only where there is none."""
+    pk, sk = file_key(file)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "feed": feed,
+        "bucket": file.bucket,
+        "key": file.key,
+        "version_id": file.version_id,
+        "etag": file.etag,
+        "size": file.size,
+        "last_modified": file.last_modified,
+        "file_time": text(file_time),
+        "arrived_at": text(now),
+        "state": ARRIVED,
+        "generation": 1,
+        "attempts": 0,
+        "open": open_files(feed),
+        "due_at": text(now),
+    }
+
+
+def claim(key: Key, token: str, run_id: str, generation: int, now: datetime) -> Move:
+    """Take a waiting file."""
+    return Move(
+        key,
+        "#generation = :generation AND (#state = :arrived OR (#state = :failed AND attribute_exists(#open)))",
+        {"generation": generation, "arrived": ARRIVED, "failed": FAILED},
+        become={"state": CLAIMED, "claim": token, "run_id": run_id, "claimed_at": text(now)},
+        drop=("open", "due_at", "reason", "settled_at"),
+        add={"attempts": 1},
+    )
+
+
+def reclaim(key: Key, token: str, run_id: str, generation: int, now: datetime) -> Move:
+    """Take a failed file again in the same generation because somebody asked for it, whatever its backoff."""
+    return Move(
+        key,
+        "#generation = :generation AND #state = :failed",
+        {"generation": generation, "failed": FAILED},
+        become={"state": CLAIMED, "claim": token, "run_id": run_id, "claimed_at": text(now)},
+        drop=("open", "due_at", "reason", "settled_at"),
+        add={"attempts": 1},
+    )
+
+
+def redo(key: Key, token: str, run_id: str, generation: int, now: datetime) -> Move:
+    """Take a settled file as its next `generation`."""
+    return Move(
+        key,
+        "#generation = :previous AND #state IN (:succeeded, :invalid, :failed)",
+        {"previous": generation - 1, "succeeded": SUCCEEDED, "invalid": INVALID, "failed": FAILED},
+        become={
+            "state": CLAIMED,
+            "claim": token,
+            "run_id": run_id,
+            "claimed_at": text(now),
+            "generation": generation,
+            "attempts": 1,
+        },
+        drop=("open", "due_at", "reason", "settled_at"),
+    )
+
+
+def release(key: Key, token: str, feed: str, now: datetime) -> Move:
+    """Give back a claimed file that was never worked on."""
+    return Move(
+        key,
+        _HELD,
+        {"claimed": CLAIMED, "token": token},
+        become={"state": ARRIVED, "open": open_files(feed), "due_at": text(now)},
+        drop=("claim", "run_id", "claimed_at"),
+        add={"attempts": -1},
+    )
+
+
+def finish(key: Key, result: Result, location: str, now: datetime) -> Move:
+    """Record a committed result: the file is SUCCEEDED or INVALID."""
+    become: dict[str, Any] = {"state": result.state, "result": location, "settled_at": text(now)}
+    if result.reason:
+        become["reason"] = {"code": result.reason.code, "message": result.reason.message}
+    return Move(
+        key,
+        f"{_HELD} AND #generation = :generation",
+        {"claimed": CLAIMED, "token": result.claim, "generation": result.work.generation},
+        become={**become, "rows": result.rows},
+    )
+
+
+def adopt(key: Key, token: str, result: Result, location: str, now: datetime) -> Move:
+    """Record a result that an earlier attempt, or an earlier owner, committed for this very generation."""
+    move = finish(key, result, location, now)
+    return Move(move.key, move.condition, {**move.given, "token": token}, move.become)
+
+
+def fail(
+    key: Key, token: str, feed: str, reason: Reason, *, retry: datetime | None, now: datetime, memory: int | None = None
+) -> Move:
+    """Record that a claimed file failed; with `retry` it waits again from then on, else people are asked."""
+    become: dict[str, Any] = {
+        "state": FAILED,
+        "reason": {"code": reason.code, "message": reason.message},
+        "settled_at": text(now),
+    }
+    if retry:
+        become |= {"open": open_files(feed), "due_at": text(retry)}
+    if memory:
+        become["memory"] = memory
+    return Move(key, _HELD, {"claimed": CLAIMED, "token": token}, become=become)
+
+
+_HELD = "#state = :claimed AND #claim = :token"
+
+# ----------------------------------------------------------------------------------------------------------- a run
+
+
+def open_run(
+    feed: str, token: str, run_id: str, epoch: int, *, why: str, silence: timedelta, now: datetime
+) -> dict[str, Any]:
+    """Return a claim's owner record; written only where there is none."""
+    pk, sk = run_key(feed, token)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "feed": feed,
+        "run_id": run_id,
+        "epoch": epoch,
+        "why": why,
+        "state": PLANNED,
+        "round": 0,
+        "opened_at": text(now),
+        "open": open_runs(feed),
+        "due_at": text(now + silence),
+    }
+
+
+def claimed(feed: str, token: str, files: int, now: datetime) -> Move:
+    """All of the plan that could be claimed is claimed."""
+    return Move(
+        run_key(feed, token),
+        "#state = :planned",
+        {"planned": PLANNED},
+        become={"state": CLAIMED, "files": files, "claimed_at": text(now)},
+    )
+
+
+def start_round(feed: str, token: str, number: int, job_name: str, *, silence: timedelta, now: datetime) -> Move:
+    """Begin a round, before its job is submitted; a settled run may begin another one."""
+    return Move(
+        run_key(feed, token),
+        "#round = :previous AND #state IN (:claimed, :settled, :announced)",
+        {"previous": number - 1, "claimed": CLAIMED, "settled": SETTLED, "announced": ANNOUNCED},
+        become={
+            "state": CLAIMED,
+            "round": number,
+            "job_name": job_name,
+            "round_at": text(now),
+            "open": open_runs(feed),
+            "due_at": text(now + silence),
+        },
+        drop=("job_id", "fence", "counts", "announcing_until"),
+    )
+
+
+def submitted(feed: str, token: str, number: int, job_id: str) -> Move:
+    """Write down the round's job, unless a child of another job was at work first."""
+    return Move(
+        run_key(feed, token),
+        "#round = :round AND (attribute_not_exists(#fence) OR #fence = :job)",
+        {"round": number, "job": job_id},
+        become={"job_id": job_id},
+    )
+
+
+def fence(feed: str, token: str, number: int, job_id: str) -> Move:
+    """Let one job of the round work: the one whose child comes first."""
+    return Move(
+        run_key(feed, token),
+        "#round = :round AND #state = :claimed AND (attribute_not_exists(#fence) OR #fence = :job)",
+        {"round": number, "claimed": CLAIMED, "job": job_id},
+        become={"fence": job_id, "job_id": job_id},
+    )
+
+
+def alive(feed: str, token: str, *, silence: timedelta, now: datetime) -> Move:
+    """Say that the run is heard of: it is silent only after `silence` from now."""
+    return Move(run_key(feed, token), "attribute_exists(#open)", become={"due_at": text(now + silence)})
+
+
+def settle(feed: str, token: str, counts: Mapping[str, int], now: datetime) -> Move:
+    """All files of the run are settled or given back; what is settled is due for announcement."""
+    return Move(
+        run_key(feed, token),
+        "#state IN (:planned, :claimed, :settled)",
+        {"planned": PLANNED, "claimed": CLAIMED, "settled": SETTLED},
+        become={"state": SETTLED, "counts": dict(counts), "settled_at": text(now), "due_at": text(now)},
+    )
+
+
+def announcing(feed: str, token: str, *, until: datetime, now: datetime) -> Move:
+    """Take it on to announce a settled run; whoever dies over it leaves it to the next after `until`."""
+    return Move(
+        run_key(feed, token),
+        "#state = :settled AND (attribute_not_exists(#announcing_until) OR #announcing_until < :now)",
+        {"settled": SETTLED, "now": text(now)},
+        become={"announcing_until": text(until)},
+    )
+
+
+def announced(feed: str, token: str, now: datetime) -> Move:
+    """The run was announced, and is closed."""
+    return Move(
+        run_key(feed, token),
+        "#state = :settled",
+        {"settled": SETTLED},
+        become={"state": ANNOUNCED, "notified_at": text(now)},
+        drop=("open", "due_at", "announcing_until"),
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- the bell
+
+
+def ring(feed: str, rings: int, *, patience: timedelta, now: datetime) -> Move:
+    """Ring, unless a ring is pending: one that no claim has cleared and that isn't older than its patience."""
+    return Move(
+        bell_key(feed),
+        "attribute_not_exists(#until) OR #until < :now",
+        {"now": text(now)},
+        become={"rung_at": text(now), "until": text(now + patience), "rings": rings},
+    )

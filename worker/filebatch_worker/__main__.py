@@ -1,0 +1,147 @@
+"""The container's entry point: do one unit.
+
+Exit codes (sysexits; failures.json): 0 all files settled, none by our fault; 70 a processor raised; 75 some files are
+to be tried again; 78 the deployment is wrong. INVALID files are settled: they are the supplier's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+from filebatch import clock, failures, states
+from filebatch.contract import Reason, Result, Unit, Work
+from filebatch.errors import LostClaim
+from filebatch.ledger import Ledger, holds
+from filebatch.metrics import Measured
+from filebatch.results import location
+from filebatch_worker import aws, file, processor, settings
+from filebatch_worker.file import Bench
+from filebatch_worker.outcomes import Outcomes
+from filebatch_worker.unit import read_unit
+
+log = logging.getLogger("filebatch")
+
+# Of several kinds of trouble in one unit, the exit code tells the one that asks for most: another attempt comes first.
+_URGENCY = ("transient", "out_of_memory", "configuration", "bug")
+
+
+class Stop:
+    """Remembers that SIGTERM came: AWS is about to take the machine, or somebody ended the job."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def listen(self) -> None:
+        """Have SIGTERM remembered from now on."""
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "asked", True))
+
+
+def main() -> int:
+    """Do the unit that the environment names; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    stop = Stop()
+    stop.listen()
+    try:
+        return _run(settings.read(os.environ), stop)
+    except Exception as error:
+        code = file.classify(error)
+        log.exception("the unit could not be done: %s", code)
+        return _exit_code([code])
+
+
+def _run(told: settings.Settings, stop: Stop) -> int:
+    clients = aws.connect()
+    ledger = Ledger(clients.dynamodb, told.ledger)
+    unit = read_unit(clients.s3, told.results_bucket, told.round, told.index)
+    if not ledger.move(states.fence(unit.feed, unit.claim, unit.round, told.parent_id)).done:
+        log.warning("round %s of claim %s is over, or another job's: nothing is done here", unit.round, unit.claim)
+        return 0
+    process = processor.load_processor(unit.processor)
+    processor.check_options(process, unit.options)
+    bench = Bench(clients.s3, ledger, told, unit, process)
+    outcomes = Outcomes(ledger, clients.cloudwatch, told.namespace, unit.feed)
+    try:
+        troubles = list(_each(bench, outcomes, stop))
+    finally:
+        outcomes.flush()
+    return _exit_code(troubles)
+
+
+def _each(bench: Bench, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
+    """Do the files that are still this claim's; yield the taxonomy's code for each that failed."""
+    unit = bench.unit
+    items = bench.ledger.get_many([states.file_key(work.file) for work in unit.files])
+    for work in unit.files:
+        if not holds(items.get(states.file_key(work.file)), unit.claim, work.generation):
+            continue
+        if stop.asked:
+            log.warning("SIGTERM: the rest of the unit is left to the next attempt")
+            yield "transient"
+            return
+        trouble = _one(bench, work, outcomes)
+        if trouble:
+            yield trouble
+
+
+def _one(bench: Bench, work: Work, outcomes: Outcomes) -> str | None:
+    began = time.monotonic()
+    try:
+        result = file.committed_earlier(bench, work) or file.do(bench, work)
+    except LostClaim as lost:
+        log.warning("%s", lost)
+        return None
+    except Exception as error:
+        return _failed(bench, work, outcomes, error, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    where = location(bench.settings.results_bucket, bench.unit.feed, work)
+    move = states.adopt(states.file_key(work.file), bench.unit.claim, result, where, clock.now())
+    outcomes.add(move, Measured(result.state, seconds, work.file.size, result.rows))
+    log.info("%r %s rows=%s in %.2f s%s", work.file.uri, result.state, result.rows, seconds, _why(result))
+    return None
+
+
+def _failed(bench: Bench, work: Work, outcomes: Outcomes, error: Exception, seconds: float) -> str:
+    """Settle a file that failed for good; one that may do better in a moment stays CLAIMED for Batch's next attempt."""
+    code = file.classify(error)
+    log.error("%r failed: %s", work.file.uri, code, exc_info=error)
+    if code != "transient":
+        move = _fail_move(
+            bench.unit, work, code, f"{type(error).__name__}: {error}", bench.settings.memory, clock.now()
+        )
+        outcomes.add(move, Measured(states.FAILED, seconds, work.file.size, None))
+    return code
+
+
+def _fail_move(unit: Unit, work: Work, code: str, message: str, memory: int, now: datetime) -> states.Move:
+    failed = failures.failure(code)
+    return states.fail(
+        states.file_key(work.file),
+        unit.claim,
+        unit.feed,
+        Reason(code, message[:1000]),
+        retry=failures.retry_at(failed, work.attempt, unit.max_attempts, now),
+        now=now,
+        memory=memory * failed.memory_factor if failed.memory_factor > 1 else None,
+    )
+
+
+def _exit_code(troubles: Iterable[str]) -> int:
+    found = set(troubles)
+    worst = next((code for code in _URGENCY if code in found), None)
+    return {None: 0, "out_of_memory": failures.exit_code("bug")}.get(worst) or (
+        failures.exit_code(worst) if worst else 0
+    )
+
+
+def _why(result: Result) -> str:
+    return f": {result.reason.code}: {result.reason.message!r}" if result.reason else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""The AWS clients of the worker, made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+RETRIES = {"mode": "standard", "total_max_attempts": 6}
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Clients of the three services that the worker calls."""
+
+    s3: Any
+    dynamodb: Any
+    cloudwatch: Any
+
+
+def connect() -> Aws:
+    """Make the clients from the container's role and region."""
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.session.Session()
+    config = Config(retries=RETRIES)
+    return Aws(*(session.client(name, config=config) for name in ("s3", "dynamodb", "cloudwatch")))

@@ -1,0 +1,84 @@
+"""Making a result exist: outputs first, where no other attempt writes; `_result.json` last, once per generation."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from filebatch import contract, paths, states
+from filebatch.contract import FileVersion, Reason, Result, Work
+from filebatch.errors import LostClaim
+from filebatch.ledger import Ledger, holds
+from filebatch.results import read_result
+from filebatch_worker import processor
+from filebatch_worker.fetch import version_arguments
+
+
+def stage(s3: Any, bucket: str, prefix: str, outputs: tuple[processor.Output, ...]) -> tuple[contract.Output, ...]:
+    """Upload a processor's outputs below `prefix`; return them with size and checksum."""
+    return tuple(_stage_one(s3, bucket, prefix, output) for output in outputs)
+
+
+def quarantine(s3: Any, bucket: str, feed: str, work: Work, reason: Reason) -> str:
+    """Copy an INVALID file to its quarantine prefix, with the reason beside it; return the copy's key.
+
+    A file that is gone leaves the reason alone. The copy has a fixed name, as the supplier's is untrusted text.
+    """
+    prefix = paths.of_generation(paths.QUARANTINE, feed, work)
+    document = {"file": work.to_json()["file"], "reason": reason.__dict__ | {"where": dict(reason.where)}}
+    s3.put_object(
+        Bucket=bucket, Key=prefix + "_reason.json", Body=contract.encode(document), ContentType="application/json"
+    )
+    try:
+        _copy(s3, work.file, bucket, prefix + "file")
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"}:
+            return prefix + "_reason.json"
+        raise
+    return prefix + "file"
+
+
+def commit(s3: Any, bucket: str, ledger: Ledger, result: Result) -> Result:
+    """Write `_result.json`; return the one that counts: an earlier attempt's, if it was first.
+
+    Raises:
+        LostClaim: the file is no longer this claim's; nothing was written.
+    """
+    item = ledger.get(states.file_key(result.work.file))
+    if not holds(item, result.claim, result.work.generation):
+        raise LostClaim(f"{result.work.file.uri!r}: claimed by {result.claim}, now by {item and item.get('claim')}")
+    try:
+        s3.put_object(
+            Bucket=bucket,
+            Key=paths.result(result.feed, result.work),
+            Body=contract.encode(result.to_json()),
+            ContentType="application/json",
+            IfNoneMatch="*",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise
+        first = read_result(s3, bucket, result.feed, result.work)
+        if first is None:
+            raise
+        return first
+    return result
+
+
+def _stage_one(s3: Any, bucket: str, prefix: str, output: processor.Output) -> contract.Output:
+    key = prefix + output.name
+    with output.path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    s3.upload_file(str(output.path), bucket, key)
+    return contract.Output(output.name, key, output.path.stat().st_size, digest, output.rows)
+
+
+def _copy(s3: Any, file: FileVersion, bucket: str, key: str) -> None:
+    """Copy within S3, in parts where the file is large."""
+    version = version_arguments(file)
+    source = {"Bucket": file.bucket, "Key": file.key} | (
+        {"VersionId": version["VersionId"]} if "VersionId" in version else {}
+    )
+    s3.copy(source, bucket, key)

@@ -1,0 +1,144 @@
+"""One file: fetch, process, stage, commit; and what went wrong with it, in the taxonomy's words."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from filebatch import clock, paths, states
+from filebatch.contract import Output, Reason, Result, Unit, Work
+from filebatch.errors import ConfigurationError, ContractError
+from filebatch.ledger import Ledger
+from filebatch.results import read_result
+from filebatch_worker import __version__, processor
+from filebatch_worker.commit import commit, quarantine, stage
+from filebatch_worker.fetch import fetch
+from filebatch_worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "403",
+    "NoSuchBucket",
+    "KMS.DisabledException",
+    "KMS.NotFoundException",
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is at hand for every file of a unit."""
+
+    s3: Any
+    ledger: Ledger
+    settings: Settings
+    unit: Unit
+    process: processor.Processor
+
+
+def committed_earlier(bench: Bench, work: Work) -> Result | None:
+    """Return what an earlier attempt committed for this generation; nobody came before a first attempt."""
+    if bench.settings.attempt == 1 and work.attempt == 1:
+        return None
+    return read_result(bench.s3, bench.settings.results_bucket, bench.unit.feed, work)
+
+
+def do(bench: Bench, work: Work) -> Result:
+    """Process one file and commit its result, SUCCEEDED or INVALID.
+
+    Raises:
+        LostClaim: the file is no longer this claim's.
+        Exception: whatever `classify` gives a name to.
+    """
+    workdir = Path(tempfile.mkdtemp(prefix="file-"))
+    started, timings = clock.text(clock.now()), dict.fromkeys(("fetch", "process", "upload"), 0.0)
+    try:
+        processed, outputs = _produce(bench, work, workdir, timings)
+    except processor.InvalidFile as error:
+        reason = Reason(error.code, str(error), dict(error.where))
+        kept = quarantine(bench.s3, bench.settings.results_bucket, bench.unit.feed, work, reason)
+        facts: dict[str, Any] = {
+            "state": states.INVALID,
+            "outputs": (),
+            "rows": None,
+            "reason": reason,
+            "quarantine": kept,
+        }
+        notes: Mapping[str, Any] = {}
+    else:
+        facts = {
+            "state": states.SUCCEEDED,
+            "outputs": outputs,
+            "rows": processed.rows,
+            "reason": None,
+            "quarantine": None,
+        }
+        notes = processed.notes
+    finally:
+        shutil.rmtree(workdir, ignore_errors=True)
+    result = Result(
+        feed=bench.unit.feed,
+        work=work,
+        claim=bench.unit.claim,
+        run_id=bench.unit.run_id,
+        job_id=bench.settings.job_id,
+        notes=notes,
+        timings={name: round(seconds, 3) for name, seconds in timings.items()},
+        worker=__version__,
+        started_at=started,
+        committed_at=clock.text(clock.now()),
+        **facts,
+    )
+    return commit(bench.s3, bench.settings.results_bucket, bench.ledger, result)
+
+
+def classify(error: Exception) -> str:
+    """Return the taxonomy's code for what a file's processing raised.
+
+    A processor's own error is a bug unless it says otherwise; AWS's and the network's are transient unless AWS refuses.
+    """
+    if isinstance(error, MemoryError):
+        return "out_of_memory"
+    if isinstance(error, (ConfigurationError, ContractError, processor.ConfigurationError)):
+        return "configuration"
+    if isinstance(error, ClientError):
+        return "configuration" if error.response["Error"]["Code"] in _DENIED else "transient"
+    if isinstance(error, (processor.TransientError, BotoCoreError, ConnectionError, TimeoutError)):
+        return "transient"
+    return "bug"
+
+
+def _produce(
+    bench: Bench, work: Work, workdir: Path, timings: dict[str, float]
+) -> tuple[processor.Processed, tuple[Output, ...]]:
+    with _Timed(timings, "fetch"):
+        source = fetch(bench.s3, work.file, workdir)
+    with _Timed(timings, "process"):
+        processed = bench.process(source, workdir, bench.unit.options)
+    prefix = f"{paths.of_generation(paths.RESULTS, bench.unit.feed, work)}{bench.settings.attempt_name}/"
+    with _Timed(timings, "upload"):
+        outputs = stage(bench.s3, bench.settings.results_bucket, prefix, processed.outputs)
+    return processed, outputs
+
+
+class _Timed:
+    """Adds the seconds of a block to one of the timings."""
+
+    def __init__(self, timings: dict[str, float], name: str) -> None:
+        self._timings, self._name = timings, name
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._timings[self._name] = time.monotonic() - self._began

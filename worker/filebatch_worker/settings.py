@@ -1,0 +1,66 @@
+"""What the container is told through its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from filebatch.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the worker works, and as whom.
+
+    Attributes:
+        ledger: name of the DynamoDB table.
+        results_bucket: bucket of results, quarantine and manifests.
+        namespace: CloudWatch namespace of the custom metrics.
+        round: key of the round's units in the results bucket.
+        memory: MiB that the container may use.
+        job_id: Batch's id of this job or child.
+        parent_id: Batch's id of the job that was submitted: the array's, or the same.
+        index: which unit of the round is this child's.
+        attempt: which of Batch's attempts this is, from 1.
+    """
+
+    ledger: str
+    results_bucket: str
+    namespace: str
+    round: str
+    memory: int
+    job_id: str
+    parent_id: str
+    index: int
+    attempt: int
+
+    @property
+    def attempt_name(self) -> str:
+        """A path element that no other attempt of any job has."""
+        return f"{self.job_id.replace(':', '-')}-{self.attempt}"
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; ConfigurationError names the variable that is missing or no number.
+
+    The AWS_BATCH_* variables: https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
+    """
+    try:
+        job_id = environment["AWS_BATCH_JOB_ID"]
+        return Settings(
+            ledger=environment["FILEBATCH_LEDGER"],
+            results_bucket=environment["FILEBATCH_RESULTS_BUCKET"],
+            namespace=environment["FILEBATCH_NAMESPACE"],
+            round=environment["FILEBATCH_ROUND"],
+            memory=int(environment["FILEBATCH_MEMORY_MIB"]),
+            job_id=job_id,
+            parent_id=job_id.split(":", 1)[0],
+            index=int(environment.get("AWS_BATCH_JOB_ARRAY_INDEX", "0")),
+            attempt=int(environment.get("AWS_BATCH_JOB_ATTEMPT", "1")),
+        )
+    except KeyError as error:
+        raise ConfigurationError(
+            f"environment: expected {error.args[0]} from the job definition or the submitter"
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(f"environment: expected a whole number; {error}") from error
