@@ -2,7 +2,8 @@
 
     s3://BUCKET/KEY | VERSION   a file version
     run#FEED        | CLAIM     the owner record of one claim of one run
-    bell#FEED       | bell      a ring that no claim has answered yet
+    feed#FEED       | bell      a ring that no claim has answered yet
+    feed#FEED       | sweep     until when bucket and ledger were compared
     index `open`                by feed: files that wait, runs that aren't announced; sorted by when they are due
 
 An item is kept as long as its object: an expired item would make an old file look new.
@@ -171,10 +172,11 @@ def update_request(move: Move) -> dict[str, Any]:
     values = {f":{name}": value for name, value in move.given.items()}
     values |= {f":new_{name}": value for name, value in move.become.items()}
     values |= {f":add_{name}": value for name, value in move.add.items()}
+    condition = {"ConditionExpression": move.condition} if move.condition else {}
     return {
         "Key": _key(move.key),
         "UpdateExpression": " ".join(parts),
-        "ConditionExpression": move.condition,
+        **condition,
         "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
         "ExpressionAttributeValues": encode(values),
         "ReturnValues": "ALL_NEW",

@@ -42,7 +42,7 @@ class Move:
 
     Attributes:
         key: partition and sort key of the item.
-        condition: DynamoDB condition expression over `#name` and `:name`.
+        condition: DynamoDB condition expression over `#name` and `:name`; "" for none.
         given: values of the condition's placeholders.
         become: attributes that get a value.
         drop: attributes that go.
@@ -69,7 +69,12 @@ def run_key(feed: str, claim: str) -> Key:
 
 def bell_key(feed: str) -> Key:
     """Return where the ledger keeps that a feed's bell has rung."""
-    return f"bell#{feed}", "bell"
+    return f"feed#{feed}", "bell"
+
+
+def sweep_key(feed: str) -> Key:
+    """Return where the ledger keeps until when a feed's bucket was compared with it."""
+    return f"feed#{feed}", "sweep"
 
 
 def open_files(feed: str) -> str:
@@ -232,21 +237,26 @@ def claimed(feed: str, token: str, files: int, now: datetime) -> Move:
     )
 
 
-def start_round(feed: str, token: str, number: int, job_name: str, *, silence: timedelta, now: datetime) -> Move:
-    """Begin a round, before its job is submitted; a settled run may begin another one."""
+def start_round(
+    feed: str, token: str, number: int, job: Mapping[str, Any], *, silence: timedelta, now: datetime
+) -> Move:
+    """Begin a round, before its job is submitted; a settled run may begin another one.
+
+    `job` is what a submission needs: `job_name`, number of `units`, MiB of `memory`.
+    """
     return Move(
         run_key(feed, token),
         "#round = :previous AND #state IN (:claimed, :settled, :announced)",
         {"previous": number - 1, "claimed": CLAIMED, "settled": SETTLED, "announced": ANNOUNCED},
         become={
+            **job,
             "state": CLAIMED,
             "round": number,
-            "job_name": job_name,
             "round_at": text(now),
             "open": open_runs(feed),
             "due_at": text(now + silence),
         },
-        drop=("job_id", "fence", "counts", "announcing_until"),
+        drop=("job_id", "fence", "counts", "announcing_until", "notified_at"),
     )
 
 
@@ -317,3 +327,8 @@ def ring(feed: str, rings: int, *, patience: timedelta, now: datetime) -> Move:
         {"now": text(now)},
         become={"rung_at": text(now), "until": text(now + patience), "rings": rings},
     )
+
+
+def swept(feed: str, definition: str, began: datetime) -> Move:
+    """Write down that all files older than `began` that the feed's `definition` means are in the ledger."""
+    return Move(sweep_key(feed), "", become={"swept_at": text(began), "definition": definition})

@@ -19,10 +19,10 @@ from filebatch.contract import Reason, Result, Unit, Work
 from filebatch.errors import LostClaim
 from filebatch.ledger import Ledger, holds
 from filebatch.metrics import Measured
+from filebatch.outcomes import Outcomes
 from filebatch.results import location
 from filebatch_worker import aws, file, processor, settings
 from filebatch_worker.file import Bench
-from filebatch_worker.outcomes import Outcomes
 from filebatch_worker.unit import read_unit
 
 log = logging.getLogger("filebatch")

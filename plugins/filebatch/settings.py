@@ -1,0 +1,90 @@
+"""The environment's settings: the Airflow Variable `filebatch`, read at run time and never when a DAG is parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from filebatch.errors import ConfigurationError
+
+VARIABLE = "filebatch"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where an environment keeps its things. Terraform and the local AWS both write it.
+
+    Attributes:
+        region: AWS region.
+        environment: the resources' common prefix, for people.
+        buckets: `new_files` and `results`.
+        queues: URL of each feed's queue.
+        topics: ARNs of `stakeholders` and `developers`.
+        ledger: DynamoDB table.
+        job_queue: Batch job queue.
+        job_definitions: name of each feed's job definition.
+        namespace: CloudWatch namespace of the custom metrics.
+        silence: seconds without a sign of life after which a run counts as dead.
+    """
+
+    region: str
+    environment: str
+    buckets: Mapping[str, str]
+    queues: Mapping[str, str]
+    topics: Mapping[str, str]
+    ledger: str
+    job_queue: str
+    job_definitions: Mapping[str, str]
+    namespace: str = "filebatch"
+    silence: int = 900
+
+    @property
+    def new_files(self) -> str:
+        """The bucket that partners write to."""
+        return self.buckets["new_files"]
+
+    @property
+    def results(self) -> str:
+        """The bucket of results, quarantine and manifests."""
+        return self.buckets["results"]
+
+    @property
+    def silence_span(self) -> timedelta:
+        """`silence` as a span of time."""
+        return timedelta(seconds=self.silence)
+
+    def queue(self, feed: str) -> str:
+        """Return a feed's queue URL; ConfigurationError if the environment has none for it."""
+        return _of_feed(self.queues, "queues", feed)
+
+    def job_definition(self, feed: str) -> str:
+        """Return a feed's job definition; ConfigurationError if the environment has none for it."""
+        return _of_feed(self.job_definitions, "job_definitions", feed)
+
+
+def parse(document: Any) -> Settings:
+    """Check the variable's value; ConfigurationError names what is missing or unknown."""
+    if not isinstance(document, Mapping):
+        raise ConfigurationError(
+            f"Airflow Variable {VARIABLE!r}: expected a JSON object, found {type(document).__name__}"
+        )
+    known = {each.name for each in fields(Settings)}
+    optional = {"namespace", "silence"}
+    missing, unknown = known - optional - document.keys(), document.keys() - known
+    if missing or unknown:
+        raise ConfigurationError(
+            f"Airflow Variable {VARIABLE!r}: missing {sorted(missing)}, unknown {sorted(unknown)}; "
+            "Terraform's output `settings` and the local AWS write the right one"
+        )
+    return Settings(**document)
+
+
+def _of_feed(found: Mapping[str, str], field: str, feed: str) -> str:
+    try:
+        return found[feed]
+    except KeyError:
+        raise ConfigurationError(
+            f"Airflow Variable {VARIABLE!r}: {field} has nothing for feed {feed!r}; apply the infrastructure for the feed"
+        ) from None
