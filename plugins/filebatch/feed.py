@@ -6,6 +6,7 @@ the file's name. docs/feeds.md is the reference for people.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -16,6 +17,9 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from filebatch.errors import FeedError
+
+# What a container is where a feed doesn't say; Terraform reads the same file.
+CONTAINER: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
 
@@ -114,10 +118,10 @@ class Feed(_Strict):
     processor: str = Field(default="tabular", pattern=r"^[a-z_]+$|^[\w.]+:\w+$")
     options: dict[str, Any] = Field(default_factory=dict)
     image: str | None = None
-    vcpu: float = 0.5
-    memory: int = 1024
-    disk: int = Field(default=21, ge=21, le=200)
-    timeout: int = Field(default=3600, ge=60, le=14 * 86400)
+    vcpu: float = CONTAINER["vcpu"]
+    memory: int = CONTAINER["memory"]
+    disk: int = Field(default=CONTAINER["disk"], ge=21, le=200)
+    timeout: int = Field(default=CONTAINER["timeout"], ge=60, le=14 * 86400)
     packing: Packing = Packing()
     schedule: Annotated[str, AfterValidator(_cron)] = "*/15 * * * *"
     expected_by: time | None = None
