@@ -1,1 +1,1 @@
-"""filebatch: files that land in S3, each processed exactly once. Airflow-facing code is in operators/, sensors/, triggers/."""
+"""filebatch: files that land in S3, each processed exactly once by a container on AWS Batch."""

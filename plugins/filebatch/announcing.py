@@ -78,9 +78,8 @@ class Summary:
             "",
         ]
         for file in self.files:
-            told = file.error or file.result or ""
             rows = "" if file.rows is None else f"{file.rows} rows  "
-            lines.append(f"{file.state:<9} {file.key!r}  {rows}{told}")
+            lines.append(f"{file.state:<9} {file.key!r}  {rows}{file.error or file.result or ''}")
         return "\n".join([*lines, f"… and {self.more} more"] if self.more else lines)
 
     def to_json(self) -> dict[str, Any]:

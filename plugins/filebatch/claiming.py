@@ -11,14 +11,13 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from filebatch import clock, contract, jobs, packing, paths, states
 from filebatch.contract import Unit
+from filebatch.desk import Desk
 from filebatch.errors import ContractError
 from filebatch.feed import Feed
-from filebatch.ledger import Item, Ledger, work_of
-from filebatch.settings import Settings
+from filebatch.ledger import Item, work_of
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +32,6 @@ class Planned:
     key: states.Key
     how: str
     generation: int
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What is at hand when a feed's run claims, submits and settles."""
-
-    feed: Feed
-    settings: Settings
-    ledger: Ledger
-    s3: Any
-    batch: Any
 
 
 @dataclass(frozen=True)
@@ -117,6 +105,10 @@ def begin_round(desk: Desk, token: str, run_id: str, number: int, items: Iterabl
     return Claim(token, f"s3://{desk.settings.results}/{key}", len(held), len(units))
 
 
+def _job(feed: Feed, token: str, number: int, *, units: int, memory: int) -> dict[str, str | int]:
+    return {"job_name": jobs.name(feed.name, token, number), "units": units, "memory": memory}
+
+
 def pack_units(feed: Feed, token: str, run_id: str, number: int, items: Iterable[Item]) -> list[Unit]:
     """Return the units of a round, in the order of the items."""
     packed = packing.pack(map(work_of, items), lambda work: work.file.size, feed.packing.bytes, feed.packing.files)
@@ -147,6 +139,11 @@ def read_plan(desk: Desk, token: str) -> list[Planned] | None:
             f"plan of {token}: expected contract {contract.VERSION}, found {document.get('contract')!r}"
         )
     return [Planned((each["pk"], each["sk"]), each["how"], each["generation"]) for each in document["files"]]
+
+
+def manifest_key(feed: str, record: Item) -> str:
+    """Return the key of the units of a claim's latest round."""
+    return paths.round_units(feed, record["sk"], record["round"])
 
 
 def _write_plan(desk: Desk, token: str, planned: Sequence[Planned]) -> Sequence[Planned]:

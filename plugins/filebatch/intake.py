@@ -88,6 +88,8 @@ def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: dateti
     """Write arrivals to the ledger; what it has already stays as it is."""
     items, taken = arrivals(feed, files, now)
     added = side_by_side(ledger.add, items)
+    if any(added):
+        ledger.move(states.arrived(feed.name, now))
     return taken + Taken(new=sum(added), known=len(added) - sum(added))
 
 

@@ -33,7 +33,7 @@ def data(feed: str, files: Iterable[Measured]) -> list[dict[str, Any]]:
     """
     measured = list(files)
     counts = Counter(NAMES[file.state] for file in measured)
-    found = [_datum(feed, name, "Count", [1.0], [float(count)]) for name, count in sorted(counts.items())]
+    found = [datum(feed, name, "Count", [1.0], [float(count)]) for name, count in sorted(counts.items())]
     if measured:
         found.append(_spread(feed, "ProcessingDuration", "Seconds", [round(file.seconds, 2) for file in measured]))
         found.append(_spread(feed, "ProcessedBytes", "Bytes", [float(file.size) for file in measured]))
@@ -43,9 +43,11 @@ def data(feed: str, files: Iterable[Measured]) -> list[dict[str, Any]]:
 
 def _spread(feed: str, name: str, unit: str, values: list[float]) -> dict[str, Any]:
     counted = Counter(values)
-    return _datum(feed, name, unit, list(counted), [float(count) for count in counted.values()])
+    return datum(feed, name, unit, list(counted), [float(count) for count in counted.values()])
 
 
-def _datum(feed: str, name: str, unit: str, values: list[float], counts: list[float]) -> dict[str, Any]:
+def datum(feed: str, name: str, unit: str, values: list[float], counts: list[float] | None = None) -> dict[str, Any]:
+    """Return one MetricDatum of a feed."""
     dimensions = [{"Name": "Feed", "Value": feed}]
-    return {"MetricName": name, "Dimensions": dimensions, "Unit": unit, "Values": values, "Counts": counts}
+    found = {"MetricName": name, "Dimensions": dimensions, "Unit": unit, "Values": values}
+    return found if counts is None else {**found, "Counts": counts}

@@ -67,15 +67,13 @@ class Settings:
 def parse(document: Any) -> Settings:
     """Check the variable's value; ConfigurationError names what is missing or unknown."""
     if not isinstance(document, Mapping):
-        raise ConfigurationError(
-            f"Airflow Variable {VARIABLE!r}: expected a JSON object, found {type(document).__name__}"
-        )
+        raise ConfigurationError(f"Variable {VARIABLE!r}: expected a JSON object, found {type(document).__name__}")
     known = {each.name for each in fields(Settings)}
     optional = {"namespace", "silence"}
     missing, unknown = known - optional - document.keys(), document.keys() - known
     if missing or unknown:
         raise ConfigurationError(
-            f"Airflow Variable {VARIABLE!r}: missing {sorted(missing)}, unknown {sorted(unknown)}; "
+            f"Variable {VARIABLE!r}: missing {sorted(missing)}, unknown {sorted(unknown)}; "
             "Terraform's output `settings` and the local AWS write the right one"
         )
     return Settings(**document)
@@ -86,5 +84,5 @@ def _of_feed(found: Mapping[str, str], field: str, feed: str) -> str:
         return found[feed]
     except KeyError:
         raise ConfigurationError(
-            f"Airflow Variable {VARIABLE!r}: {field} has nothing for feed {feed!r}; apply the infrastructure for the feed"
+            f"Variable {VARIABLE!r}: {field} has nothing for feed {feed!r}; apply the infrastructure for it"
         ) from None

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from filebatch import clock, contract, failures, jobs, paths, states
-from filebatch.claiming import Desk, read_plan
+from filebatch import clock, contract, failures, jobs, states
+from filebatch.claiming import manifest_key, read_plan
 from filebatch.contract import Reason, Unit, Work
+from filebatch.desk import Desk
 from filebatch.failures import Ending, Failure
 from filebatch.ledger import Item, file_of, side_by_side, work_of
 from filebatch.metrics import Measured
-from filebatch.outcomes import Outcomes
 from filebatch.results import location, read_result
 from filebatch.states import Move
 
@@ -44,19 +44,18 @@ class Settled:
         return [item for item in self.items if item["state"] in found]
 
 
-def settle(desk: Desk, cloudwatch: Any, record: Item, job: Mapping[str, Any] | None) -> Settled:
+def settle(desk: Desk, record: Item, job: Mapping[str, Any] | None) -> Settled:
     """Move whatever the workers left CLAIMED, then say what became of every file of the claim.
 
     Args:
         desk: the feed's things.
-        cloudwatch: client, for what no worker can count any more.
         record: the claim's owner record.
         job: the round's job as DescribeJobs has it; None if Batch no longer knows it.
     """
     token = record["sk"]
     left = [item for item in items_of(desk, token) if item["state"] == states.CLAIMED]
     if left:
-        outcomes = Outcomes(desk.ledger, cloudwatch, desk.settings.namespace, desk.feed.name)
+        outcomes = desk.outcomes()
         for move, measured in _resolve(desk, record, job, left):
             outcomes.add(move, measured)
         outcomes.flush()
@@ -143,13 +142,13 @@ def _endings(desk: Desk, record: Item, job: Mapping[str, Any] | None, missing: l
 
 
 def _units(desk: Desk, record: Item) -> list[Unit]:
-    key = paths.round_units(desk.feed.name, record["sk"], record["round"])
+    key = manifest_key(desk.feed.name, record)
     return contract.decode_round(desk.s3.get_object(Bucket=desk.settings.results, Key=key)["Body"].read())
 
 
-def describe_failed(settled: Settled, limit: int = 10) -> str:
-    """Name the files that failed and why, at most `limit` of them."""
-    failed = settled.of(states.FAILED)
+def describe(settled: Settled, *found: str, limit: int = 10) -> str:
+    """Name the files in these states and why they are, at most `limit` of them."""
+    failed = settled.of(*found)
     lines = [f"{file_of(item).uri!r}: {item['reason']['code']}: {item['reason']['message']}" for item in failed[:limit]]
     more = [f"… and {len(failed) - limit} more"] if len(failed) > limit else []
     return "\n".join(lines + more)

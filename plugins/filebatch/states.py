@@ -77,6 +77,11 @@ def sweep_key(feed: str) -> Key:
     return f"feed#{feed}", "sweep"
 
 
+def arrival_key(feed: str) -> Key:
+    """Return where the ledger keeps when a feed's last file arrived."""
+    return f"feed#{feed}", "arrival"
+
+
 def open_files(feed: str) -> str:
     """Return the index partition of a feed's files that wait for a claim."""
     return f"file#{feed}"
@@ -207,24 +212,38 @@ _HELD = "#state = :claimed AND #claim = :token"
 # ----------------------------------------------------------------------------------------------------------- a run
 
 
-def open_run(
-    feed: str, token: str, run_id: str, epoch: int, *, why: str, silence: timedelta, now: datetime
-) -> dict[str, Any]:
-    """Return a claim's owner record; written only where there is none."""
+def open_run(feed: str, token: str, facts: Mapping[str, Any], *, silence: timedelta, now: datetime) -> dict[str, Any]:
+    """Return a claim's owner record; written only where there is none.
+
+    Args:
+        feed: feed name.
+        token: the claim's token.
+        facts: `run_id`; `epoch`, which claim of the run this is; `cleared`, how often the run had been cleared by
+            then; `why`, what it is responsible for, for people.
+        silence: how long the run may go unheard of.
+        now: the present moment.
+    """
     pk, sk = run_key(feed, token)
     return {
+        **facts,
         "pk": pk,
         "sk": sk,
         "feed": feed,
-        "run_id": run_id,
-        "epoch": epoch,
-        "why": why,
         "state": PLANNED,
         "round": 0,
         "opened_at": text(now),
         "open": open_runs(feed),
         "due_at": text(now + silence),
     }
+
+
+def empty_run(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the owner record of a run whose window or params named nothing to do: closed, nothing to announce.
+
+    It is kept so that clearing the run later is known for doing it again.
+    """
+    closed = {name: value for name, value in record.items() if name not in ("open", "due_at")}
+    return {**closed, "state": ANNOUNCED, "files": 0}
 
 
 def claimed(feed: str, token: str, files: int, now: datetime) -> Move:
@@ -332,3 +351,8 @@ def ring(feed: str, rings: int, *, patience: timedelta, now: datetime) -> Move:
 def swept(feed: str, definition: str, began: datetime) -> Move:
     """Write down that all files older than `began` that the feed's `definition` means are in the ledger."""
     return Move(sweep_key(feed), "", become={"swept_at": text(began), "definition": definition})
+
+
+def arrived(feed: str, now: datetime) -> Move:
+    """Write down that a file of the feed has arrived."""
+    return Move(arrival_key(feed), "", become={"arrived_at": text(now)})

@@ -8,10 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from filebatch import clock, jobs, settling, states
-from filebatch.claiming import Desk
+from filebatch.desk import Desk
 from filebatch.ledger import Item
 
 log = logging.getLogger(__name__)
@@ -20,19 +19,18 @@ log = logging.getLogger(__name__)
 NEVER_SUBMITTED_AFTER = timedelta(minutes=3)
 
 
-def take_over(desk: Desk, cloudwatch: Any, own: str, is_over: Callable[[str], bool]) -> list[str]:
+def take_over(desk: Desk, own: str, is_over: Callable[[str], bool]) -> list[str]:
     """Settle the dead runs of a feed; return their run ids.
 
     Args:
         desk: the feed's things.
-        cloudwatch: client, for what no worker can count any more.
         own: the caller's own run hash, whose claims aren't touched.
         is_over: tells whether Airflow considers a run, by its id, as ended or doesn't know it.
     """
     taken = []
     for record in desk.ledger.open(states.open_runs(desk.feed.name)):
         dead = record["state"] != states.SETTLED and not record["sk"].startswith(own) and _is_dead(record, is_over)
-        if dead and _settle(desk, cloudwatch, record):
+        if dead and _settle(desk, record):
             log.warning("run %s is dead; its files were settled or given back", record["run_id"])
             taken.append(record["run_id"])
     return taken
@@ -42,7 +40,7 @@ def _is_dead(record: Item, is_over: Callable[[str], bool]) -> bool:
     return bool(clock.moment(record["due_at"]) < clock.now() or is_over(record["run_id"]))
 
 
-def _settle(desk: Desk, cloudwatch: Any, record: Item) -> bool:
+def _settle(desk: Desk, record: Item) -> bool:
     """Settle a dead run if its job allows it; False while the job is still on its way."""
     current = desk.ledger.get((record["pk"], record["sk"]))
     if current is None or current["state"] not in (states.PLANNED, states.CLAIMED):
@@ -62,7 +60,7 @@ def _settle(desk: Desk, cloudwatch: Any, record: Item) -> bool:
         return False
     if job is None and clock.moment(current["due_at"]) > clock.now():
         return False
-    settling.settle(desk, cloudwatch, current, job)
+    settling.settle(desk, current, job)
     return True
 
 

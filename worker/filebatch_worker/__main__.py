@@ -96,7 +96,7 @@ def _one(bench: Bench, work: Work, outcomes: Outcomes) -> str | None:
     except LostClaim as lost:
         log.warning("%s", lost)
         return None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a file does to a processor, the others go on
         return _failed(bench, work, outcomes, error, time.monotonic() - began)
     seconds = time.monotonic() - began
     where = location(bench.settings.results_bucket, bench.unit.feed, work)

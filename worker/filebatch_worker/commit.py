@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,7 +14,6 @@ from filebatch.errors import LostClaim
 from filebatch.ledger import Ledger, holds
 from filebatch.results import read_result
 from filebatch_worker import processor
-from filebatch_worker.fetch import version_arguments
 
 
 def stage(s3: Any, bucket: str, prefix: str, outputs: tuple[processor.Output, ...]) -> tuple[contract.Output, ...]:
@@ -27,7 +27,7 @@ def quarantine(s3: Any, bucket: str, feed: str, work: Work, reason: Reason) -> s
     A file that is gone leaves the reason alone. The copy has a fixed name, as the supplier's is untrusted text.
     """
     prefix = paths.of_generation(paths.QUARANTINE, feed, work)
-    document = {"file": work.to_json()["file"], "reason": reason.__dict__ | {"where": dict(reason.where)}}
+    document = {"file": work.to_json()["file"], "reason": asdict(reason)}
     s3.put_object(
         Bucket=bucket, Key=prefix + "_reason.json", Body=contract.encode(document), ContentType="application/json"
     )
@@ -77,8 +77,7 @@ def _stage_one(s3: Any, bucket: str, prefix: str, output: processor.Output) -> c
 
 def _copy(s3: Any, file: FileVersion, bucket: str, key: str) -> None:
     """Copy within S3, in parts where the file is large."""
-    version = version_arguments(file)
-    source = {"Bucket": file.bucket, "Key": file.key} | (
-        {"VersionId": version["VersionId"]} if "VersionId" in version else {}
-    )
+    source = {"Bucket": file.bucket, "Key": file.key}
+    if file.version_id != "null":
+        source["VersionId"] = file.version_id
     s3.copy(source, bucket, key)

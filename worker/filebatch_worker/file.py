@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,18 @@ class Bench:
     process: processor.Processor
 
 
+@dataclass(frozen=True)
+class _Became:
+    """The part of a result that depends on how processing ended."""
+
+    state: str
+    outputs: tuple[Output, ...] = ()
+    rows: int | None = None
+    reason: Reason | None = None
+    quarantine: str | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
 def committed_earlier(bench: Bench, work: Work) -> Result | None:
     """Return what an earlier attempt committed for this generation; nobody came before a first attempt."""
     if bench.settings.attempt == 1 and work.attempt == 1:
@@ -67,23 +79,9 @@ def do(bench: Bench, work: Work) -> Result:
     except processor.InvalidFile as error:
         reason = Reason(error.code, str(error), dict(error.where))
         kept = quarantine(bench.s3, bench.settings.results_bucket, bench.unit.feed, work, reason)
-        facts: dict[str, Any] = {
-            "state": states.INVALID,
-            "outputs": (),
-            "rows": None,
-            "reason": reason,
-            "quarantine": kept,
-        }
-        notes: Mapping[str, Any] = {}
+        became = _Became(states.INVALID, reason=reason, quarantine=kept)
     else:
-        facts = {
-            "state": states.SUCCEEDED,
-            "outputs": outputs,
-            "rows": processed.rows,
-            "reason": None,
-            "quarantine": None,
-        }
-        notes = processed.notes
+        became = _Became(states.SUCCEEDED, outputs, processed.rows, notes=processed.notes)
     finally:
         shutil.rmtree(workdir, ignore_errors=True)
     result = Result(
@@ -92,12 +90,11 @@ def do(bench: Bench, work: Work) -> Result:
         claim=bench.unit.claim,
         run_id=bench.unit.run_id,
         job_id=bench.settings.job_id,
-        notes=notes,
         timings={name: round(seconds, 3) for name, seconds in timings.items()},
         worker=__version__,
         started_at=started,
         committed_at=clock.text(clock.now()),
-        **facts,
+        **vars(became),
     )
     return commit(bench.s3, bench.settings.results_bucket, bench.ledger, result)
 

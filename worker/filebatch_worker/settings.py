@@ -59,8 +59,6 @@ def read(environment: Mapping[str, str]) -> Settings:
             attempt=int(environment.get("AWS_BATCH_JOB_ATTEMPT", "1")),
         )
     except KeyError as error:
-        raise ConfigurationError(
-            f"environment: expected {error.args[0]} from the job definition or the submitter"
-        ) from error
+        raise ConfigurationError(f"environment: expected {error.args[0]}") from error
     except ValueError as error:
         raise ConfigurationError(f"environment: expected a whole number; {error}") from error

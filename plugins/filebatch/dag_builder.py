@@ -1,0 +1,112 @@
+"""A feed's DAG. One DAG serves all ways in: arrivals, the sweep's schedule, backfills, the form, the REST API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+from airflow.sdk import DAG, Param
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from filebatch.feed import Feed
+from filebatch.operators.batch import ProcessFilesOperator
+from filebatch.operators.cloudwatch import PublishFeedMetricsOperator
+from filebatch.operators.dynamodb import ClaimFilesOperator
+from filebatch.operators.sns import NotifyOperator
+from filebatch.sensors.s3 import WaitForFilesSensor
+
+# Backfill runs count against max_active_runs and would block arrivals; claims and Batch bound the work instead.
+UNBOUNDED_RUNS = 1000
+
+RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True}
+
+
+def build_dag(feed: Feed) -> DAG:
+    """Return the feed's DAG: wait, claim, process; then metrics and notification, whatever happened."""
+    with DAG(
+        dag_id=feed.name,
+        description=feed.description,
+        schedule=CronDataIntervalTimetable(feed.schedule, timezone="UTC"),
+        start_date=datetime.combine(feed.start, time.min, UTC),
+        catchup=False,
+        max_active_runs=UNBOUNDED_RUNS,
+        default_args=RETRIES,
+        params=params(feed),
+        doc_md=documentation(feed),
+        tags=["filebatch", feed.processor],
+        render_template_as_native_obj=False,
+    ) as dag:
+        wait = WaitForFilesSensor(task_id="wait_for_files", feed=feed)
+        claim = ClaimFilesOperator(task_id="claim_files", feed=feed)
+        process = ProcessFilesOperator(task_id="process_files", feed=feed)
+        # Teardowns run whatever happened before them, and don't make a failed run green.
+        metrics = PublishFeedMetricsOperator(task_id="publish_metrics", feed=feed).as_teardown()
+        notify = NotifyOperator(task_id="notify", feed=feed).as_teardown()
+        wait >> claim >> process >> [metrics, notify]
+    return dag
+
+
+def params(feed: Feed) -> dict[str, Param]:
+    """Return the trigger form: all fields empty means everything that waits."""
+    optional = ["null", "string"]
+    return {
+        "keys": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Keys",
+            description=f"Exactly these object keys, one a line, each under `{feed.prefix}`.",
+        ),
+        "prefix": Param(
+            None,
+            type=optional,
+            title="Prefix",
+            description=f"Only keys that begin with it: `{feed.prefix}2026-01-`.",
+        ),
+        "pattern": Param(
+            None,
+            type=optional,
+            title="Pattern",
+            description="Only keys whose rest after the prefix matches this regular expression as a whole.",
+        ),
+        "from": Param(
+            None, type=optional, format="date-time", title="From", description="Only files of this time or later (UTC)."
+        ),
+        "to": Param(None, type=optional, format="date-time", title="To", description="Only files of an earlier time."),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Do finished files again",
+            description="Done files are done again, as a new generation; readers see the old result until then.",
+        ),
+        "wait": Param(
+            0,
+            type="integer",
+            minimum=0,
+            maximum=86_400,
+            title="Wait for named keys",
+            description="Seconds to wait for keys that aren't in the bucket yet.",
+        ),
+    }
+
+
+def documentation(feed: Feed) -> str:
+    """Return the DAG's page in the UI."""
+    rows = {
+        "files": f"`{feed.prefix}` + `{feed.pattern}`, from {feed.start}",
+        "processor": f"`{feed.processor}`",
+        "container": f"{feed.vcpu} vCPU, {feed.memory} MiB, {feed.disk} GiB disk, {feed.timeout} s a unit",
+        "sweep": f"`{feed.schedule}` (UTC); it is also what a backfill's runs are cut by",
+        "attempts": f"{feed.max_attempts} for a file that fails",
+        "run fails on": f"{feed.fail_run_on} files",
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return f"""### {feed.name}
+{feed.description}
+
+| | |
+|---|---|
+{table}
+
+**Trigger** with an empty form takes all that waits. **Backfill** takes the files of its dates. Clear `process_files` to
+settle again or to try failed files again; clear `claim_files` of a finished run to do its files again.
+"""

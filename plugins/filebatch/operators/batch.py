@@ -1,0 +1,158 @@
+"""Processing: one array job for all files that a run claimed, and the truth about each of them afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from airflow.providers.amazon.aws.links.batch import BatchJobDefinitionLink, BatchJobDetailsLink, BatchJobQueueLink
+from airflow.providers.amazon.aws.operators.batch import BatchOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from filebatch import claiming, clock, jobs, settling, states
+from filebatch.desk import Desk
+from filebatch.feed import Feed
+from filebatch.ledger import Item
+from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
+from filebatch.settling import Settled
+from filebatch.triggers.batch import RoundJobTrigger
+
+FAILS_RUN: Mapping[str, tuple[str, ...]] = {
+    "failed": (states.FAILED,),
+    "invalid": (states.FAILED, states.INVALID),
+    "never": (),
+}
+
+
+class ProcessFilesOperator(BatchOperator):
+    """Submit the round's job, wait without a slot, then settle each file from ledger and results.
+
+    Submitting is idempotent: a job of the round that exists is waited for. Done again after it was settled, failed
+    files that have attempts left get another round, else it only settles again. Links, templating and the
+    connection are the stock operator's; its `execute` and `execute_complete` lose the job's id over a deferral.
+
+    Raises:
+        AirflowFailException: files failed beyond the feed's rule; it names them with the reason.
+    """
+
+    def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(
+            job_name=feed.name,
+            job_queue="{{ var.json.filebatch.job_queue }}",
+            job_definition="{{ var.json.filebatch.job_definitions['" + feed.name + "'] }}",
+            aws_conn_id=aws_conn_id,
+            deferrable=True,
+            **kwargs,
+        )
+        self.feed = feed
+
+    def execute(self, context: Any) -> str | None:
+        """Submit or find the round's job; return its id, and leave `counts` of files by state as XCom."""
+        desk = desk_of(self.feed, self.aws_conn_id)
+        record = self._record(desk, context)
+        if record is None:
+            raise AirflowFailException("this run has no claim in the ledger: clear claim_files")
+        if record["state"] in (states.SETTLED, states.ANNOUNCED):
+            record = self._next_round(desk, record)
+            if record is None:
+                return self._settle(desk, context)
+        return self._wait(desk, context, record["sk"], self._submit(desk, record))
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> str | None:  # type: ignore[override]
+        """Settle after the trigger has fired; without an event the job is looked for again."""
+        if event is None:
+            return self.execute(context)
+        desk = desk_of(self.feed, self.aws_conn_id)
+        record = self._record(desk, context)
+        if record is not None and record.get("fence", event["job_id"]) != event["job_id"]:
+            self.log.warning("another job of this round was at work first: %s", record["fence"])
+            return self._wait(desk, context, record["sk"], record["fence"])
+        return self._settle(desk, context, event["job_id"])
+
+    def _record(self, desk: Desk, context: Mapping[str, Any]) -> Item | None:
+        return desk.ledger.latest_run(self.feed.name, run_of(context).hash)
+
+    def _next_round(self, desk: Desk, record: Item) -> Item | None:
+        """Take failed files of a settled claim again, if they may be; None where there are none."""
+        failed = [
+            item
+            for item in settling.items_of(desk, record["sk"])
+            if item["state"] == states.FAILED and item["attempts"] < self.feed.max_attempts
+        ]
+        if not failed:
+            return None
+        token, run_id, now = record["sk"], record["run_id"], clock.now()
+        answers = desk.ledger.move_all(
+            states.reclaim((item["pk"], item["sk"]), token, run_id, item["generation"], now) for item in failed
+        )
+        taken = [answer.item for answer in answers if answer.done and answer.item]
+        if not taken:
+            return None
+        claiming.begin_round(desk, token, run_id, record["round"] + 1, taken)
+        return desk.ledger.get((record["pk"], record["sk"]))
+
+    def _submit(self, desk: Desk, record: Item) -> str:
+        """Return the round's job: the one that works, the one that was submitted, or a new one."""
+        job_name = record["job_name"]
+        found = record.get("fence") or record.get("job_id") or jobs.find(desk.batch, desk.settings.job_queue, job_name)
+        if found is None:
+            request = jobs.submit_request(
+                desk.settings,
+                self.feed,
+                job_name,
+                units=claiming.manifest_key(self.feed.name, record),
+                count=record["units"],
+                memory=record["memory"],
+            )
+            found = str(desk.batch.submit_job(**request)["jobId"])
+            self.log.info("submitted job %s as %s with %s units", found, job_name, record["units"])
+        else:
+            self.log.info("job %s is there already: %s", job_name, found)
+        desk.ledger.move(states.submitted(self.feed.name, record["sk"], record["round"], found))
+        return found
+
+    def _wait(self, desk: Desk, context: Any, claim: str, job_id: str) -> str | None:
+        """Settle if the job has ended, else wait for it in the triggerer."""
+        self.job_id = job_id
+        job = jobs.describe(desk.batch, job_id)
+        if job is not None and job["status"] in jobs.TERMINAL:
+            return self._settle(desk, context, job_id)
+        self._link(context, desk, job)
+        return self._defer(desk, claim, job_id)
+
+    def _defer(self, desk: Desk, claim: str, job_id: str) -> NoReturn:
+        where = desk.settings
+        trigger = RoundJobTrigger(
+            job_id, self.feed.name, claim, where.ledger, where.silence, self.aws_conn_id, where.region
+        )
+        self.defer(trigger=trigger, method_name="execute_complete")
+
+    def _settle(self, desk: Desk, context: Any, job_id: str | None = None) -> str | None:
+        record = self._record(desk, context)
+        if record is None:
+            raise AirflowFailException("this run has no claim in the ledger any more")
+        job_id = job_id or record.get("fence") or record.get("job_id")
+        job = jobs.describe(desk.batch, job_id) if job_id else None
+        settled = settling.settle(desk, record, job)
+        self.log.info("settled: %s", dict(settled.counts))
+        context["ti"].xcom_push(key="counts", value=dict(settled.counts))
+        self._judge(settled)
+        return job_id
+
+    def _judge(self, settled: Settled) -> None:
+        """Fail where the feed says so, naming the files and why."""
+        bad = {"failed": (states.FAILED,), "invalid": (states.FAILED, states.INVALID), "never": ()}[
+            self.feed.fail_run_on
+        ]
+        if settled.of(*bad):
+            named = settling.describe(settled, *bad)
+            raise AirflowFailException(f"{len(settled.of(*bad))} files of {len(settled.items)}:\n{named}")
+
+    def _link(self, context: Any, desk: Desk, job: Mapping[str, Any] | None) -> None:
+        """Keep the links of the console, which a deferral would lose."""
+        where = {"region_name": desk.settings.region, "aws_partition": self.hook.conn_partition}
+        BatchJobDetailsLink.persist(context=context, operator=self, job_id=self.job_id, **where)
+        if job is not None:
+            definition, queue = job["jobDefinition"], job["jobQueue"]
+            BatchJobDefinitionLink.persist(context=context, operator=self, job_definition_arn=definition, **where)
+            BatchJobQueueLink.persist(context=context, operator=self, job_queue_arn=queue, **where)

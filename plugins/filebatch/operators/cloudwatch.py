@@ -1,0 +1,124 @@
+"""Publishing custom metrics, which the Amazon provider has no operator for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from filebatch import health
+from filebatch.errors import FilebatchError
+from filebatch.feed import Feed
+from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
+MAX_DATA = 1000
+MAX_BYTES = 1_000_000
+MAX_DIMENSIONS = 30
+MAX_VALUE = 2.0**360
+
+
+class MetricError(FilebatchError):
+    """A datum that CloudWatch would refuse: it names metric, expected and found."""
+
+
+def check(datum: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a MetricDatum as it is, if CloudWatch takes it; MetricError otherwise."""
+    name = datum.get("MetricName") or ""
+    if not name or len(name) > 255:
+        raise MetricError(f"MetricName: expected 1 to 255 characters, found {name!r}")
+    dimensions = datum.get("Dimensions", [])
+    if len(dimensions) > MAX_DIMENSIONS:
+        raise MetricError(f"{name}: expected at most {MAX_DIMENSIONS} dimensions, found {len(dimensions)}")
+    for dimension in dimensions:
+        if not dimension.get("Name") or not dimension.get("Value"):
+            raise MetricError(f"{name}: expected dimensions with name and value, found {dict(dimension)!r}")
+    numbers = [datum["Value"]] if "Value" in datum else [*datum.get("Values", []), *datum.get("Counts", [])]
+    if not numbers and "StatisticValues" not in datum:
+        raise MetricError(f"{name}: expected Value, Values or StatisticValues, found none")
+    for number in numbers:
+        if isinstance(number, bool) or not math.isfinite(number) or abs(number) > MAX_VALUE:
+            raise MetricError(f"{name}: expected finite numbers up to 2^360, found {number!r}")
+    return datum
+
+
+def batches(data: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Cut data into requests of at most 1,000 metrics and 1 MB; every datum is checked first."""
+    batch: list[Mapping[str, Any]] = []
+    filled = 0
+    for datum in [check(datum) for datum in data]:
+        size = len(json.dumps(datum, default=str))
+        if batch and (len(batch) == MAX_DATA or filled + size > MAX_BYTES):
+            yield batch
+            batch, filled = [], 0
+        batch.append(datum)
+        filled += size
+    if batch:
+        yield batch
+
+
+class PublishMetricsOperator(BaseOperator):
+    """Publish metric data to CloudWatch, in as few requests as its limits allow.
+
+    Args:
+        namespace: CloudWatch namespace (templated).
+        data: PutMetricData's MetricData (templated).
+        aws_conn_id: Airflow connection.
+        region_name: AWS region, None for the connection's.
+    """
+
+    template_fields: Sequence[str] = ("namespace", "data", "region_name")
+
+    def __init__(
+        self,
+        *,
+        namespace: str,
+        data: Sequence[Mapping[str, Any]] = (),
+        aws_conn_id: str | None = AWS_CONN_ID,
+        region_name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.namespace = namespace
+        self.data = data
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+
+    def execute(self, context: Mapping[str, Any]) -> int:
+        """Publish; return the number of data. MetricError before anything is sent where one is wrong."""
+        data = self.collect(context)
+        requests = list(batches(data))
+        for batch in requests:
+            self._client().put_metric_data(Namespace=self.namespace, MetricData=batch)
+        self.log.info("published %s metrics in %s requests", len(data), len(requests))
+        return len(data)
+
+    def collect(self, context: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002 - for subclasses
+        """Return what is to be published."""
+        return self.data
+
+    def _client(self) -> Any:
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+        hook: AwsGenericHook[Any] = AwsGenericHook(
+            aws_conn_id=self.aws_conn_id, client_type="cloudwatch", region_name=self.region_name
+        )
+        return hook.conn
+
+
+class PublishFeedMetricsOperator(PublishMetricsOperator):
+    """Publish what a run and its feed are like; what became of each file is counted by whoever moved it."""
+
+    def __init__(self, *, feed: Feed, **kwargs: Any) -> None:
+        super().__init__(namespace="{{ var.json.filebatch.namespace }}", **kwargs)
+        self.feed = feed
+
+    def collect(self, context: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Return the run's claim and the feed's health as metric data."""
+        desk = desk_of(self.feed, self.aws_conn_id)
+        self.region_name = desk.settings.region
+        record = desk.ledger.latest_run(self.feed.name, run_of(context).hash)
+        return [*health.of_run(self.feed.name, record), *health.of_feed(desk)]

@@ -1,0 +1,153 @@
+"""Claiming files in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from filebatch import claiming, clock, intake, jobs, listing, states, takeover
+from filebatch.claiming import Claim, Planned
+from filebatch.desk import Desk
+from filebatch.errors import ConfigurationError, SelectionError
+from filebatch.feed import Feed
+from filebatch.ledger import Item
+from filebatch.run_context import AWS_CONN_ID, Run, desk_of, run_of
+from filebatch.selection import Selection
+
+
+class ClaimFilesOperator(BaseOperator):
+    """Take the files that this run is responsible for, and write units for the workers.
+
+    It answers the bell, drains the feed's queue and settles dead runs of the feed first. Its XCom is a small
+    document: `token` of the claim, URI of the `manifest`, numbers of `files` and `units`.
+
+    Raises:
+        AirflowSkipException: nothing waits; the run stays green and nothing is submitted.
+        AirflowFailException: the params or the deployment are wrong; trying again can't help.
+    """
+
+    def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.feed = feed
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Claim; the same again for a repeated task, the next epoch for a run that was settled and cleared."""
+        run = run_of(context)
+        try:
+            selection = run.selection(self.feed)
+            desk = desk_of(self.feed, self.aws_conn_id)
+        except (SelectionError, ConfigurationError) as error:
+            raise AirflowFailException(str(error)) from error
+        claim = self._claim(desk, run, selection, context)
+        if claim is None:
+            raise AirflowSkipException(f"nothing to do for {self.feed.name}: {selection}; no file waits")
+        self.log.info("claimed %s files in %s units: %s", claim.files, claim.units, claim.manifest)
+        return asdict(claim)
+
+    def _claim(self, desk: Desk, run: Run, selection: Selection, context: Mapping[str, Any]) -> Claim | None:
+        latest = desk.ledger.latest_run(self.feed.name, run.hash)
+        if latest and not _settled_and_cleared(latest, run):
+            return self._resume(desk, run, selection, latest)
+        self._take_in(desk, run, selection, context)
+        redo = latest is not None
+        planned = self._again(desk, selection, latest) if latest else self._plan(desk, selection)
+        if not planned and selection.everything:
+            return None
+        epoch = latest["epoch"] + 1 if latest else 1
+        return self._open(desk, run, planned, epoch=epoch, why=f"{selection}{', again' if redo else ''}")
+
+    def _resume(self, desk: Desk, run: Run, selection: Selection, record: Item) -> Claim | None:
+        """End where the claim that was begun ends."""
+        token = record["sk"]
+        if record["round"]:
+            self.log.info("this run has its claim: %s", token)
+            manifest = f"s3://{desk.settings.results}/{claiming.manifest_key(self.feed.name, record)}"
+            return Claim(token, manifest, record["files"], record["units"])
+        if record["state"] not in (states.PLANNED, states.CLAIMED):
+            return None
+        return claiming.make_claim(desk, token, run.run_id, self._plan(desk, selection))
+
+    def _open(self, desk: Desk, run: Run, planned: list[Planned], *, epoch: int, why: str) -> Claim | None:
+        token = jobs.token(run.hash, epoch)
+        facts = {"run_id": run.run_id, "epoch": epoch, "cleared": run.cleared, "why": why}
+        record = states.open_run(self.feed.name, token, facts, silence=desk.settings.silence_span, now=clock.now())
+        desk.ledger.add(record if planned else states.empty_run(record))
+        return claiming.make_claim(desk, token, run.run_id, planned) if planned else None
+
+    def _take_in(self, desk: Desk, run: Run, selection: Selection, context: Mapping[str, Any]) -> None:
+        """Answer the bell, take what events brought, look for what they didn't, and settle the dead."""
+        if not selection.everything:
+            return
+        desk.ledger.remove(states.bell_key(self.feed.name))
+        taken = intake.drain(desk.sqs, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
+        self.log.info("the queue brought %s", taken)
+        if selection.sweep:
+            self.log.info("the sweep found %s", listing.sweep(desk.s3, desk.settings.new_files, self.feed, desk.ledger))
+        takeover.take_over(desk, run.hash, lambda run_id: _is_over(context, self.feed.name, run_id))
+
+    def _plan(self, desk: Desk, selection: Selection) -> list[Planned]:
+        items = self._items(desk, selection)
+        asked = not selection.everything
+        planned = [each for item in items if (each := claiming.plan_one(item, asked=asked, force=selection.force))]
+        self._report_held(items, planned)
+        if len(planned) > self.feed.packing.claim:
+            self.log.warning(
+                "%s of %s files are left for later runs", len(planned) - self.feed.packing.claim, len(planned)
+            )
+        return planned[: self.feed.packing.claim]
+
+    def _report_held(self, items: list[Item], planned: list[Planned]) -> None:
+        """Files that another run holds are not nothing: they are named, and fail a run that has no others.
+
+        Raises:
+            AirflowException: other runs hold all of them; a retry looks again.
+        """
+        held = [item for item in items if item["state"] == states.CLAIMED]
+        if not held:
+            return
+        told = f"{len(held)} files are held by other runs: {sorted({item['run_id'] for item in held})}"
+        if not planned:
+            raise AirflowException(f"{told}; clear this task when they have ended")
+        self.log.warning("%s", told)
+
+    def _again(self, desk: Desk, selection: Selection, latest: Item) -> list[Planned]:
+        """Plan all files of the run's last claim, and of its selection, as their next generation."""
+        keys = {planned.key for planned in claiming.read_plan(desk, latest["sk"]) or []}
+        items = list(desk.ledger.get_many(list(keys)).values())
+        if not selection.everything:
+            items += [item for item in self._items(desk, selection) if (item["pk"], item["sk"]) not in keys]
+        return [each for item in items if (each := claiming.plan_one(item, asked=True, force=True))]
+
+    def _items(self, desk: Desk, selection: Selection) -> list[Item]:
+        """Return the ledger's items of a selection; files that the ledger hasn't got are recorded on the way."""
+        if selection.everything:
+            limit = self.feed.packing.claim
+            return desk.ledger.open(states.open_files(self.feed.name), due=clock.now(), limit=limit)
+        files = listing.selected(desk.s3, desk.settings.new_files, self.feed, selection)
+        keys = [states.file_key(file) for file in files]
+        known = desk.ledger.get_many(keys)
+        fresh = [file for file in files if states.file_key(file) not in known]
+        if fresh:
+            intake.record(desk.ledger, self.feed, fresh, clock.now())
+            known = desk.ledger.get_many(keys)
+        return [known[key] for key in keys if key in known]
+
+
+def _settled_and_cleared(record: Item, run: Run) -> bool:
+    return record["state"] in (states.SETTLED, states.ANNOUNCED) and run.cleared > record["cleared"]
+
+
+def _is_over(context: Mapping[str, Any], dag_id: str, run_id: str) -> bool:
+    """Ask Airflow whether a run has ended; a run that it doesn't know has."""
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    try:
+        state = context["ti"].get_dagrun_state(dag_id, run_id)
+    except AirflowRuntimeError:
+        return True
+    return str(getattr(state, "value", state)) in {"success", "failed"}

@@ -1,0 +1,70 @@
+"""From Airflow's context to filebatch's values: where a run comes from, its settings and its AWS clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from filebatch import jobs, selection, settings
+from filebatch.desk import Desk
+from filebatch.feed import Feed
+from filebatch.selection import Origin, Selection
+
+AWS_CONN_ID = "aws_default"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG run of a feed.
+
+    Attributes:
+        run_id: Airflow's.
+        hash: what the tokens of its claims begin with.
+        cleared: how often tasks of it were cleared.
+        origin: how it came about.
+        params: what the form, the REST API or conf said.
+    """
+
+    run_id: str
+    hash: str
+    cleared: int
+    origin: Origin
+    params: Mapping[str, Any]
+
+    def selection(self, feed: Feed) -> Selection:
+        """Decide which files it is responsible for; SelectionError where the params can't be understood."""
+        return selection.select(feed, self.origin, self.params)
+
+
+def run_of(context: Mapping[str, Any]) -> Run:
+    """Read the run out of a task's context."""
+    found = context["dag_run"]
+    origin = Origin(
+        str(getattr(found.run_type, "value", found.run_type)),
+        found.logical_date,
+        found.run_after,
+        found.data_interval_start,
+        found.data_interval_end,
+    )
+    run_hash = jobs.run_hash(found.dag_id, found.run_id)
+    return Run(found.run_id, run_hash, found.clear_number or 0, origin, dict(context["params"]))
+
+
+def desk_of(feed: Feed, aws_conn_id: str | None) -> Desk:
+    """Return a feed's desk: the Variable is read now, the clients are made when they are needed."""
+    from airflow.sdk import Variable
+
+    found = settings.parse(Variable.get(settings.VARIABLE, deserialize_json=True))
+    return Desk(feed, found, _connector(aws_conn_id, found.region))
+
+
+def _connector(aws_conn_id: str | None, region: str) -> Any:
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+    @cache
+    def connect(service: str) -> Any:
+        return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, region_name=region).conn
+
+    return connect

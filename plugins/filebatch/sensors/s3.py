@@ -1,0 +1,91 @@
+"""Waiting for the files that a run names, where there is something to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
+from airflow.sdk.exceptions import AirflowFailException
+
+from filebatch import clock, listing, states
+from filebatch.desk import Desk
+from filebatch.errors import ConfigurationError, SelectionError
+from filebatch.feed import Feed
+from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
+from filebatch.selection import Selection
+from filebatch.triggers.pause import PauseTrigger
+
+HELD_FILES_TIMEOUT = timedelta(hours=6)
+
+
+class WaitForFilesSensor(S3KeySensor):
+    """Wait until named keys are there, and until no other run holds a file of the run's window.
+
+    A run that takes whatever waits has nothing to wait for and goes on at once. Named keys are waited for as long as
+    the param `wait` (seconds) says. The stock sensor's key check is used; its deferral isn't, as each one would begin
+    the timeout anew.
+
+    Raises:
+        AirflowFailException: the params can't be understood, or the wait is over: it names what is missing.
+    """
+
+    def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(
+            bucket_name="{{ var.json.filebatch.buckets.new_files }}",
+            bucket_key=feed.prefix,
+            aws_conn_id=aws_conn_id,
+            deferrable=True,
+            poke_interval=15,
+            **kwargs,
+        )
+        self.feed = feed
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Look once; then wait in the triggerer."""
+        run = run_of(context)
+        try:
+            selection = run.selection(self.feed)
+        except SelectionError as error:
+            raise AirflowFailException(str(error)) from error
+        self.log.info("this run is responsible for %s", selection)
+        if selection.everything:
+            return
+        wait = timedelta(seconds=int(run.params.get("wait") or 0)) if selection.keys else HELD_FILES_TIMEOUT
+        self._look(context, selection, clock.now() + wait)
+
+    def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> None:
+        """Look again after a pause."""
+        deadline = clock.moment(event["deadline"]) if event else clock.now()
+        self._look(context, run_of(context).selection(self.feed), deadline)
+
+    def _look(self, context: Any, selection: Selection, deadline: datetime) -> None:
+        missing = self._missing_keys(context, selection) or self._held(selection)
+        if not missing:
+            return
+        if clock.now() >= deadline:
+            raise AirflowFailException(missing)
+        self.log.info("waiting until %s: %s", clock.text(deadline), missing)
+        self.defer(trigger=PauseTrigger(self.poke_interval, clock.text(deadline)), method_name="execute_complete")
+
+    def _missing_keys(self, context: Any, selection: Selection) -> str:
+        missing = [key for key in selection.keys if not self._check_key(key, context)]
+        return f"not in the bucket {self.bucket_name}: {missing}" if missing else ""
+
+    def _held(self, selection: Selection) -> str:
+        """Name the runs that hold files of a window."""
+        if selection.keys:
+            return ""
+        try:
+            desk = desk_of(self.feed, self.aws_conn_id)
+        except ConfigurationError as error:
+            raise AirflowFailException(str(error)) from error
+        runs = _holders(desk, selection)
+        return f"files of the window are held by other runs: {sorted(runs)}" if runs else ""
+
+
+def _holders(desk: Desk, selection: Selection) -> set[str]:
+    files = listing.selected(desk.s3, desk.settings.new_files, desk.feed, selection)
+    items = desk.ledger.get_many([states.file_key(file) for file in files])
+    return {item["run_id"] for item in items.values() if item["state"] == states.CLAIMED}
