@@ -1,0 +1,7 @@
+"""The command line: `python -m filebatch_local`."""
+
+import sys
+
+from filebatch_local.cli import main
+
+sys.exit(main())

@@ -1,0 +1,53 @@
+"""Which job may start where: a compute environment's maxvCpus, first in, first out.
+
+Batch's FIFO queue is blocked by the job at its head; what the head can never have, those behind it wait for too.
+https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+TOO_LARGE = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+TOO_LARGE_MESSAGE = f"{TOO_LARGE} - CE(s) associated with the job queue cannot meet the job requirements."
+
+
+@dataclass(frozen=True)
+class Room:
+    """A compute environment's vCPUs: how many it may have, how many are taken."""
+
+    name: str
+    maximum: float
+    taken: float = 0.0
+
+    def fits(self, vcpus: float) -> bool:
+        """Tell whether so many are free."""
+        return self.taken + vcpus <= self.maximum + 1e-9  # a quarter of a vCPU is exact, a tenth isn't
+
+
+def place(vcpus: float, rooms: Iterable[Room]) -> str | None:
+    """Return the first environment, in the queue's order, with so many vCPUs free; None where the job must wait."""
+    return next((room.name for room in rooms if room.fits(vcpus)), None)
+
+
+def never_fits(vcpus: float, rooms: Sequence[Room]) -> bool:
+    """Tell whether even empty environments are too small."""
+    return bool(rooms) and all(vcpus > room.maximum for room in rooms)
+
+
+def time_limit(reason: str | None, limits: Iterable[Mapping[str, object]]) -> float | None:
+    """Return the seconds after which a RUNNABLE job at the head with this statusReason is cancelled; None for never.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_JobStateTimeLimitAction.html
+    """
+    code = (reason or "").split(" - ")[0]
+    matching = [
+        float(str(one["maxTimeSeconds"])) for one in limits if one["reason"] == code and one["state"] == "RUNNABLE"
+    ]
+    return min(matching, default=None)
+
+
+def cancelled_by_limit(reason: str) -> str:
+    """Return the statusReason of a job that a time limit cancelled."""
+    return f"Canceled by JobStateTimeLimit action due to reason: {reason.split(' - ')[0]}"

@@ -1,0 +1,159 @@
+"""`python -m filebatch_local serve|up|down|env|status`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from filebatch_local.clock import Clock
+from filebatch_local.images import images_from_json
+from filebatch_local.layout import PORT, Layout, LocalAwsError
+
+NOT_RUNNING = 3  # status's exit code, as of an init script
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit code."""
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command != "up":
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    layout = Layout.here(options.state)
+    try:
+        match options.command:
+            case "serve":
+                return _serve(layout, options)
+            case "up":
+                return _up(layout, options.port, rest)
+            case "down":
+                return _down(layout)
+            case "env":
+                return _env(layout)
+            case _:
+                return _status(layout)
+    except LocalAwsError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="filebatch_local", description="The local AWS: moto, with a Batch that runs jobs."
+    )
+    parser.add_argument("--state", type=Path, help="folder for process id, settings, logs and jobs (default: .local)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("up", "start it in the background, provisioned; further options are those of serve"),
+        ("down", "stop it and everything it started"),
+        ("env", 'print shell exports: eval "$(… env)"'),
+        ("status", "say whether it runs, and where"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--state", type=Path, default=argparse.SUPPRESS)
+        if name == "up":
+            command.add_argument("--port", type=int, default=PORT, help=f"port on loopback (default: {PORT})")
+    _add_serve(commands.add_parser("serve", help="run it in the foreground"))
+    return parser
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--state", type=Path, default=argparse.SUPPRESS)
+    serve.add_argument("--port", type=int, default=PORT, help=f"port on loopback, 0 for any free one (default: {PORT})")
+    serve.add_argument("--feeds", help='folder of feed files, "" for none (default: dags/feeds)')
+    serve.add_argument(
+        "--images", type=Path, help='JSON file {image: {"path": [folder], "env": {}}} in place of the worker'
+    )
+    serve.add_argument(
+        "--clock", type=float, default=1.0, help="how many seconds Batch's clock runs in one (default: 1)"
+    )
+    serve.add_argument("--vcpus", type=int, default=4, help="vCPUs that jobs may have together (default: 4)")
+    serve.add_argument("--start-delay", type=float, default=0.0, help="seconds that a job stays STARTING (default: 0)")
+    serve.add_argument("--docker", action="store_true", help="run other images with the Docker engine")
+    serve.add_argument("--tied", action="store_true", help="end when the process that started it does")
+
+
+def _serve(layout: Layout, options: argparse.Namespace) -> int:
+    from filebatch_local.serving import Service, serve
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    for noisy in ("botocore", "boto3", "werkzeug", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    images = json.loads(options.images.read_text(encoding="utf-8")) if options.images else None
+    service = Service(
+        layout=layout,
+        images=layout.images() if images is None else images_from_json(images),
+        port=options.port,
+        feeds=layout.feeds if options.feeds is None else (Path(options.feeds) if options.feeds else None),
+        clock=Clock(options.clock),
+        vcpus=options.vcpus,
+        start_delay=options.start_delay,
+        docker=options.docker,
+        tied=options.tied,
+    )
+    serve(service)
+    return 0
+
+
+def _up(layout: Layout, port: int, arguments: Sequence[str]) -> int:
+    from filebatch_local.background import log_file, up
+
+    found, started = up(layout, port, arguments)
+    print(
+        f"local AWS {'is up' if started else 'was up already'} at {found.endpoint} (pid {found.pid}, log {log_file(layout)})"
+    )
+    for problem in found.problems:
+        print(f"feed left out: {problem}", file=sys.stderr)
+    return 0
+
+
+def _down(layout: Layout) -> int:
+    from filebatch_local.background import down
+
+    print("local AWS stopped" if down(layout) else "local AWS was not running")
+    return 0
+
+
+def _env(layout: Layout) -> int:
+    from filebatch_local.background import running
+
+    found = running(layout)
+    if found is None:
+        raise LocalAwsError("the local AWS is not running: start it with `python -m filebatch_local up`")
+    for name, value in environment(layout, found.endpoint, found.settings).items():
+        print(f"export {name}={shlex.quote(value)}")
+    print(f'export PATH={shlex.quote(str(layout.root / ".venv" / "bin"))}:"$PATH"')
+    return 0
+
+
+def _status(layout: Layout) -> int:
+    from filebatch_local.background import running
+
+    found = running(layout)
+    if found is None:
+        print("local AWS is not running")
+        return NOT_RUNNING
+    print(f"local AWS is up at {found.endpoint} (pid {found.pid}), {len(found.jobs())} jobs running")
+    return 0
+
+
+def environment(layout: Layout, endpoint: str, settings: Mapping[str, object]) -> dict[str, str]:
+    """Return what a shell needs for `airflow`, `aws` and boto3 to talk to the local AWS with this project's settings."""
+    region = str(settings["region"])
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "filebatch-local",
+        "AWS_SECRET_ACCESS_KEY": "filebatch-local",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AIRFLOW_HOME": str(layout.state / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(layout.root / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+        "AIRFLOW_VAR_FILEBATCH": json.dumps(settings),
+    }

@@ -1,0 +1,24 @@
+"""moto's gap in DynamoDB, closed: requests are served one after the other.
+
+moto 5.2.5 looks at a ConditionExpression and writes in two steps, with nothing between threads: two conditional puts
+of one key can both succeed (tests/local/test_gaps_dynamodb.py). A real table decides each write alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+
+class OneAtATime:
+    """WSGI middleware that lets one DynamoDB request through at a time, and everything else as it comes."""
+
+    def __init__(self, app: Any) -> None:
+        self._app, self._lock = app, threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
+            return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
+        with self._lock:
+            return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI

@@ -1,0 +1,165 @@
+"""moto's gaps in S3, closed. What moto 5.2.5 does, each shown by a test in tests/local/test_gaps_s3.py:
+
+- a ranged GET reads the whole object, a plain one holds it in memory: they are read from its file in blocks;
+- a multipart upload is joined in memory three times over, and announced twice to EventBridge;
+- `If-None-Match` is looked at and acted on in two steps that others can come between;
+- a bucket policy's statement with a Condition denies everything, so that TLS-only answers 403 to all;
+- `EventBridgeConfiguration` is not read back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import moto.s3.models as moto_s3
+import moto.s3.urls
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
+from moto.s3.responses import S3Response
+from moto.settings import S3_UPLOAD_PART_MIN_SIZE
+from moto.utilities.utils import md5_hash
+
+from filebatch_local.multipart_checksum import MultipartChecksum
+from filebatch_local.stored_bytes import IN_MEMORY, JoinedFile, StoredBytes
+
+_deciding = threading.RLock()
+
+
+class _Key(moto_s3.FakeKey):  # type: ignore[misc]  # moto's classes are untyped here
+    """An object whose bytes are read from its file, without a position that readers would share."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._etag = self.etag.strip('"')  # now, as computing it moves the file's position
+
+    @property
+    def value(self) -> bytes:
+        return bytes(self.stored())
+
+    @value.setter
+    def value(self, new_value: bytes | JoinedFile) -> None:
+        if isinstance(new_value, JoinedFile):
+            self._value_buffer.close()
+            self._value_buffer, self.contentsize = new_value.file, new_value.size
+        else:
+            moto_s3.FakeKey.value.fset(self, new_value)
+        self._value_buffer.flush()
+
+    def stored(self) -> StoredBytes:
+        """Return the bytes where they are."""
+        return StoredBytes.of(self._value_buffer, self.contentsize)
+
+
+class _Unread:
+    """An object as an answer sees it: its value is read when it is sent."""
+
+    def __init__(self, key: _Key) -> None:
+        self._key, self.value = key, key.stored()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._key, name)
+
+
+class _Multipart(moto_s3.FakeMultipart):  # type: ignore[misc]  # as above
+    """An upload whose parts are joined on the disk."""
+
+    def complete(self, body: Iterator[tuple[int, str]]) -> tuple[JoinedFile, str, tuple[str, str, int]]:
+        """Check the parts a client names and join them."""
+        parts = [self._part(number, etag) for number, etag in body]
+        if not parts:
+            raise MalformedXML
+        if any(part.contentsize < S3_UPLOAD_PART_MIN_SIZE for part in parts[:-1]):
+            raise EntityTooSmall
+        etag = md5_hash(b"".join(bytes.fromhex(part.etag.strip('"')) for part in parts)).hexdigest()
+        checksum = MultipartChecksum(
+            self.metadata.get("x-amz-checksum-algorithm"), self.metadata.get("x-amz-checksum-type")
+        )
+        whole = JoinedFile(self._blocks(parts, checksum))
+        return whole, f"{etag}-{len(parts)}", checksum.result()
+
+    def _part(self, number: int, etag: str) -> _Key:
+        part: _Key | None = self.parts.get(number)
+        if part is None or part.etag.strip('"') != etag.replace('"', ""):
+            raise InvalidPart
+        return part
+
+    @staticmethod
+    def _blocks(parts: list[_Key], checksum: MultipartChecksum) -> Iterator[bytes]:
+        for part in parts:
+            for block in part.stored():
+                checksum.add(block)
+                yield block
+            checksum.end_part()
+
+
+class _Bucket(moto_s3.FakeBucket):  # type: ignore[misc]  # as above
+    """A bucket in whose policy a condition is no denial."""
+
+    def get_permission(self, action: str, resource: str) -> Any:
+        """Judge by the statements without a Condition: this server answers on loopback, for one user."""
+        policy = json.loads(self.policy or b'{"Statement": []}')
+        statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+        unconditional = [one for one in statements if not one.get("Condition")]
+        if not unconditional:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps({**policy, "Statement": unconditional})).is_action_permitted(action, resource)
+
+
+class _Backend(moto_s3.S3Backend):  # type: ignore[misc]  # as above
+    """S3 that announces a multipart upload once."""
+
+    @property
+    def _url_module(self) -> Any:
+        return _Urls
+
+    def put_object(self, *args: Any, multipart: Any = None, disable_notification: bool = False, **kwargs: Any) -> Any:
+        """Leave the announcement of a multipart upload to whoever completes it."""
+        quiet = disable_notification or multipart is not None
+        return super().put_object(*args, multipart=multipart, disable_notification=quiet, **kwargs)
+
+
+class _Response(S3Response):  # type: ignore[misc]  # as above
+    """Answers that are read from the disk, and conditions that hold."""
+
+    def _get_key(self, *args: Any, **kwargs: Any) -> tuple[Any, bool]:
+        key, not_modified = super()._get_key(*args, **kwargs)
+        return _Unread(key), not_modified
+
+    def put_object(self) -> Any:
+        """Decide and write in one step."""
+        with _deciding:
+            return super().put_object()
+
+    def _key_response_post(self, *args: Any, **kwargs: Any) -> Any:
+        with _deciding:
+            return super()._key_response_post(*args, **kwargs)
+
+    def get_bucket_notification(self) -> Any:
+        """Add EventBridge."""
+        status, headers, body = super().get_bucket_notification()
+        configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        if configuration and configuration.event_bridge is not None:
+            body = body.replace(
+                "</NotificationConfiguration>", "<EventBridgeConfiguration/></NotificationConfiguration>"
+            )
+        return status, headers, body
+
+
+class _Urls:
+    """moto's table of paths, with our answers."""
+
+    url_bases = moto.s3.urls.url_bases
+    url_paths = {  # noqa: RUF012 - read only
+        path: getattr(_Response, answer.__name__) for path, answer in moto.s3.urls.url_paths.items()
+    }
+
+
+def close() -> None:
+    """Put these in moto's places."""
+    os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(IN_MEMORY))
+    moto_s3.FakeKey, moto_s3.FakeMultipart, moto_s3.FakeBucket = _Key, _Multipart, _Bucket
+    moto_s3.s3_backends.backend = _Backend

@@ -1,0 +1,61 @@
+"""Where things lie in the repository, and what this package raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from filebatch_local.images import ImageEnv
+
+PORT = 4566
+REGION = "eu-west-1"
+ENVIRONMENT = "filebatch-local"
+WORKER_IMAGE = "filebatch-worker:local"
+
+
+class LocalAwsError(Exception):
+    """The local AWS can't do what was asked; says what was expected, what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A repository's folders.
+
+    Attributes:
+        root: the repository.
+        state: where a running local AWS keeps process id, settings and logs, and jobs their scratch folders.
+    """
+
+    root: Path
+    state: Path
+
+    @classmethod
+    def here(cls, state: Path | None = None) -> Layout:
+        """Return the layout of the repository this package lies in; `state` for another place than `.local`."""
+        root = Path(__file__).resolve().parents[3]
+        return cls(root, (state or root / ".local").resolve())
+
+    @property
+    def feeds(self) -> Path:
+        """Folder of feed files."""
+        return self.root / "dags" / "feeds"
+
+    @property
+    def documents(self) -> Path:
+        """Folder of what the local AWS and Terraform both read."""
+        return self.root / "infra" / "documents"
+
+    @property
+    def plugins(self) -> Path:
+        """Folder of the library."""
+        return self.root / "plugins"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder in which jobs run."""
+        return self.state / "jobs"
+
+    def images(self) -> dict[str, ImageEnv]:
+        """Return the image that is a place in this repository: the worker and its own environment."""
+        path = (str(self.root / ".venv-worker" / "bin"), "/usr/local/bin", "/usr/bin", "/bin")
+        return {WORKER_IMAGE: ImageEnv(path, {"PYTHONPATH": f"{self.root / 'worker'}:{self.plugins}"})}

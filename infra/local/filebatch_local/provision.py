@@ -1,0 +1,245 @@
+"""Creates the environment `filebatch-local` from the feed files and the documents that Terraform reads too.
+
+Every step may be done again: what is there is left alone or brought up to date. moto keeps all in memory, so that a
+restarted server begins empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from filebatch_local.documents import render
+from filebatch_local.layout import ENVIRONMENT, REGION, WORKER_IMAGE
+
+NAMESPACE = "filebatch"
+ROLE = f"arn:aws:iam::123456789012:role/{ENVIRONMENT}"
+DOCUMENT_TAG = "filebatch:document"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to provision.
+
+    Attributes:
+        endpoint: URL of the local AWS.
+        documents: folder of the documents.
+        failures: file with the taxonomy of failures.
+        feeds: folder of feed files, or None for none.
+        vcpus: maxvCpus of the compute environment.
+    """
+
+    endpoint: str
+    documents: Path
+    failures: Path
+    feeds: Path | None = None
+    vcpus: int = 4
+
+
+@dataclass
+class Provisioned:
+    """What came of it: the settings (the Airflow Variable `filebatch`), and which feed files can't be used, and why."""
+
+    settings: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+
+
+class Provisioner:
+    """Clients and names for one environment."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Talk to the plan's endpoint with keys that open nothing."""
+        self.plan = plan
+        self._session = boto3.Session("filebatch-local", "filebatch-local", region_name=REGION)
+        self._config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"})
+        self._clients: dict[str, Any] = {}
+
+    def run(self) -> Provisioned:
+        """Create everything, return the settings."""
+        settings: dict[str, Any] = {
+            "region": REGION,
+            "environment": ENVIRONMENT,
+            "buckets": {"new_files": self.bucket("new-files"), "results": self.bucket("results")},
+            "queues": {},
+            "topics": {name: self.topic(name) for name in ("stakeholders", "developers")},
+            "ledger": self.ledger(),
+            "job_queue": self.job_queue(self.compute_environment()),
+            "job_definitions": {},
+            "namespace": NAMESPACE,
+        }
+        log_group = self.log_group()
+        feeds, errors = _load_feeds(self.plan.feeds)
+        for feed in feeds:
+            settings["queues"][feed.name] = self.queue(feed, settings["buckets"]["new_files"])
+            settings["job_definitions"][feed.name] = self.job_definition(feed, settings, log_group)
+        return Provisioned(settings, [str(error) for error in errors])
+
+    def bucket(self, name: str) -> str:
+        """Create a versioned bucket that is closed to the public and tells EventBridge; return its name."""
+        bucket, s3 = f"{ENVIRONMENT}-{name}", self._client("s3")
+        with _already("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=self._document("public-access-block"))
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(self._document("bucket-policy", bucket=bucket)))
+        if name == "new-files":
+            s3.put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+            )
+        return bucket
+
+    def topic(self, name: str) -> str:
+        """Create an SNS topic; return its ARN."""
+        return str(self._client("sns").create_topic(Name=f"{ENVIRONMENT}-{name}")["TopicArn"])
+
+    def ledger(self) -> str:
+        """Create the ledger's table; return its name."""
+        document = self._document("ledger", name=f"{ENVIRONMENT}-ledger")
+        with _already("ResourceInUseException"):
+            self._client("dynamodb").create_table(**document)
+        return str(document["TableName"])
+
+    def log_group(self) -> str:
+        """Create the jobs' log group; return its name."""
+        name = f"/{NAMESPACE}/{ENVIRONMENT}/jobs"
+        with _already("ResourceAlreadyExistsException"):
+            self._client("logs").create_log_group(logGroupName=name)
+        return name
+
+    def compute_environment(self) -> str:
+        """Create the Fargate environment in the default network; return its ARN."""
+        name, batch = f"{ENVIRONMENT}-compute", self._client("batch")
+        resources = {"type": "FARGATE", "maxvCpus": self.plan.vcpus}
+        found = batch.describe_compute_environments(computeEnvironments=[name])["computeEnvironments"]
+        if found:
+            batch.update_compute_environment(computeEnvironment=name, computeResources={"maxvCpus": self.plan.vcpus})
+            return str(found[0]["computeEnvironmentArn"])
+        created = batch.create_compute_environment(
+            computeEnvironmentName=name,
+            type="MANAGED",
+            state="ENABLED",
+            serviceRole=self._service_role(),
+            computeResources={**resources, **self._network()},
+        )
+        return str(created["computeEnvironmentArn"])
+
+    def job_queue(self, compute_environment: str) -> str:
+        """Create the job queue or bring it up to date; return its name."""
+        name, batch = f"{ENVIRONMENT}-jobs", self._client("batch")
+        order = [{"order": 1, "computeEnvironment": compute_environment}]
+        document = {**self._document("job-queue"), "computeEnvironmentOrder": order}
+        if batch.describe_job_queues(jobQueues=[name])["jobQueues"]:
+            batch.update_job_queue(jobQueue=name, **document)
+        else:
+            batch.create_job_queue(jobQueueName=name, **document)
+        return name
+
+    def queue(self, feed: Any, bucket: str) -> str:
+        """Create a feed's rule, queue and dead-letter queue; return the queue's URL."""
+        name, document = f"{ENVIRONMENT}-{feed.name}", self._document("queue")
+        pattern = json.dumps(self._document("event-pattern", bucket=bucket, prefix=feed.prefix))
+        rule = self._client("events").put_rule(Name=name, EventPattern=pattern, State="ENABLED")["RuleArn"]
+        _, dead = self._sqs_queue(f"{name}-dead", document["dead_letter_queue"])
+        redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": document["max_receive_count"]})
+        url, arn = self._sqs_queue(name, {**document["queue"], "RedrivePolicy": redrive})
+        policy = json.dumps(self._document("queue-policy", queue=arn, rule=rule))
+        self._client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        self._client("events").put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+        return url
+
+    def job_definition(self, feed: Any, settings: dict[str, Any], log_group: str) -> str:
+        """Register a feed's job definition unless the newest revision is the same; return its name."""
+        name, batch = f"{ENVIRONMENT}-{feed.name}", self._client("batch")
+        document = self._document(
+            "job-definition", **_of_feed(feed), **_of_environment(settings, log_group), **self._retries()
+        )
+        digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+        active = batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
+        newest = max(active, key=lambda one: one["revision"], default={})
+        if newest.get("tags", {}).get(DOCUMENT_TAG) != digest:
+            batch.register_job_definition(jobDefinitionName=name, tags={DOCUMENT_TAG: digest}, **document)
+        return name
+
+    def _sqs_queue(self, name: str, attributes: dict[str, str]) -> tuple[str, str]:
+        sqs = self._client("sqs")
+        try:
+            url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        except sqs.exceptions.QueueDoesNotExist:
+            url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    def _network(self) -> dict[str, list[str]]:
+        """Ask the server itself for its default network: EC2's client costs a second of start-up."""
+        with urllib.request.urlopen(f"{self.plan.endpoint}/_filebatch/network", timeout=30) as answer:  # noqa: S310 - ours
+            return dict(json.loads(answer.read()))
+
+    def _service_role(self) -> str:
+        iam, name = self._client("iam"), f"{ENVIRONMENT}-batch"
+        trust = {"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        with _already("EntityAlreadyExists"):
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)
+        return str(iam.get_role(RoleName=name)["Role"]["Arn"])
+
+    def _retries(self) -> dict[str, Any]:
+        return {"evaluate_on_exit": json.loads(self.plan.failures.read_text(encoding="utf-8"))["evaluate_on_exit"]}
+
+    def _document(self, name: str, /, **values: object) -> Any:
+        return render(self.plan.documents, name, **values)
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service, endpoint_url=self.plan.endpoint, config=self._config)
+        return self._clients[service]
+
+
+def _of_feed(feed: Any) -> dict[str, Any]:
+    return {
+        "feed": feed.name,
+        "image": feed.image or WORKER_IMAGE,
+        "vcpu": f"{feed.vcpu:g}",
+        "memory": str(feed.memory),
+        "disk": feed.disk,
+        "timeout": feed.timeout,
+    }
+
+
+def _of_environment(settings: dict[str, Any], log_group: str) -> dict[str, Any]:
+    return {
+        "ledger": settings["ledger"],
+        "namespace": settings["namespace"],
+        "results_bucket": settings["buckets"]["results"],
+        "region": settings["region"],
+        "log_group": log_group,
+        "job_role": f"{ROLE}-job",
+        "execution_role": f"{ROLE}-execution",
+    }
+
+
+def _load_feeds(folder: Path | None) -> tuple[list[Any], list[Any]]:
+    if folder is None:
+        return [], []
+    from filebatch.feed import load_feeds
+
+    return load_feeds(folder)
+
+
+@contextlib.contextmanager
+def _already(*codes: str) -> Iterator[None]:
+    """Let pass the error that says that a thing is there."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in codes:
+            raise

@@ -1,0 +1,143 @@
+"""One server process, from taking its port to ending its jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from filebatch_local.clock import Clock
+from filebatch_local.images import Images, Platform
+from filebatch_local.layout import REGION, Layout
+
+log = logging.getLogger("filebatch_local")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a server is started with.
+
+    Attributes:
+        layout: where it reads documents and keeps its state.
+        images: images that are places on this machine.
+        port: where it listens on loopback; 0 for any free port.
+        feeds: folder of feed files, None for none.
+        clock: how fast Batch's time runs.
+        vcpus: maxvCpus of the compute environment.
+        start_delay: seconds of the clock that a job stays STARTING.
+        docker: run images that aren't places on this machine with the Docker engine, where one answers.
+        tied: end when the process that started it does.
+    """
+
+    layout: Layout
+    images: Images
+    port: int
+    feeds: Path | None
+    clock: Clock = Clock()
+    vcpus: int = 4
+    start_delay: float = 0.0
+    docker: bool = False
+    tied: bool = False
+
+
+def serve(service: Service) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        LocalAwsError: the port is taken.
+    """
+    from filebatch_local.processes import end_leftovers
+
+    with models_read_once():
+        from filebatch_local import server
+
+    listener = server.listen(service.port)
+    stop = _stop_on_signal()
+    service.layout.state.mkdir(parents=True, exist_ok=True)
+    end_leftovers(service.layout.scratch)
+    endpoint = f"http://{server.HOST}:{listener.getsockname()[1]}"
+    admin = server.Admin(lambda: _provision(service, endpoint, admin.state), {"pid": os.getpid()})
+    web = server.make(listener, _runtime(service, endpoint), admin)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    try:
+        admin.state["settings"] = admin.provision()
+        log.info("local AWS is up at %s", endpoint)
+        _wait(stop, tied=service.tied)
+    finally:
+        state_file(service.layout).unlink(missing_ok=True)
+        server.stop_jobs()
+
+
+@contextlib.contextmanager
+def models_read_once() -> Iterator[None]:
+    """Keep botocore's models while moto is imported, which reads EC2's of several megabytes three times.
+
+    Not for longer: moto changes what it reads afterwards.
+    """
+    from botocore.loaders import JSONFileLoader
+
+    as_it_was = JSONFileLoader.load_file
+    read = functools.cache(functools.partial(as_it_was, JSONFileLoader()))
+    JSONFileLoader.load_file = lambda _, path: read(path)
+    try:
+        yield
+    finally:
+        JSONFileLoader.load_file = as_it_was
+
+
+def state_file(layout: Layout) -> Path:
+    """Return where a running server writes who and where it is."""
+    return layout.state / "aws.json"
+
+
+def _runtime(service: Service, endpoint: str) -> Any:
+    from filebatch_local.attempts import Runtime
+    from filebatch_local.containers import Containers
+
+    containers = Containers.find() if service.docker else None
+    platform = Platform(endpoint, REGION)
+    return Runtime(service.images, platform, service.layout.scratch, service.clock, service.start_delay, containers)
+
+
+def _provision(service: Service, endpoint: str, state: dict[str, Any]) -> dict[str, Any]:
+    from filebatch_local.provision import Plan, Provisioner
+
+    layout = service.layout
+    failures = layout.plugins / "filebatch" / "failures.json"
+    done = Provisioner(Plan(endpoint, layout.documents, failures, service.feeds, service.vcpus)).run()
+    for problem in done.problems:
+        log.warning("feed left out: %s", problem)
+    state["problems"] = done.problems
+    _write_state(layout, {"endpoint": endpoint, "settings": done.settings, "problems": done.problems})
+    return done.settings
+
+
+def _write_state(layout: Layout, found: dict[str, Any]) -> None:
+    who = {"pid": os.getpid(), "started": psutil.Process().create_time()}
+    unfinished = state_file(layout).with_suffix(".new")
+    unfinished.write_text(json.dumps({**who, **found}, indent=2), encoding="utf-8")
+    unfinished.replace(state_file(layout))
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _wait(stop: threading.Event, *, tied: bool) -> None:
+    parent = os.getppid()
+    while not stop.wait(1 if tied else None):
+        if os.getppid() != parent:
+            return
