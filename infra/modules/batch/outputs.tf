@@ -1,0 +1,23 @@
+output "job_queue" {
+  description = "The queue that jobs are submitted to: name, arn."
+  value       = { name = aws_batch_job_queue.files.name, arn = aws_batch_job_queue.files.arn }
+}
+
+output "job_definitions" {
+  description = "Feed => its job definition: name, and its ARN without a revision."
+  value = {
+    for feed, definition in aws_batch_job_definition.feed : feed => {
+      name = definition.name, arn_prefix = definition.arn_prefix
+    }
+  }
+}
+
+output "log_group" {
+  description = "Where the jobs' logs go: name, arn."
+  value       = { name = aws_cloudwatch_log_group.jobs.name, arn = aws_cloudwatch_log_group.jobs.arn }
+}
+
+output "security_group_id" {
+  description = "The jobs' security group."
+  value       = aws_security_group.jobs.id
+}

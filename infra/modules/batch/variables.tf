@@ -1,0 +1,107 @@
+variable "res_prefix" {
+  description = "What every name begins with."
+  type        = string
+}
+
+variable "tags" {
+  description = "Tags of every resource; each adds its own Name."
+  type        = map(string)
+  default     = {}
+}
+
+variable "vpc_id" {
+  description = "The network of the jobs' security group."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "Private subnets in which jobs run."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.subnet_ids) >= 1
+    error_message = "subnet_ids: at least one subnet."
+  }
+}
+
+variable "max_vcpus" {
+  description = "vCPUs of Fargate that all running jobs share."
+  type        = number
+  default     = 64
+  nullable    = false
+
+  validation {
+    condition     = var.max_vcpus >= 1 && floor(var.max_vcpus) == var.max_vcpus
+    error_message = "max_vcpus: a whole number of at least 1."
+  }
+}
+
+variable "spot_max_vcpus" {
+  description = "vCPUs of Fargate Spot, used before Fargate; 0 for none."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.spot_max_vcpus >= 0 && floor(var.spot_max_vcpus) == var.spot_max_vcpus
+    error_message = "spot_max_vcpus: a whole number, 0 for none."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that the jobs' logs are kept."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)
+    error_message = "log_retention_days: one of CloudWatch's periods, such as 30, 90 or 365."
+  }
+}
+
+variable "key_arn" {
+  description = "Key of the log group."
+  type        = string
+}
+
+variable "feeds" {
+  description = "Feeds by name: what their containers are."
+  type = map(object({
+    image   = string
+    vcpu    = number
+    memory  = number
+    disk    = number
+    timeout = number
+  }))
+}
+
+variable "job_role_arn" {
+  description = "What the container may do."
+  type        = string
+}
+
+variable "execution_role_arn" {
+  description = "What starts the container: pulls its image, writes its logs."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the jobs."
+  type        = string
+}
+
+variable "namespace" {
+  description = "CloudWatch namespace of the custom metrics."
+  type        = string
+}
+
+variable "ledger" {
+  description = "The ledger's table, which the container is told."
+  type        = string
+}
+
+variable "results_bucket" {
+  description = "The bucket of results, which the container is told."
+  type        = string
+}

@@ -1,0 +1,13 @@
+output "queues" {
+  description = "Feed => its queue: name, url, arn."
+  value = {
+    for feed, queue in aws_sqs_queue.arrivals : feed => { name = queue.name, url = queue.url, arn = queue.arn }
+  }
+}
+
+output "dead_letter_queues" {
+  description = "Feed => its dead-letter queue: name, url, arn."
+  value = {
+    for feed, queue in aws_sqs_queue.dead : feed => { name = queue.name, url = queue.url, arn = queue.arn }
+  }
+}

@@ -1,0 +1,100 @@
+# What Airflow's tasks and triggers may do, wherever Airflow runs.
+
+locals {
+  definition_arns = flatten([for prefix in var.job_definition_arn_prefixes : [prefix, "${prefix}:*"]])
+
+  airflow_statements = [
+    {
+      Sid      = "TakeArrivals"
+      Effect   = "Allow"
+      Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      Resource = var.queue_arns
+    },
+    {
+      Sid    = "KeepLedger"
+      Effect = "Allow"
+      Action = [
+        "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+      ]
+      Resource = var.ledger_arn
+    },
+    {
+      Sid      = "FindOpenFiles"
+      Effect   = "Allow"
+      Action   = "dynamodb:Query"
+      Resource = "${var.ledger_arn}/index/open"
+    },
+    {
+      Sid      = "ListNewFiles"
+      Effect   = "Allow"
+      Action   = ["s3:ListBucket", "s3:ListBucketVersions"]
+      Resource = var.new_files_bucket_arn
+    },
+    {
+      Sid      = "LookAtNewFiles"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+      Resource = "${var.new_files_bucket_arn}/*"
+    },
+    {
+      Sid      = "WriteManifests"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = "${var.results_bucket_arn}/manifests/*"
+    },
+    {
+      Sid      = "ReadResults"
+      Effect   = "Allow"
+      Action   = "s3:GetObject"
+      Resource = "${var.results_bucket_arn}/results/*"
+    },
+    {
+      Sid      = "SubmitJobs"
+      Effect   = "Allow"
+      Action   = "batch:SubmitJob"
+      Resource = concat(local.definition_arns, [var.job_queue_arn])
+    },
+    {
+      Sid      = "FollowJobs"
+      Effect   = "Allow"
+      Action   = ["batch:DescribeJobs", "batch:ListJobs"]
+      Resource = "*" # the service knows no resources for them
+    },
+    {
+      Sid      = "EndJobs"
+      Effect   = "Allow"
+      Action   = "batch:TerminateJob"
+      Resource = local.job_arns
+    },
+    {
+      Sid      = "ReadLogs"
+      Effect   = "Allow"
+      Action   = "logs:GetLogEvents"
+      Resource = "${var.log_group_arn}:*"
+    },
+    {
+      Sid      = "Notify"
+      Effect   = "Allow"
+      Action   = "sns:Publish"
+      Resource = var.topic_arns
+    },
+    {
+      Sid       = "PublishMetrics"
+      Effect    = "Allow"
+      Action    = "cloudwatch:PutMetricData"
+      Resource  = "*" # the service knows no resources; the namespace is the limit
+      Condition = local.metrics_only
+    },
+    {
+      Sid      = "UseMessageKey"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = var.key_arn
+      Condition = {
+        StringEquals = { "kms:ViaService" = ["sns.${var.region}.amazonaws.com", "sqs.${var.region}.amazonaws.com"] }
+      }
+    },
+  ]
+
+  job_arns = "arn:${local.partition}:batch:${var.region}:${local.account}:job/*"
+}

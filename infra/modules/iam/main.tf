@@ -1,0 +1,61 @@
+# A role each for the job, for what starts it, for Airflow and for CI. Every statement has a name, and a test holds it
+# to the calls that were recorded while the whole thing ran: one that nothing needs fails (tests/infra).
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
+locals {
+  name      = "${var.res_prefix}-iam"
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+
+  metrics_only = { StringEquals = { "cloudwatch:namespace" = var.namespace } }
+
+  trust = {
+    job       = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ecs-tasks.amazonaws.com" }, Condition = local.own_tasks }]
+    execution = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ecs-tasks.amazonaws.com" }, Condition = local.own_tasks }]
+    airflow = concat(
+      var.mwaa == null ? [] : [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = ["airflow-env.amazonaws.com", "airflow.amazonaws.com"] }
+      }],
+      length(var.airflow_principals) == 0 ? [] : [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { AWS = var.airflow_principals }
+      }],
+      # Whoever administers this account's IAM decides.
+      var.mwaa == null && length(var.airflow_principals) == 0 ? [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+      }] : [],
+    )
+  }
+
+  own_tasks = { StringEquals = { "aws:SourceAccount" = local.account } }
+
+  policies = {
+    job       = local.job_statements
+    execution = local.execution_statements
+    airflow   = concat(local.airflow_statements, local.mwaa_statements)
+  }
+}
+
+resource "aws_iam_role" "this" {
+  for_each = local.trust
+
+  name               = "${local.name}-${each.key}"
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
+
+  tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
+}
+
+resource "aws_iam_role_policy" "this" {
+  for_each = local.policies
+
+  name   = "${local.name}-${each.key}"
+  role   = aws_iam_role.this[each.key].id
+  policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
+}

@@ -1,0 +1,14 @@
+output "role_arns" {
+  description = "ARNs of the roles job, execution and airflow."
+  value       = { for name, role in aws_iam_role.this : name => role.arn }
+}
+
+output "deploy_role_arn" {
+  description = "The role of CI, or null."
+  value       = try(aws_iam_role.deploy[0].arn, null)
+}
+
+output "policies" {
+  description = "Role => its policy as rendered JSON, for the check against recorded calls."
+  value       = { for name, policy in aws_iam_role_policy.this : name => policy.policy }
+}

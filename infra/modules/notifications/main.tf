@@ -1,0 +1,56 @@
+data "aws_caller_identity" "current" {}
+
+locals {
+  name = "${var.res_prefix}-notifications"
+
+  subscriptions = merge([
+    for topic, emails in { stakeholders = var.stakeholders, developers = var.developers } : {
+      for email in emails : "${topic}/${email}" => { topic = topic, email = email }
+    }
+  ]...)
+}
+
+resource "aws_sns_topic" "this" {
+  for_each = toset(["stakeholders", "developers"])
+
+  name              = "${local.name}-${each.key}"
+  kms_master_key_id = var.key_arn
+
+  tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
+}
+
+resource "aws_sns_topic_policy" "this" {
+  for_each = aws_sns_topic.this
+
+  arn = each.value.arn
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish"
+        Resource  = each.value.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }],
+      each.key == "developers" ? [{
+        Sid       = "AlarmsAndFailedJobs"
+        Effect    = "Allow"
+        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Action    = "sns:Publish"
+        Resource  = each.value.arn
+        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+      }] : [],
+    )
+  })
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  for_each = local.subscriptions
+
+  topic_arn = aws_sns_topic.this[each.value.topic].arn
+  protocol  = "email"
+  endpoint  = each.value.email
+}

@@ -1,0 +1,160 @@
+# One pattern for every bucket: versioned, encrypted, TLS only, closed to the public, with a lifecycle.
+
+locals {
+  name      = "${var.res_prefix}-storage"
+  documents = "${path.module}/../../documents"
+  closed    = jsondecode(file("${local.documents}/public-access-block.json"))
+
+  buckets = merge(
+    { new-files = { noncurrent_days = var.new_files.noncurrent_days, expire_days = var.new_files.expire_days } },
+    { results = { noncurrent_days = var.results.noncurrent_days, expire_days = null } },
+    var.airflow_bucket ? { airflow = { noncurrent_days = 90, expire_days = null } } : {},
+  )
+}
+
+resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV_AWS_18:access logs need a bucket of the account's own; set access_log_bucket
+  #checkov:skip=CKV_AWS_144:a second region is the account's decision and cost, not this module's
+  #checkov:skip=CKV_AWS_145:AES256, so that partners of other accounts can upload without a grant on a key
+  #checkov:skip=CKV2_AWS_62:only the new-files bucket has arrivals that anybody waits for
+  for_each = local.buckets
+
+  bucket        = "${local.name}-${each.key}"
+  force_destroy = var.force_destroy
+
+  tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket                  = each.value.id
+  block_public_acls       = local.closed.BlockPublicAcls
+  block_public_policy     = local.closed.BlockPublicPolicy
+  ignore_public_acls      = local.closed.IgnorePublicAcls
+  restrict_public_buckets = local.closed.RestrictPublicBuckets
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      jsondecode(templatefile("${local.documents}/bucket-policy.json", { bucket = each.value.id })).Statement,
+      each.key == "new-files" && length(var.new_files.uploaders) > 0 ? [{
+        Sid       = "PartnersUpload"
+        Effect    = "Allow"
+        Principal = { AWS = var.new_files.uploaders }
+        Action    = ["s3:AbortMultipartUpload", "s3:PutObject"]
+        Resource  = ["${each.value.arn}/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "true" } }
+      }] : [],
+    )
+  })
+
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+
+  rule {
+    id     = "tidy"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = each.value.noncurrent_days
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.value.expire_days == null ? [] : [each.value.expire_days]
+
+    content {
+      id     = "expire"
+      status = "Enabled"
+
+      filter {}
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
+  # What runs meant to do is of use while somebody may ask; results are never deleted from here.
+  dynamic "rule" {
+    for_each = each.key == "results" ? [var.results.manifest_days] : []
+
+    content {
+      id     = "manifests"
+      status = "Enabled"
+
+      filter {
+        prefix = "manifests/"
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_notification" "new_files" {
+  bucket      = aws_s3_bucket.this["new-files"].id
+  eventbridge = true
+}
+
+resource "aws_s3_bucket_logging" "this" {
+  for_each = var.access_log_bucket == null ? {} : aws_s3_bucket.this
+
+  bucket        = each.value.id
+  target_bucket = var.access_log_bucket
+  target_prefix = "${each.value.id}/"
+}

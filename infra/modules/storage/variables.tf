@@ -1,0 +1,76 @@
+variable "res_prefix" {
+  description = "What every name begins with."
+  type        = string
+}
+
+variable "tags" {
+  description = "Tags of every resource; each adds its own Name."
+  type        = map(string)
+  default     = {}
+}
+
+variable "new_files" {
+  description = "The bucket that partners drop files into: who may (ARNs), days that an overwritten version is kept, days that a file is kept (null: for ever)."
+  type = object({
+    uploaders       = optional(list(string), [])
+    noncurrent_days = optional(number, 90)
+    expire_days     = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.new_files.noncurrent_days >= 30
+    error_message = "new_files.noncurrent_days: at least 30, as an overwritten version may still have to be processed."
+  }
+
+  validation {
+    condition     = coalesce(var.new_files.expire_days, 30) >= 30
+    error_message = "new_files.expire_days: at least 30, as a file may still have to be processed; null keeps files."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.new_files.uploaders : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:", arn))])
+    error_message = "new_files.uploaders: ARNs of IAM principals such as arn:aws:iam::123456789012:role/partner."
+  }
+}
+
+variable "results" {
+  description = "The bucket of results: days that manifests are kept, and days that overwritten or deleted versions are."
+  type = object({
+    manifest_days   = optional(number, 90)
+    noncurrent_days = optional(number, 90)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.results.manifest_days >= 30
+    error_message = "results.manifest_days: at least 30, as a run that is settled late reads its manifest."
+  }
+
+  validation {
+    condition     = var.results.noncurrent_days >= 1
+    error_message = "results.noncurrent_days: at least 1."
+  }
+}
+
+variable "airflow_bucket" {
+  description = "Whether MWAA's bucket of DAGs, plugins and requirements is made."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "access_log_bucket" {
+  description = "An existing bucket for S3 access logs, or null."
+  type        = string
+  default     = null
+}
+
+variable "force_destroy" {
+  description = "Whether buckets may be destroyed with files in them."
+  type        = bool
+  default     = false
+  nullable    = false
+}

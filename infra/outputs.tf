@@ -1,0 +1,49 @@
+output "settings" {
+  description = "The Airflow Variable filebatch: airflow variables set filebatch \"$(terraform output -raw settings)\"."
+  value       = jsonencode(local.settings)
+}
+
+output "settings_secret_arn" {
+  description = "The secret that holds the same, for Airflow's Secrets Manager backend."
+  value       = module.settings.secret_arn
+}
+
+output "repository_url" {
+  description = "Where the worker's image is pushed."
+  value       = module.registry.repository_url
+}
+
+output "role_arns" {
+  description = "Roles of job, execution and Airflow."
+  value       = module.iam.role_arns
+}
+
+output "deploy_role_arn" {
+  description = "The role of CI, or null."
+  value       = module.iam.deploy_role_arn
+}
+
+output "policies" {
+  description = "Role => its policy, as rendered."
+  value       = module.iam.policies
+}
+
+output "airflow_bucket" {
+  description = "MWAA's bucket, whose dags/ the DAGs are synced to, or null."
+  value       = try(module.storage.airflow.name, null)
+}
+
+output "webserver_url" {
+  description = "Where MWAA's UI is, or null."
+  value       = try(module.mwaa[0].webserver_url, null)
+}
+
+output "alarm_names" {
+  description = "Feed/alarm id => the alarm's name."
+  value       = module.observability.alarm_names
+}
+
+output "dashboard_name" {
+  description = "The dashboard of all feeds."
+  value       = module.observability.dashboard_name
+}
