@@ -1,0 +1,144 @@
+"""The types a column may be declared with, and the SQL that parses text into each of them without loss.
+
+Every parser yields NULL for text that is not exactly such a value: DuckDB's own casts round 1.5 to an integer, cut
+decimals, read 1_000 and 0x10 as numbers and 24:00 as the next day.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from filebatch_worker.processor import ConfigurationError
+
+TYPES = "string, integer, float, decimal(p,s), boolean, date, date(FORMAT), timestamp, timestamp(FORMAT), timestamptz"
+MAX_DECIMAL_DIGITS = 38
+
+TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
+OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)"
+
+_DECLARED = re.compile(r"\s*([a-z]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
+_PRECISION = re.compile(r"\s*(\d{1,2})\s*,\s*(\d{1,2})\s*")
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """A type by the name users know (`label`), and the DuckDB type it is stored as (`sql`).
+
+    `parser` is SQL with `{t}` for trimmed, non-empty text.
+    """
+
+    label: str
+    sql: str
+    parser: str
+    form: str = ""  # strptime's codes, where the text has a form of its own
+
+    def parse(self, text: str) -> str:
+        """Return SQL for the typed value of SQL expression `text`: NULL where that is blank or not of this type."""
+        if self.sql == "VARCHAR":
+            return text
+        return self.parser.replace("{t}", trimmed(text))
+
+    def cast(self, text: str) -> str:
+        """Return SQL as `parse` does, for text whose every value is known to be of this type: cheaper."""
+        return self.parse(text) if self.sql == "VARCHAR" or self.form else f"CAST({trimmed(text)} AS {self.sql})"
+
+    @property
+    def name(self) -> str:
+        """The label without the form of the text."""
+        return self.label.partition("(")[0] if self.form else self.label
+
+    @property
+    def is_number(self) -> bool:
+        """Whether a decimal separator matters."""
+        return self.sql in ("BIGINT", "DOUBLE") or self.sql.startswith("DECIMAL")
+
+
+def trimmed(text: str) -> str:
+    """Return SQL for `text` without blanks around it, NULL where nothing is left."""
+    return f"nullif(trim({text}, ' \t'), '')"
+
+
+def literal(value: str) -> str:
+    """Return `value` as an SQL string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return `name` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def when(pattern: str, value: str) -> str:
+    """Return SQL that is `value` where the text matches the whole regular expression, else NULL."""
+    return f"CASE WHEN regexp_full_match({{t}}, {literal(pattern)}) THEN {value} END"
+
+
+def _dated(*patterns: tuple[str, str]) -> str:
+    cases = (when(pattern, f"CAST(try_strptime({{t}}, {literal(form)}) AS DATE)") for pattern, form in patterns)
+    return f"coalesce({', '.join(cases)})"
+
+
+def _timestamp(pattern: str, sql: str) -> str:
+    return when(pattern, f"TRY_CAST({{t}} AS {sql})")
+
+
+_YEAR = r"(\d{3}[1-9]|\d{2}[1-9]\d|\d[1-9]\d{2}|[1-9]\d{3})"
+ISO_DATE = _YEAR + r"-\d\d-\d\d"
+ISO_TIMESTAMP = ISO_DATE + r"[T ]" + TIME
+
+STRING = ColumnType("string", "VARCHAR", "{t}")
+JSON = ColumnType("json", "VARCHAR", "{t}")  # objects and arrays, as their text
+INTEGER = ColumnType("integer", "BIGINT", when(r"[+-]?\d+(\.0*)?", "TRY_CAST(split_part({t}, '.', 1) AS BIGINT)"))
+FLOAT = ColumnType(
+    "float",
+    "DOUBLE",
+    "CASE WHEN lower({t}) IN ('nan', 'inf', '-inf', 'infinity', '-infinity') THEN TRY_CAST({t} AS DOUBLE) "
+    r"WHEN regexp_full_match({t}, '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?') AND isfinite(TRY_CAST({t} AS DOUBLE)) "
+    "THEN TRY_CAST({t} AS DOUBLE) END",
+)
+BOOLEAN = ColumnType(
+    "boolean",
+    "BOOLEAN",
+    "CASE WHEN lower({t}) IN ('true', 't', 'yes', 'y', '1') THEN true "
+    "WHEN lower({t}) IN ('false', 'f', 'no', 'n', '0') THEN false END",
+)
+DATE = ColumnType("date", "DATE", _dated((ISO_DATE, "%Y-%m-%d"), (_YEAR + r"/\d\d?/\d\d?", "%Y/%m/%d")))
+TIMESTAMP = ColumnType("timestamp", "TIMESTAMP", _timestamp(ISO_TIMESTAMP, "TIMESTAMP"))
+TIMESTAMPTZ = ColumnType("timestamptz", "TIMESTAMPTZ", _timestamp(ISO_TIMESTAMP + " ?" + OFFSET, "TIMESTAMPTZ"))
+
+_PLAIN = {known.label: known for known in (STRING, INTEGER, FLOAT, BOOLEAN, DATE, TIMESTAMP, TIMESTAMPTZ)}
+
+
+def decimal(precision: int, scale: int) -> ColumnType:
+    """Return the type of numbers with up to `scale` digits after the point and `precision` digits in all."""
+    sql = f"DECIMAL({precision},{scale})"
+    pattern = rf"[+-]?(\d+(\.\d{{0,{scale}}}0*)?|\.\d{{1,{max(scale, 1)}}}0*)"
+    return ColumnType(f"decimal({precision},{scale})", sql, when(pattern, f"TRY_CAST({{t}} AS {sql})"))
+
+
+def parse_type(column: str, declared: object) -> ColumnType:
+    """Return the type written as `declared` in a feed's `columns`. Raises ConfigurationError."""
+    match = _DECLARED.fullmatch(declared) if isinstance(declared, str) else None
+    if match and match[1] in _PLAIN and match[2] is None:
+        return _PLAIN[match[1]]
+    found = _with_argument(match[1], match[2]) if match and match[2] else None
+    if found is None:
+        raise ConfigurationError(f"tabular: option 'columns', {column!r}: expected one of {TYPES}; found {declared!r}")
+    return found
+
+
+def _with_argument(name: str, argument: str) -> ColumnType | None:
+    precision = _PRECISION.fullmatch(argument)
+    if name == "decimal" and precision:
+        digits, scale = int(precision[1]), int(precision[2])
+        return decimal(digits, scale) if max(scale, 1) <= digits <= MAX_DECIMAL_DIGITS else None
+    if name in ("date", "timestamp") and "%" in argument:
+        return formatted(name, argument)
+    return None
+
+
+def formatted(name: str, form: str) -> ColumnType:
+    """Return the type of dates or timestamps written as `form`, in strptime's codes, e.g. `date(%d.%m.%Y)`."""
+    sql = name.upper()
+    return ColumnType(f"{name}({form})", sql, f"CAST(try_strptime({{t}}, {literal(form)}) AS {sql})", form=form)

@@ -1,0 +1,146 @@
+"""What a file is, by its first bytes, and what its name claims it to be.
+
+The content decides. The name is a claim by the supplier: one that the content contradicts is a fault worth hearing of,
+because it nearly always means that something else than the agreed table was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from filebatch_worker.processor import InvalidFile
+
+HEAD = 64 * 1024  # bytes that suffice to tell what a file is
+
+COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
+COMPRESSION_SUFFIXES = {"gz": "gzip", "gzip": "gzip", "zst": "zstd", "zstd": "zstd", "zip": "zip"}
+FORMAT_SUFFIXES = {
+    "csv": "csv",
+    "tsv": "csv",
+    "tab": "csv",
+    "json": "json",
+    "ndjson": "json",
+    "jsonl": "json",
+    "parquet": "parquet",
+    "parq": "parquet",
+    "pq": "parquet",
+}
+PARQUET_MAGIC = b"PAR1"
+
+_FOREIGN = {
+    b"PARE": "an encrypted Parquet file",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"%PDF": "a PDF document",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Office document",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"SQLite format 3": "an SQLite database",
+    b"\x7fELF": "a program",
+    b"MZ\x90\x00": "a program",
+}
+_MARKUP = re.compile(rb"\s*<(!doctype|html|head|body|\?xml|[a-z][\w:.-]*[ >/])", re.IGNORECASE)
+_ARRAY_OF_OBJECTS = re.compile(r"\s*\[\s*(\{|\]\s*$)")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a file's name says of it; None where it says nothing we know."""
+
+    format: str | None
+    compression: str | None
+
+
+def claim(name: str) -> Claim:
+    """Return what the last one or two suffixes of `name` say: `day.csv.gz` is a CSV in gzip."""
+    suffixes = [part.lower() for part in name.split(".")[1:]]
+    compression = COMPRESSION_SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if compression:
+        suffixes.pop()
+    return Claim(FORMAT_SUFFIXES.get(suffixes[-1]) if suffixes else None, compression)
+
+
+def compression_of(head: bytes) -> str | None:
+    """Return the compression that `head` starts, or None for a plain file."""
+    return next((name for magic, name in COMPRESSIONS.items() if head.startswith(magic)), None)
+
+
+def check_compression(name: str, claimed: str | None, found: str | None) -> None:
+    """Refuse a file whose suffix says another compression than it has; one that says nothing is fine."""
+    if claimed and claimed != found:
+        raise lying(name, claimed, found or "no compression")
+    if found and not claimed and claim(name).format:
+        raise lying(name, f"plain {claim(name).format}", found)
+
+
+def format_of(name: str, head: bytes) -> str | None:
+    """Return "parquet", or None for what may be text. Raises InvalidFile for what is known and no table."""
+    claimed = claim(name).format
+    if head.startswith(PARQUET_MAGIC):
+        _check_format(name, claimed, "parquet")
+        return "parquet"
+    foreign = _foreign(head)
+    if foreign:
+        raise lying(name, claimed or "a table", foreign)
+    if claimed == "parquet":
+        raise lying(name, "parquet", "something that doesn't start as Parquet does")
+    return None
+
+
+def text_format_of(name: str, start: str) -> str:
+    """Return "ndjson", "json" (an array) or "csv" for text that starts with `start`. Raises InvalidFile."""
+    claimed = claim(name).format
+    found = _json_kind(start, insist=claimed == "json")
+    if claimed == "csv" and found:
+        raise lying(name, "csv", "json")
+    if claimed == "json" and not found:
+        raise lying(name, "json", "text that is not JSON")
+    return found or "csv"
+
+
+def lying(name: str, expected: str, found: str) -> InvalidFile:
+    """Return the error for a file that is not what its name says."""
+    return InvalidFile(
+        "format-mismatch", f"{name!r}: expected {expected}, found {found}", expected=expected, found=found
+    )
+
+
+def _check_format(name: str, claimed: str | None, found: str) -> None:
+    if claimed and claimed != found:
+        raise lying(name, claimed, found)
+
+
+def _foreign(head: bytes) -> str | None:
+    known = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
+    if known is None and head[257:262] == b"ustar":
+        return "a tar archive"
+    if known is None and compression_of(head):
+        return "a compressed file within a compressed file"
+    if known is None and _MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
+        return "an HTML or XML page"
+    return known
+
+
+def _json_kind(start: str, *, insist: bool) -> str | None:
+    """Return the kind of JSON; text like `[id],[name]` is JSON only where the name insists."""
+    first = start.lstrip()[:1]
+    if first == "{":
+        return "ndjson" if insist or _is_object(start) else None
+    if first == "[":
+        return "json" if insist or _ARRAY_OF_OBJECTS.match(start) else None
+    return None
+
+
+def _is_object(start: str) -> bool:
+    line = start.strip().splitlines()[0]
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return bool(re.match(r'\{\s*("|\}|$)', line))

@@ -1,0 +1,207 @@
+"""Reads JSON objects, one per line (NDJSON) or in one array. Objects and arrays within them stay JSON text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.column import Column
+from filebatch_worker.processors.tabular.column_types import identifier, literal
+from filebatch_worker.processors.tabular.measure import measure
+from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
+from filebatch_worker.processors.tabular.options import TabularOptions
+from filebatch_worker.processors.tabular.table import BadRow, Table
+from filebatch_worker.processors.tabular.text import TextFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+BLANKS = " \t\r\n"
+
+_POSITION = re.compile(r"at byte (\d+) in record/value (\d+): (.*)")
+
+
+@dataclass(frozen=True)
+class _JsonFile:
+    path: Path
+    is_array: bool
+
+    @property
+    def objects(self) -> str:
+        """SQL for one row per value of the file; a line that is no JSON is a NULL."""
+        form = "array" if self.is_array else "newline_delimited"
+        tolerance = "" if self.is_array else ", ignore_errors=true"
+        return f"read_json_objects(?, format='{form}', compression='none'{tolerance})"
+
+
+def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOptions, *, is_array: bool) -> Table:
+    """Return the table in a file of JSON objects, its columns in the order of their first appearance.
+
+    Raises InvalidFile: "bad-json", "truncated", "empty" (no object with a key), "too-many-columns", "duplicate-key",
+    "missing-column", "extra-column".
+    """
+    file = _JsonFile(text.path, is_array)
+    keys = _keys(connection, file)
+    bad = tuple(_bad_rows(connection, file, max(1000, options.max_bad_rows + 1)))
+    if not keys:
+        raise _nothing(bad)
+    relation = _relation(file, keys)
+    parameters = (str(file.path),)
+    return Table(
+        relation=relation,
+        parameters=parameters,
+        measured=measure(connection, relation, parameters, tuple(_columns(keys)), options),
+        size=file.path.stat().st_size,
+        facts={"format": "json" if is_array else "ndjson", "encoding": text.encoding},
+        bad_rows=bad,
+        locate=lambda rows: _locate(file, rows, {row.row for row in bad}),
+    )
+
+
+def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
+    """Return the keys of all objects of the file."""
+    try:
+        connection.execute(
+            "CREATE TEMP TABLE key_lists AS SELECT keys, min(row) AS first FROM ("  # noqa: S608 - no text of the file
+            "SELECT CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) END AS keys, row_number() OVER () AS row "
+            f"FROM {file.objects}) WHERE keys IS NOT NULL GROUP BY keys",
+            (str(file.path),),
+        )
+    except Exception as error:
+        raise _malformed(error) or error from error
+    _refuse_repeated(connection)
+    found = connection.execute(
+        "SELECT key FROM (SELECT first, unnest(keys) AS key, generate_subscripts(keys, 1) AS place FROM key_lists) "  # noqa: S608
+        f"GROUP BY key ORDER BY min(first * 1000000 + place) LIMIT {MAX_COLUMNS + 1}"
+    ).fetchall()
+    keys = [key for (key,) in found]
+    if len(keys) > MAX_COLUMNS:
+        raise InvalidFile("too-many-columns", f"more than {MAX_COLUMNS} different keys", expected=MAX_COLUMNS)
+    if any("\0" in key for key in keys):
+        raise InvalidFile("nul-byte", "a key holds a NUL character")
+    return keys
+
+
+def _refuse_repeated(connection: DuckDBPyConnection) -> None:
+    found = connection.execute(
+        "SELECT first, keys FROM key_lists WHERE len(keys) <> len(list_distinct(keys)) ORDER BY first LIMIT 1"
+    ).fetchone()
+    if found:
+        row, keys = found
+        key = Counter(keys).most_common(1)[0][0]
+        raise InvalidFile("duplicate-key", f"object {row} holds the key {key!r} twice", row=row, column=key)
+
+
+def _malformed(error: Exception) -> InvalidFile | None:
+    """Return what is wrong with an array, which the engine reads to the first error."""
+    found = _POSITION.search(str(error))
+    if not found:
+        return None
+    reason = found[3].strip().rstrip(".")
+    cut = "end of data" in reason or "length is 0" in reason
+    code = "truncated" if cut else "bad-json"
+    return InvalidFile(code, f"value {found[2]} of the array is no JSON: {reason}", row=int(found[2]))
+
+
+def _bad_rows(connection: DuckDBPyConnection, file: _JsonFile, limit: int) -> Iterator[BadRow]:
+    found = connection.execute(
+        f"SELECT row, type FROM (SELECT row_number() OVER () AS row, json_type(json) AS type FROM {file.objects}) "  # noqa: S608
+        f"WHERE type IS NULL OR type <> 'OBJECT' ORDER BY row LIMIT {limit}",
+        (str(file.path),),
+    ).fetchall()
+    if file.is_array:
+        yield from (_no_object(kind, row=row) for row, kind in found)
+        return
+    lines = _lines(file.path, (row for row, _ in found))
+    for row, kind in found:
+        line, text, is_last = lines[row]
+        yield _no_object(kind, row=row, line=line) if kind else _no_json(text, row, line, cut=is_last)
+
+
+def _no_object(kind: str, *, row: int, line: int | None = None) -> BadRow:
+    found = kind.lower()
+    return BadRow("bad-json", f"expected an object, found {found}", line, row, None, "object", found)
+
+
+def _no_json(text: str, row: int, line: int, *, cut: bool) -> BadRow:
+    reason = "this is no JSON object"
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = f"this is no JSON: {error}"
+    return BadRow("truncated" if cut else "bad-json", reason, line=line, row=row)
+
+
+def _lines(path: Path, rows: Iterable[int]) -> dict[int, tuple[int, str, bool]]:
+    """Return line number, text and whether the file ends there without a newline, for lines that aren't blank."""
+    wanted = set(rows)
+    found: dict[int, tuple[int, str, bool]] = {}
+    with path.open(encoding="utf-8", newline="\n") as file:
+        row = 0
+        for number, line in enumerate(file, 1):
+            row += bool(line.strip(BLANKS))
+            if row in wanted and row not in found:
+                found[row] = (number, line, not line.endswith("\n"))
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def _nothing(bad: Sequence[BadRow]) -> InvalidFile:
+    if bad:
+        first = bad[0]
+        return InvalidFile(first.code, f"no row is a JSON object; the first: {first.reason}", line=first.line)
+    return InvalidFile("empty", "there is no JSON object with a key")
+
+
+def _relation(file: _JsonFile, keys: Sequence[str]) -> str:
+    structure = literal(json.dumps(dict.fromkeys(_distinct(keys), "JSON"), ensure_ascii=False))
+    return (
+        f"(SELECT json, json_transform(json, {structure}) AS fields FROM {file.objects} "  # noqa: S608
+        "WHERE json_type(json) = 'OBJECT')"
+    )
+
+
+def _distinct(keys: Sequence[str]) -> list[str]:
+    """Return the keys that differ in more than case: only these can be fields of one of the engine's structs."""
+    folded = Counter(key.casefold() for key in keys)
+    return [key for key in keys if folded[key.casefold()] == 1]
+
+
+def _columns(keys: Sequence[str]) -> Iterator[Column]:
+    fields = set(_distinct(keys))
+    for key, name in zip(keys, column_names(keys), strict=True):
+        pointer = "/" + key.replace("~", "~0").replace("/", "~1")
+        value = f"fields.{identifier(key)}" if key in fields else f"json_extract(json, {literal(pointer)})"
+        yield Column(
+            name=name,
+            source_name=key,
+            text=f"({value}->>'$')",
+            kind=f"json_kind({value})",
+            nested_text=f"CAST({value} AS VARCHAR)",
+        )
+
+
+def _locate(file: _JsonFile, rows: Sequence[int], bad: set[int | None]) -> dict[int, int]:
+    """Return the lines of `rows` of the relation, which leaves out the bad ones."""
+    if file.is_array:
+        return {}
+    wanted, found = set(rows), dict[int, int]()
+    kept = row = 0
+    with file.path.open(encoding="utf-8", newline="\n") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip(BLANKS):
+                continue
+            row += 1
+            kept += row not in bad
+            if kept in wanted and kept not in found:
+                found[kept] = number
+            if len(found) == len(wanted):
+                break
+    return found

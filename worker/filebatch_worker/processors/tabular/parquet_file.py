@@ -1,0 +1,79 @@
+"""Reads Parquet, whose columns have types of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.column import Column
+from filebatch_worker.processors.tabular.column_types import ColumnType, identifier
+from filebatch_worker.processors.tabular.formats import PARQUET_MAGIC
+from filebatch_worker.processors.tabular.measure import measure
+from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
+from filebatch_worker.processors.tabular.options import TabularOptions
+from filebatch_worker.processors.tabular.table import Table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+RELATION = "read_parquet(?, hive_partitioning=false)"
+
+_LABELS = {
+    "VARCHAR": "string",
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT"), "integer"),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"), "integer"),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), "float"),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "timestamp"),
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+}
+
+
+def read_parquet(connection: DuckDBPyConnection, path: Path, options: TabularOptions) -> Table:
+    """Return the table in a Parquet file.
+
+    Raises InvalidFile: "truncated", "too-large", "too-many-columns", "empty" (no columns), "missing-column",
+    "extra-column".
+    """
+    _check_end(path)
+    parameters = (str(path),)
+    described = connection.execute(f"DESCRIBE SELECT * FROM {RELATION}", parameters).fetchall()  # noqa: S608
+    if not 0 < len(described) <= MAX_COLUMNS:
+        code = "too-many-columns" if described else "empty"
+        raise InvalidFile(code, f"{len(described)} columns, expected 1 to {MAX_COLUMNS}", found=len(described))
+    size = _plain_size(connection, path, options.max_uncompressed_bytes)
+    sources = [row[0] for row in described]
+    columns = tuple(
+        _column(source, name, row[1])
+        for source, name, row in zip(sources, column_names(sources), described, strict=True)
+    )
+    return Table(
+        relation=RELATION,
+        parameters=parameters,
+        measured=measure(connection, RELATION, parameters, columns, options),
+        size=size,
+        facts={"format": "parquet"},
+    )
+
+
+def _check_end(path: Path) -> None:
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, len(PARQUET_MAGIC)), 2)
+        if file.read() != PARQUET_MAGIC or path.stat().st_size <= 2 * len(PARQUET_MAGIC):
+            raise InvalidFile("truncated", "the Parquet file has no footer: it was cut short")
+
+
+def _plain_size(connection: DuckDBPyConnection, path: Path, limit: int) -> int:
+    found = connection.execute(
+        "SELECT sum(greatest(total_uncompressed_size, 0)) FROM parquet_metadata(?)", (str(path),)
+    ).fetchone()
+    size = int(found[0] or 0) if found else 0
+    if size > limit:
+        raise InvalidFile("too-large", f"{size} bytes uncompressed, more than {limit}", expected=limit, found=size)
+    return size
+
+
+def _column(source: str, name: str, sql: str) -> Column:
+    value = identifier(source)
+    label = _LABELS.get(sql, sql.lower())
+    return Column(name, source, f"CAST({value} AS VARCHAR)", native=(value, ColumnType(label, sql, "{t}")))

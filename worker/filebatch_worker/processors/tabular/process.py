@@ -1,0 +1,91 @@
+"""The way of one file through the tabular processor."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filebatch_worker.processor import Output, Processed, Source
+from filebatch_worker.processors.tabular import formats
+from filebatch_worker.processors.tabular.csv_file import read_csv
+from filebatch_worker.processors.tabular.engine import engine, reading
+from filebatch_worker.processors.tabular.json_file import read_json
+from filebatch_worker.processors.tabular.judge import Verdict, judge
+from filebatch_worker.processors.tabular.options import TabularOptions, parse_options
+from filebatch_worker.processors.tabular.parquet_file import read_parquet
+from filebatch_worker.processors.tabular.profile import profile
+from filebatch_worker.processors.tabular.table import Table
+from filebatch_worker.processors.tabular.text import read_as_utf8
+from filebatch_worker.processors.tabular.unpack import Unpacked, unpack
+from filebatch_worker.processors.tabular.write import write_parquet
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Processed:
+    """Turn the table in `source` into `data.parquet` and `profile.json` below `workdir`.
+
+    Raises InvalidFile where the file is no such table, ConfigurationError for options it doesn't know, MemoryError
+    where the engine's share of memory doesn't suffice.
+    """
+    known = parse_options(options)
+    scratch = workdir / "scratch"
+    scratch.mkdir(parents=True)
+    try:
+        unpacked = unpack(source, scratch, known.max_uncompressed_bytes)
+        with engine(workdir) as connection, reading(source.name, workdir):
+            table = _read(connection, unpacked, scratch, known)
+            verdict = judge(connection, table, known)
+            return _write(connection, table, verdict, unpacked, workdir)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that the processor doesn't know. Raises ConfigurationError."""
+    parse_options(options)
+
+
+process.check_options = check_options  # type: ignore[attr-defined]  # where the worker looks for it
+
+
+def _read(connection: DuckDBPyConnection, unpacked: Unpacked, scratch: Path, options: TabularOptions) -> Table:
+    with unpacked.path.open("rb") as file:
+        head = file.read(formats.HEAD)
+    if formats.format_of(unpacked.name, head) == "parquet":
+        return read_parquet(connection, unpacked.path, options)
+    text = read_as_utf8(unpacked.path, scratch, options.encoding)
+    with text.path.open(encoding="utf-8", newline="") as file:
+        start = file.read(formats.HEAD)
+    found = formats.text_format_of(unpacked.name, start)
+    if found == "csv":
+        return read_csv(connection, text, scratch, options)
+    return read_json(connection, text, options, is_array=found == "json")
+
+
+def _write(
+    connection: DuckDBPyConnection, table: Table, verdict: Verdict, unpacked: Unpacked, workdir: Path
+) -> Processed:
+    data = workdir / "data.parquet"
+    rows = write_parquet(connection, table, verdict, data)
+    facts = {**table.facts, "compression": unpacked.compression, "bad_rows": len(verdict.bad)}
+    described = profile(connection, data, rows, table.measured.columns, facts)
+    outputs = [
+        Output(data.name, data, rows),
+        Output("profile.json", _write_json(workdir / "profile.json", described)),
+    ]
+    if verdict.bad:
+        rejects = [{key: value for key, value in asdict(row).items() if value is not None} for row in verdict.bad]
+        outputs.append(Output("rejects.json", _write_json(workdir / "rejects.json", rejects), len(rejects)))
+    notes = {**facts, "columns": len(table.measured.columns), "rows_written": rows}
+    return Processed(tuple(outputs), rows=rows + len(verdict.bad), notes=notes)
+
+
+def _write_json(path: Path, content: object) -> Path:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,80 @@
+"""Describes the finished table column by column, from the Parquet file that was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filebatch_worker.processors.tabular.column_types import identifier, literal
+from filebatch_worker.processors.tabular.measure import Typed
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+COLUMNS_AT_ONCE = 200
+EXACT_UP_TO = 100_000  # rows; distinct values are counted up to here and estimated beyond
+SHOWN = 100  # characters of the least and greatest text
+
+_UNORDERED = ("STRUCT", "MAP", "UNION", "BLOB", "JSON", "VARIANT", "GEOMETRY")
+
+
+def profile(
+    connection: DuckDBPyConnection, path: Path, rows: int, columns: Sequence[Typed], facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return `profile.json`: the facts about the file, then each column's type, nulls, range and distinct values."""
+    exact = rows <= EXACT_UP_TO
+    described = [
+        entry
+        for start in range(0, len(columns), COLUMNS_AT_ONCE)
+        for entry in _describe(connection, path, columns[start : start + COLUMNS_AT_ONCE], exact=exact)
+    ]
+    return {"rows": rows, **facts, "distinct": "exact" if exact else "estimated", "columns": described}
+
+
+def _describe(
+    connection: DuckDBPyConnection, path: Path, columns: Sequence[Typed], *, exact: bool
+) -> Iterator[dict[str, Any]]:
+    expressions = [sql for column in columns for sql in _expressions(column, exact=exact)]
+    found = connection.execute(
+        f"SELECT {', '.join(expressions)} FROM read_parquet({literal(str(path))}, hive_partitioning=false)"  # noqa: S608
+    ).fetchall()[0]
+    for at, column in enumerate(columns):
+        nulls, least, greatest, distinct = found[4 * at : 4 * at + 4]
+        yield _entry(column, nulls, (least, greatest), distinct)
+
+
+def _expressions(column: Typed, *, exact: bool) -> tuple[str, str, str, str]:
+    name = identifier(column.column.name)
+    nulls = f"count(*) - count({name})"
+    if column.type.sql.startswith(_UNORDERED) or column.type.sql.endswith("]") or column.type.label == "json":
+        return nulls, "NULL", "NULL", "NULL"
+    distinct = f"count(DISTINCT {name})" if exact else f"approx_count_distinct({name})"
+    numbers = f"{name} FILTER (WHERE NOT isnan({name}))" if column.type.label == "float" else name
+    return nulls, _shown("min", numbers, column), _shown("max", numbers, column), distinct
+
+
+def _shown(function: str, argument: str, column: Typed) -> str:
+    value, _, condition = argument.partition(" FILTER ")
+    aggregate = f"{function}({value})" + (f" FILTER {condition}" if condition else "")
+    if column.type.label in ("integer", "boolean"):
+        return aggregate
+    if column.type.label == "float":
+        return f"CAST({aggregate} AS DOUBLE)"
+    return f"left(CAST({aggregate} AS VARCHAR), {SHOWN})"
+
+
+def _entry(column: Typed, nulls: int, extent: tuple[Any, Any], distinct: int | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": column.column.name}
+    if column.column.source_name != column.column.name:
+        entry["source_name"] = column.column.source_name
+    least, greatest = (_plain(value) for value in extent)
+    entry["type"] = column.type.name
+    if column.type.form:
+        entry["format"] = column.type.form
+    return entry | {"nulls": nulls, "min": least, "max": greatest, "distinct": distinct}
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinities."""
+    return str(value) if isinstance(value, float) and value in (float("inf"), float("-inf")) else value

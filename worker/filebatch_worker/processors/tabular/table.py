@@ -1,0 +1,39 @@
+"""What the readers of the three formats return: a relation whose columns and bad rows are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from filebatch_worker.processors.tabular.measure import Measured
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row, or one value of it, that could not be kept. `line` counts from 1, `row` from 1 without the header."""
+
+    code: str
+    reason: str
+    line: int | None = None
+    row: int | None = None
+    column: str | None = None
+    expected: str | None = None
+    found: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file as a relation: `relation` is what stands after FROM, with `parameters` for its placeholders.
+
+    `bad_rows` were left out by the reader (the first of them, where there are many). `locate` finds the lines of rows
+    of the relation.
+    """
+
+    relation: str
+    parameters: Sequence[Any]
+    measured: Measured
+    size: int  # bytes, plain
+    facts: Mapping[str, Any]
+    bad_rows: tuple[BadRow, ...] = ()
+    locate: Callable[[Sequence[int]], Mapping[int, int]] = lambda _rows: {}

@@ -1,0 +1,143 @@
+"""Takes a file out of its compression, within bounds: a few kB of archive can hold terabytes of zeros."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from filebatch_worker.processor import InvalidFile, Source
+from filebatch_worker.processors.tabular import formats
+
+CHUNK = 1024 * 1024
+BOMB_BYTES = 1024**3
+BOMB_RATIO = 1000  # deflate reaches 1032 on zeros alone; tables stay below 100
+
+_DAMAGED = (
+    *(EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error),
+    *(struct.error, ValueError, OverflowError, IndexError),  # what zipfile raises for forged directories
+)
+_UNSUPPORTED = (NotImplementedError, RuntimeError)  # zipfile's for methods and passwords
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A plain file. `name` is the claim that holds for it: a zip's member has its own."""
+
+    path: Path
+    name: str
+    compression: str | None
+
+
+def unpack(source: Source, workdir: Path, limit: int) -> Unpacked:
+    """Return the plain file within `source`, below `workdir`, of at most `limit` bytes.
+
+    Raises InvalidFile: "empty", "truncated", "corrupt", "too-large", "format-mismatch", "bad-archive".
+    """
+    with source.path.open("rb") as file:
+        head = file.read(formats.HEAD)
+    if not head:
+        raise InvalidFile("empty", "the file has 0 bytes")
+    found = formats.compression_of(head)
+    formats.check_compression(source.name, formats.claim(source.name).compression, found)
+    target = workdir / "plain"
+    if found is None:
+        _check_size(source.size, limit)
+        _share(source.path, target)
+        return Unpacked(target, source.name, None)
+    member = _inflate(source, target, found, limit)
+    return Unpacked(target, member, found)
+
+
+def _share(path: Path, target: Path) -> None:
+    """Give the file a name of ours below the work directory, where the engine may read."""
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, target)
+
+
+def _inflate(source: Source, target: Path, compression: str, limit: int) -> str:
+    """Write the content to `target` and return the name that makes a claim about it."""
+    try:
+        if compression == "zip":
+            return _inflate_member(source, target, limit)
+        _copy(_open_stream(source.path, compression), target, source.size, limit)
+    except _DAMAGED as error:
+        raise _damaged(compression, error) from error
+    return source.name.rpartition(".")[0] if formats.claim(source.name).compression else source.name
+
+
+def _open_stream(path: Path, compression: str) -> AbstractContextManager[IO[bytes]]:
+    if compression == "gzip":
+        return gzip.open(path)
+    return _zstd_stream(path)
+
+
+@contextmanager
+def _zstd_stream(path: Path) -> Iterator[IO[bytes]]:
+    """Yield the content, with damage reported as zlib does. The module is loaded for the few files that need it."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    try:
+        with zstd.open(path) as stream:
+            yield stream
+    except zstd.ZstdError as error:
+        raise zlib.error(str(error)) from error
+
+
+def _inflate_member(source: Source, target: Path, limit: int) -> str:
+    with zipfile.ZipFile(source.path) as archive:
+        member = _only_member(archive)
+        try:
+            _copy(archive.open(member), target, source.size, limit)
+        except _UNSUPPORTED as error:
+            raise InvalidFile("bad-archive", f"the zip's member cannot be read: {error}") from error
+    # The member's name is only ever a claim about its format, never a path.
+    return member.filename
+
+
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+    if any(info.filename == "[Content_Types].xml" for info in members):
+        raise InvalidFile("format-mismatch", "expected a table, found an Excel or Office document", found="Office")
+    if len(members) != 1:
+        raise InvalidFile(
+            "bad-archive", f"the zip holds {len(members)} files, expected exactly one", expected=1, found=len(members)
+        )
+    return members[0]
+
+
+def _copy(content: AbstractContextManager[IO[bytes]], target: Path, packed: int, limit: int) -> None:
+    written = 0
+    with content as reader, target.open("wb") as writer:
+        while chunk := reader.read(CHUNK):
+            written += len(chunk)
+            _check_size(written, limit)
+            if written > BOMB_BYTES and written > packed * BOMB_RATIO:
+                raise InvalidFile("too-large", f"{packed} bytes unpack to more than {BOMB_RATIO} times as many")
+            writer.write(chunk)
+    if not written:
+        raise InvalidFile("empty", "the file unpacks to 0 bytes")
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise InvalidFile("too-large", f"more than {limit} bytes (max_uncompressed_bytes)", expected=limit)
+
+
+def _damaged(compression: str, error: Exception) -> InvalidFile:
+    without_directory = isinstance(error, zipfile.BadZipFile) and "not a zip file" in str(error)
+    if isinstance(error, EOFError) or without_directory:
+        return InvalidFile("truncated", f"the {compression} data ends early: the file was cut short")
+    return InvalidFile("corrupt", f"the {compression} data is damaged: {error}")
