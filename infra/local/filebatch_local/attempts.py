@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from filebatch_local import exit_rules, images
+from filebatch_local import exit_rules
 from filebatch_local.batch_job import BatchJob
 from filebatch_local.clock import Clock, timestamp
 from filebatch_local.containers import Containers
 from filebatch_local.exit_rules import Outcome
+from filebatch_local.images import Images, Platform, batch_variables, mounts, no_such_image, on_this_disk
 from filebatch_local.processes import CannotStart, Command, JobProcess
 
 GRACE = 30.0  # seconds from SIGTERM to SIGKILL
@@ -52,10 +52,10 @@ class Runtime:
         containers: the Docker engine that runs other images, or None.
     """
 
-    images: images.Images
-    platform: images.Platform
+    images: Images
+    platform: Platform
     scratch: Path
-    clock: Clock = Clock()
+    clock: Clock = field(default_factory=Clock)
     start_delay: float = 0.0
     containers: Containers | None = None
 
@@ -93,7 +93,7 @@ class Attempt:
         """Start the process; return the outcome where it can't be."""
         command = self._command()
         if command is None:
-            return self._close(Outcome(None, images.no_such_image(self.job.image), exit_rules.START_FAILED))
+            return self._close(Outcome(None, no_such_image(self.job.image), exit_rules.START_FAILED))
         try:
             self.process = JobProcess(command, self.wake)
         except CannotStart as error:
@@ -109,7 +109,7 @@ class Attempt:
         if self.ending is None:
             self.ending = ending
             if self.process:
-                self.process.end(signal.SIGTERM if ending.gently else signal.SIGKILL)
+                self.process.ask_to_end() if ending.gently else self.process.kill()
                 self._kill_at = self.runtime.clock.now() + GRACE
 
     def look(self) -> Outcome | None:
@@ -132,7 +132,7 @@ class Attempt:
         if limit and now >= self._begun + limit:
             self.end(Ending(Outcome(status_reason=exit_rules.TIMED_OUT, final=True)))
         if self._kill_at is not None and now >= self._kill_at:
-            process.end(signal.SIGKILL)
+            process.kill()
             self._kill_at = None
 
     def _outcome(self, code: int) -> Outcome:
@@ -152,13 +152,11 @@ class Attempt:
         image = self.runtime.images.get(self.job.image)
         if image is None:
             return self._container(scratch)
-        mounted = images.mounts(self.job.job_definition.container_properties.get("mountPoints") or [], scratch)
+        mounted = mounts(self.job.job_definition.container_properties.get("mountPoints") or [], scratch)
         for folder in (scratch, scratch / "tmp", *mounted.values()):
             folder.mkdir(parents=True, exist_ok=True)
         own = {"HOME": str(scratch), "TMPDIR": str(scratch / "tmp")}
-        declared = {
-            name: images.on_this_disk(value, mounted) for name, value in self.job.declared_environment().items()
-        }
+        declared = {name: on_this_disk(value, mounted) for name, value in self.job.declared_environment().items()}
         environment = {**own, **image.variables(), **self.runtime.platform.variables(), **declared, **self._batch()}
         return Command(self.job.command, environment, scratch)
 
@@ -171,7 +169,7 @@ class Attempt:
 
     def _batch(self) -> dict[str, str]:
         job = self.job
-        return images.batch_variables(job.job_id, job.index, len(job.attempts), job.job_queue.name, self.environment)
+        return batch_variables(job.job_id, job.index, len(job.attempts), job.job_queue.name, self.environment)
 
 
 def host_lost(status_reason: str) -> Ending:

@@ -78,7 +78,12 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
             jobs = self._jobs_in(queue) if queue else self._children_of(array)
             listed = _select(jobs, status or job_states.RUNNING, filters)
             try:
-                page, token = job_listing.page(listed, request.get("nextToken"), request.get("maxResults"))
+                page, token = job_listing.page(
+                    listed,
+                    request.get("nextToken"),
+                    request.get("maxResults"),
+                    _newest_first if filters else _oldest_first,
+                )
             except ValueError as error:
                 raise ClientException("nextToken is not valid") from error
             answer: dict[str, Any] = {"jobSummaryList": [job.describe_short() for job in page]}
@@ -103,7 +108,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
     def _each(self, job_id: str, reason: str, mark: str) -> Sequence[BatchJob]:
         if not job_id or not reason:
             raise ClientException("jobId and reason are required and cannot be empty")
-        job = self._jobs.get(job_id.split(":job/")[-1])
+        job = self._jobs.get(job_id.rsplit(":job/", maxsplit=1)[-1])
         if job is None:
             return []  # Batch answers 200 for a job it doesn't know (any more)
         if job.is_parent and not job.ended:
@@ -223,7 +228,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         return found
 
     def _definition_named(self, wanted: str) -> JobDefinition | None:
-        name, _, revision = wanted.split(":job-definition/")[-1].partition(":")
+        name, _, revision = wanted.rsplit(":job-definition/", maxsplit=1)[-1].partition(":")
         named = [one for one in self._job_definitions.values() if one.name == name]
         chosen = [one for one in named if (str(one.revision) == revision if revision else one.status == "ACTIVE")]
         return max(chosen, key=lambda one: one.revision, default=None)
@@ -240,8 +245,16 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
 
 def _select(jobs: Sequence[BatchJob], status: str, filters: Sequence[Mapping[str, Any]]) -> list[BatchJob]:
     if filters:  # with a filter, Batch lists every state, the newest first
-        return sorted((job for job in jobs if job_listing.matches_all(job, filters)), key=lambda job: -job.created_at)
+        return [job for job in reversed(jobs) if job_listing.matches_all(job, filters)]
     return [job for job in jobs if job.status == status]
+
+
+def _oldest_first(job: BatchJob) -> int:
+    return job.sequence
+
+
+def _newest_first(job: BatchJob) -> int:
+    return -job.sequence
 
 
 class LocalBatchResponse(BatchResponse):  # type: ignore[misc]  # moto's classes are untyped here

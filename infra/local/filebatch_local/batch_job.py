@@ -64,7 +64,7 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
 
     @property
     def vcpus(self) -> float:
-        """vCPUs it takes."""
+        """VCPUs it takes."""
         return float(self._requirement("VCPU", "vcpus", 1))
 
     @property

@@ -50,4 +50,4 @@ def time_limit(reason: str | None, limits: Iterable[Mapping[str, object]]) -> fl
 
 def cancelled_by_limit(reason: str) -> str:
     """Return the statusReason of a job that a time limit cancelled."""
-    return f"Canceled by JobStateTimeLimit action due to reason: {reason.split(' - ')[0]}"
+    return f"Canceled by JobStateTimeLimit action due to reason: {reason.split(' - ', maxsplit=1)[0]}"

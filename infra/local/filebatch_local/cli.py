@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from filebatch_local.clock import Clock
 from filebatch_local.images import images_from_json
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case _:
                 return _status(layout)
     except LocalAwsError as error:
-        print(error, file=sys.stderr)
+        _say(str(error), sys.stderr)
         return 1
 
 
@@ -102,18 +103,17 @@ def _up(layout: Layout, port: int, arguments: Sequence[str]) -> int:
     from filebatch_local.background import log_file, up
 
     found, started = up(layout, port, arguments)
-    print(
-        f"local AWS {'is up' if started else 'was up already'} at {found.endpoint} (pid {found.pid}, log {log_file(layout)})"
-    )
+    state = "is up" if started else "was up already and has read its feeds again"
+    _say(f"local AWS {state}: {found.endpoint} (pid {found.pid}, log {log_file(layout)})")
     for problem in found.problems:
-        print(f"feed left out: {problem}", file=sys.stderr)
+        _say(f"feed left out: {problem}", sys.stderr)
     return 0
 
 
 def _down(layout: Layout) -> int:
     from filebatch_local.background import down
 
-    print("local AWS stopped" if down(layout) else "local AWS was not running")
+    _say("local AWS stopped" if down(layout) else "local AWS was not running")
     return 0
 
 
@@ -124,8 +124,8 @@ def _env(layout: Layout) -> int:
     if found is None:
         raise LocalAwsError("the local AWS is not running: start it with `python -m filebatch_local up`")
     for name, value in environment(layout, found.endpoint, found.settings).items():
-        print(f"export {name}={shlex.quote(value)}")
-    print(f'export PATH={shlex.quote(str(layout.root / ".venv" / "bin"))}:"$PATH"')
+        _say(f"export {name}={shlex.quote(value)}")
+    _say(f'export PATH={shlex.quote(str(layout.root / ".venv" / "bin"))}:"$PATH"')
     return 0
 
 
@@ -134,14 +134,18 @@ def _status(layout: Layout) -> int:
 
     found = running(layout)
     if found is None:
-        print("local AWS is not running")
+        _say("local AWS is not running")
         return NOT_RUNNING
-    print(f"local AWS is up at {found.endpoint} (pid {found.pid}), {len(found.jobs())} jobs running")
+    _say(f"local AWS is up at {found.endpoint} (pid {found.pid}), {len(found.jobs())} jobs running")
     return 0
 
 
+def _say(text: str, where: IO[str] | None = None) -> None:
+    (where or sys.stdout).write(f"{text}\n")
+
+
 def environment(layout: Layout, endpoint: str, settings: Mapping[str, object]) -> dict[str, str]:
-    """Return what a shell needs for `airflow`, `aws` and boto3 to talk to the local AWS with this project's settings."""
+    """Return what a shell needs for `airflow`, `aws` and boto3 to talk to the local AWS with its settings."""
     region = str(settings["region"])
     return {
         "AWS_ENDPOINT_URL": endpoint,

@@ -82,5 +82,5 @@ def matches(pattern: str, value: str) -> bool:
 
 
 def exit_code_of(return_code: int) -> int:
-    """Turn a process's return code (−N for signal N) into what a container reports (128 + N)."""
+    """Turn a process's return code (minus N for signal N) into what a container reports (128 + N)."""
     return 128 - return_code if return_code < 0 else return_code

@@ -18,6 +18,7 @@ class OneAtATime:
         self._app, self._lock = app, threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request."""
         if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
             return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
         with self._lock:

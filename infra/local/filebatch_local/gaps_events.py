@@ -55,12 +55,9 @@ def event(account: str, region: str, source: str, kind: str, resources: list[str
 
 
 def deliver(account: str, region: str, one: Event) -> None:
-    """Send an event of an AWS service to every rule of the default bus that it matches; what fails is logged."""
+    """Send an event of an AWS service to every rule of the default bus that it matches."""
     for rule in list(_rules(account, region)):
-        try:
-            rule.send_to_targets(one)
-        except Exception:  # a target that can't take it must not stop the others, nor the service it comes from
-            log.exception("rule %s could not be delivered to", rule.name)
+        rule.send_to_targets(one)
 
 
 def listened_to(account: str, region: str, source: str) -> bool:
@@ -77,15 +74,16 @@ def _rules(account: str, region: str) -> Any:
 class _Rule(moto_events.Rule):  # type: ignore[misc]  # moto's classes are untyped here
     """A rule that knows SNS topics, heeds its state, and hands the event on whole."""
 
-    def send_to_targets(self, original_event: Event, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002 - moto's
+    def send_to_targets(self, original_event: Event, transform_input: bool = True) -> None:  # noqa: ARG002 - moto's
+        """Send an event to every target; one that can't take it is logged and stops nobody else."""
         if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
             return
         one = {name: value for name, value in original_event.items() if name != "ingestion-time"}
-        for target in self.targets:
-            if ":sns:" in target["Arn"]:
-                self._publish(target, one)
-            else:
-                self._send_to(target, one)
+        for target in list(self.targets):
+            try:
+                self._publish(target, one) if ":sns:" in target["Arn"] else self._send_to(target, one)
+            except Exception:
+                log.exception("rule %s could not deliver to %s", self.name, target["Arn"])
 
     def _publish(self, target: dict[str, Any], one: Event) -> None:
         from moto.sns.models import sns_backends
@@ -94,8 +92,8 @@ class _Rule(moto_events.Rule):  # type: ignore[misc]  # moto's classes are untyp
         topics.publish(arn=target["Arn"], message=json.dumps(self._input(target, _with_written_time(one))))
 
     def _send_to(self, target: dict[str, Any], one: Event) -> None:
-        alone = copy.copy(self)
-        alone.targets = [target]
+        alone = object.__new__(_Rule)  # moto keeps count of what is made the usual way
+        alone.__dict__ = {**self.__dict__, "targets": [target]}
         super(_Rule, alone).send_to_targets(copy.deepcopy(one), transform_input="InputTransformer" in target)
 
     @staticmethod
@@ -137,7 +135,7 @@ def s3_detail(event_name: str, bucket: Any, key: Any) -> Event:
 
 def _send_s3_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> None:
     name = str(getattr(event_name, "value", event_name))
-    kind = notifications._detail_type(event_name)  # noqa: SLF001 - moto's own table of names
+    kind = notifications._detail_type(event_name)
     deliver(
         account_id,
         bucket.region_name,
@@ -148,4 +146,4 @@ def _send_s3_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> N
 def close() -> None:
     """Put these in moto's places."""
     moto_events.Rule = _Rule
-    notifications._send_event_bridge_message = _send_s3_event  # noqa: SLF001 - where moto sends it from
+    notifications._send_event_bridge_message = _send_s3_event

@@ -1,4 +1,6 @@
-"""moto's gaps in S3, closed. What moto 5.2.5 does, each shown by a test in tests/local/test_gaps_s3.py:
+"""moto's gaps in S3, closed.
+
+What moto 5.2.5 does, each shown by a test in tests/local/test_gaps_s3.py:
 
 - a ranged GET reads the whole object, a plain one holds it in memory: they are read from its file in blocks;
 - a multipart upload is joined in memory three times over, and announced twice to EventBridge;
@@ -24,13 +26,15 @@ from moto.settings import S3_UPLOAD_PART_MIN_SIZE
 from moto.utilities.utils import md5_hash
 
 from filebatch_local.multipart_checksum import MultipartChecksum
-from filebatch_local.stored_bytes import IN_MEMORY, JoinedFile, StoredBytes
+from filebatch_local.stored_bytes import IN_MEMORY, JoinedFile, Spooled, StoredBytes
 
 _deciding = threading.RLock()
 
 
 class _Key(moto_s3.FakeKey):  # type: ignore[misc]  # moto's classes are untyped here
     """An object whose bytes are read from its file, without a position that readers would share."""
+
+    _value_buffer: Spooled
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -46,7 +46,8 @@ def images_from_json(document: Mapping[str, Any]) -> dict[str, ImageEnv]:
 
 def no_such_image(image: str) -> str:
     """Return the reason of a container whose image nobody has."""
-    return f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: not found"
+    retried = "pull image manifest has been retried 1 time(s): failed to resolve ref"
+    return f"CannotPullContainerError: {retried} {image}: not found"
 
 
 @dataclass(frozen=True)

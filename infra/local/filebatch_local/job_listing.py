@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+import bisect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 PAGE = 100
@@ -42,21 +43,32 @@ def matches_all(job: Listed, filters: Sequence[Mapping[str, object]]) -> bool:
     return all(matches(job, str(one["name"]), list(one["values"])) for one in filters)  # type: ignore[call-overload]
 
 
-def page(jobs: Sequence[JobT], token: str | None, size: int | None) -> tuple[Sequence[JobT], str | None]:
-    """Cut one page out of a list.
+def page(
+    jobs: Sequence[JobT], token: str | None, size: int | None, place: Callable[[JobT], int]
+) -> tuple[Sequence[JobT], str | None]:
+    """Cut one page out of a list that may change between pages.
 
     Args:
-        jobs: all that are listed, in a stable order.
+        jobs: all that are listed, in ascending order of their places.
         token: nextToken of the page before, None for the first.
         size: maxResults, 1 to 100.
+        place: a job's place in the list; it never changes.
 
     Returns:
         the page, and the token of the next one or None; ValueError for a token that isn't one of ours.
     """
-    start = int(base64.urlsafe_b64decode(token)) if token else 0
-    end = start + min(size or PAGE, PAGE)
-    following = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(jobs) else None
-    return jobs[start:end], following
+    start = bisect.bisect_right(jobs, _place(token), key=place) if token else 0
+    found = jobs[start : start + min(size or PAGE, PAGE)]
+    more = start + len(found) < len(jobs)
+    return found, _token(place(found[-1])) if more else None
+
+
+def _token(place: int) -> str:
+    return base64.urlsafe_b64encode(str(place).encode()).decode()
+
+
+def _place(token: str) -> int:
+    return int(base64.urlsafe_b64decode(token))
 
 
 def _name_matches(pattern: str, name: str) -> bool:

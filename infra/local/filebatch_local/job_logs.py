@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from moto.logs.exceptions import ResourceNotFoundException
+
 from filebatch_local.batch_job import BatchJob
 from filebatch_local.processes import LogLine
 
@@ -32,5 +34,5 @@ class JobLogs:
             return
         try:
             self._backend().put_log_events(job.log_group, job.log_stream_name, events)
-        except Exception:  # somebody deleted the group or stream
+        except ResourceNotFoundException:  # somebody deleted the group or stream
             log.warning("output of job %s could not be written to %s", job.job_id, job.log_group)

@@ -95,6 +95,5 @@ def check_time_limits(limits: Sequence[Mapping[str, Any]] | None) -> None:
         if one.get("state") != "RUNNABLE" or one.get("action") != "CANCEL":
             raise ClientException("jobStateTimeLimitActions can only CANCEL jobs in state RUNNABLE")
         if one.get("maxTimeSeconds") not in TIME_LIMIT:
-            raise ClientException(
-                f"maxTimeSeconds must be between {TIME_LIMIT.start} and {TIME_LIMIT.stop - 1}, is {one.get('maxTimeSeconds')}"
-            )
+            bounds = f"between {TIME_LIMIT.start} and {TIME_LIMIT.stop - 1}"
+            raise ClientException(f"maxTimeSeconds must be {bounds}, is {one.get('maxTimeSeconds')}")

@@ -85,7 +85,7 @@ class JobProcess:
         return self._process.pid
 
     def return_code(self) -> int | None:
-        """Return the code once the process has ended and its output is read, else None; −N for signal N.
+        """Return the code once the process has ended and its output is read, else None; minus N for signal N.
 
         Whatever it left running in its group ends with it, as it would in a container.
         """
@@ -96,10 +96,15 @@ class JobProcess:
         self._listener.join(timeout=0.01)
         return None if self._listener.is_alive() else code
 
-    def end(self, number: signal.Signals) -> None:
-        """Send a signal to all of the group."""
-        signal_group(self.pid, number)
-        if self.command.stop and number == signal.SIGKILL:
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the command alone, as a container's engine does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it and all that it started."""
+        signal_group(self.pid, signal.SIGKILL)
+        if self.command.stop:
             subprocess.run(self.command.stop, check=False, capture_output=True)
 
     def take_lines(self) -> list[LogLine]:
@@ -108,7 +113,7 @@ class JobProcess:
 
     def kill_and_clean(self) -> None:
         """End it now and remove what it left on the disk."""
-        self.end(signal.SIGKILL)
+        self.kill()
         self._process.wait(timeout=5)
         self.clean()
 

@@ -165,7 +165,7 @@ class Provisioner:
         )
         digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
         active = batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
-        newest = max(active, key=lambda one: one["revision"], default={})
+        newest: dict[str, Any] = max(active, key=lambda one: one["revision"], default={})
         if newest.get("tags", {}).get(DOCUMENT_TAG) != digest:
             batch.register_job_definition(jobDefinitionName=name, tags={DOCUMENT_TAG: digest}, **document)
         return name

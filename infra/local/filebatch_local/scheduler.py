@@ -100,15 +100,18 @@ class Scheduler:
         self._events.stop()
 
     def _run(self) -> None:
-        while not self._stopping:
+        idle = False
+        while True:
+            self._awake.wait(None if idle else POLL)
             self._awake.clear()
+            if self._stopping:
+                return
             try:
                 with self.lock:
                     idle = self._pass()
             except Exception:
                 log.exception("the Batch scheduler stumbled; it goes on")
                 idle = False
-            self._awake.wait(None if idle else POLL)
 
     def _pass(self) -> bool:
         self._release()

@@ -56,7 +56,7 @@ def listen(port: int) -> socket.socket:
 class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's classes are untyped here
     """Logs no requests: their paths are the user's keys."""
 
-    def log_request(self, *args: Any) -> None:  # noqa: ARG002 - the interface
+    def log_request(self, *args: Any) -> None:
         pass
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Service:
     images: Images
     port: int
     feeds: Path | None
-    clock: Clock = Clock()
+    clock: Clock = field(default_factory=Clock)
     vcpus: int = 4
     start_delay: float = 0.0
     docker: bool = False

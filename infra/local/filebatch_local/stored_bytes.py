@@ -18,10 +18,10 @@ class _Source:
     def __init__(self, file: Spooled) -> None:
         self._memory: bytes | None = None
         self._descriptor = -1
-        if file._rolled:  # type: ignore[attr-defined]  # noqa: SLF001 - fileno() would push a small one to disk
+        if file._rolled:  # type: ignore[attr-defined]  # fileno() would push a small one to disk
             self._descriptor = os.dup(file.fileno())
         else:
-            self._memory = file._file.getvalue()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+            self._memory = file._file.getvalue()  # type: ignore[attr-defined]
 
     def read(self, start: int, stop: int) -> bytes:
         if self._memory is not None:
@@ -67,7 +67,7 @@ class JoinedFile:
     """Blocks written to one new file, one at a time."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
-        self.file: Spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
+        self.file: Spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the object's from now on
         self.size = 0
         for block in blocks:
             self.file.write(block)
