@@ -1,4 +1,4 @@
-"""Shows broken feed files as import errors; it has no DAG of its own: a mention of airflow.sdk.DAG has it parsed."""
+"""Shows broken feed files as import errors in Airflow, and leaves the other feeds' DAGs alive; it has no DAG itself."""
 
 from pathlib import Path
 

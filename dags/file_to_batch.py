@@ -1,4 +1,4 @@
-"""A DAG for each feed in feeds/*.yaml. A broken feed file is broken_feeds.py's to report."""
+"""An Airflow DAG for each feed in feeds/*.yaml; a broken feed file is broken_feeds.py's to report."""
 
 from pathlib import Path
 
