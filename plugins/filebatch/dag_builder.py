@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 
-from airflow.sdk import DAG, Param
-from airflow.timetables.interval import CronDataIntervalTimetable
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, CronDataIntervalTimetable, Param
 
 from filebatch.feed import Feed
 from filebatch.operators.batch import ProcessFilesOperator
 from filebatch.operators.cloudwatch import PublishFeedMetricsOperator
 from filebatch.operators.dynamodb import ClaimFilesOperator
 from filebatch.operators.sns import NotifyOperator
+from filebatch.run_context import AWS_CONN_ID
 from filebatch.sensors.s3 import WaitForFilesSensor
+from filebatch.triggers.sqs import ArrivalsTrigger
 
 # Backfill runs count against max_active_runs and would block arrivals; claims and Batch bound the work instead.
 UNBOUNDED_RUNS = 1000
@@ -25,7 +26,7 @@ def build_dag(feed: Feed) -> DAG:
     with DAG(
         dag_id=feed.name,
         description=feed.description,
-        schedule=CronDataIntervalTimetable(feed.schedule, timezone="UTC"),
+        schedule=schedule(feed),
         start_date=datetime.combine(feed.start, time.min, UTC),
         catchup=False,
         max_active_runs=UNBOUNDED_RUNS,
@@ -43,6 +44,14 @@ def build_dag(feed: Feed) -> DAG:
         notify = NotifyOperator(task_id="notify", feed=feed).as_teardown()
         wait >> claim >> process >> [metrics, notify]
     return dag
+
+
+def schedule(feed: Feed) -> AssetOrTimeSchedule:
+    """Return when the feed's DAG runs: when its bell rings, and for each sweep, which is what backfills are cut by."""
+    watcher = AssetWatcher(name=f"{feed.name}-doorbell", trigger=ArrivalsTrigger.of(feed, AWS_CONN_ID))
+    arrivals = Asset(name=f"{feed.name}-arrivals", uri=f"filebatch://{feed.name}/arrivals", watchers=[watcher])
+    sweeps = CronDataIntervalTimetable(feed.schedule, timezone="UTC")
+    return AssetOrTimeSchedule(timetable=sweeps, assets=[arrivals])
 
 
 def params(feed: Feed) -> dict[str, Param]:

@@ -22,6 +22,7 @@ from filebatch.ledger import Ledger, side_by_side
 RECEIVE = (
     10  # messages a call, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 )
+DELETE_TRIES = 2
 
 log = logging.getLogger(__name__)
 
@@ -120,12 +121,19 @@ def understood(messages: Sequence[Mapping[str, Any]]) -> dict[str, FileVersion]:
 
 
 def acknowledge(sqs: Any, queue: str, receipts: Sequence[str]) -> None:
-    """Delete messages; one that could not be deleted comes again, and finds its file known."""
-    if not receipts:
-        return
-    answer = sqs.delete_message_batch(QueueUrl=queue, Entries=delete_entries(receipts))
-    for failed in answer.get("Failed", []):
-        log.warning("message %s was not deleted and will come again: %s", failed["Id"], failed.get("Message"))
+    """Delete messages, and try once more what could not be deleted; the rest comes again, and finds its file known."""
+    for _ in range(DELETE_TRIES):
+        if receipts:
+            answer = sqs.delete_message_batch(QueueUrl=queue, Entries=delete_entries(receipts))
+            receipts = undeleted(answer, receipts)
+
+
+def undeleted(answer: Mapping[str, Any], receipts: Sequence[str]) -> list[str]:
+    """Return the receipts that DeleteMessageBatch reports as failed, although it answers 200."""
+    failed = answer.get("Failed", [])
+    for entry in failed:
+        log.warning("a message could not be deleted: %s %s", entry.get("Code"), entry.get("Message"))
+    return [receipts[int(entry["Id"])] for entry in failed]
 
 
 def delete_entries(receipts: Sequence[str]) -> list[dict[str, str]]:

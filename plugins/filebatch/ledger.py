@@ -56,7 +56,7 @@ class Ledger:
         try:
             self._client.put_item(TableName=self.table, **put_request(item))
         except ClientError as error:
-            if _refused(error):
+            if refused(error):
                 return False
             raise
         return True
@@ -66,7 +66,7 @@ class Ledger:
         try:
             answer = self._client.update_item(TableName=self.table, **update_request(move))
         except ClientError as error:
-            if _refused(error):
+            if refused(error):
                 found = error.response.get("Item")
                 return Moved(False, decode(found) if found else self.get(move.key))
             raise
@@ -78,7 +78,7 @@ class Ledger:
 
     def get(self, key: Key) -> Item | None:
         """Read one item, consistently."""
-        answer = self._client.get_item(TableName=self.table, Key=_key(key), ConsistentRead=True)
+        answer = self._client.get_item(TableName=self.table, Key=key_of(key), ConsistentRead=True)
         return decode(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
@@ -89,7 +89,7 @@ class Ledger:
 
     def remove(self, key: Key) -> None:
         """Delete an item, if it is there."""
-        self._client.delete_item(TableName=self.table, Key=_key(key))
+        self._client.delete_item(TableName=self.table, Key=key_of(key))
 
     def open(self, partition: str, *, due: datetime | None = None, limit: int | None = None) -> list[Item]:
         """Read the index: the items of a partition that are due by then (None: all of them), the longest due first."""
@@ -127,7 +127,7 @@ class Ledger:
 
     def _get_batch(self, keys: Sequence[Key]) -> list[Item]:
         found: list[Item] = []
-        wanted = {self.table: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
+        wanted = {self.table: {"Keys": [key_of(key) for key in keys], "ConsistentRead": True}}
         while wanted:
             answer = self._client.batch_get_item(RequestItems=wanted)
             found.extend(decode(item) for item in answer["Responses"].get(self.table, []))
@@ -174,7 +174,7 @@ def update_request(move: Move) -> dict[str, Any]:
     values |= {f":add_{name}": value for name, value in move.add.items()}
     condition = {"ConditionExpression": move.condition} if move.condition else {}
     return {
-        "Key": _key(move.key),
+        "Key": key_of(move.key),
         "UpdateExpression": " ".join(parts),
         **condition,
         "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
@@ -231,9 +231,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _key(key: Key) -> dict[str, Any]:
+def key_of(key: Key) -> dict[str, Any]:
+    """Write a key as DynamoDB's typed values."""
     return encode({"pk": key[0], "sk": key[1]})
 
 
-def _refused(error: ClientError) -> bool:
+def refused(error: ClientError) -> bool:
+    """Tell whether DynamoDB refused a write because its condition doesn't hold."""
     return bool(error.response["Error"]["Code"] == "ConditionalCheckFailedException")

@@ -338,14 +338,25 @@ def announced(feed: str, token: str, now: datetime) -> Move:
 # -------------------------------------------------------------------------------------------------------- the bell
 
 
-def ring(feed: str, rings: int, *, patience: timedelta, now: datetime) -> Move:
-    """Ring, unless a ring is pending: one that no claim has cleared and that isn't older than its patience."""
+def ring(feed: str, rings: int, *, seen: str | None, now: datetime) -> Move:
+    """Ring for the `rings`th time in a row without an answer; of two who saw the same bell, one rings.
+
+    `seen` is when it rang last as the caller read it, None for a bell that is silent.
+    """
     return Move(
         bell_key(feed),
-        "attribute_not_exists(#until) OR #until < :now",
-        {"now": text(now)},
-        become={"rung_at": text(now), "until": text(now + patience), "rings": rings},
+        "#rung_at = :seen" if seen else "attribute_not_exists(#rung_at)",
+        {"seen": seen} if seen else {},
+        become={"rung_at": text(now), "rings": rings},
     )
+
+
+def answered(feed: str, began: datetime) -> Move:
+    """Silence the bell: whatever it rang for before `began` has been looked at since, with success.
+
+    A claim that fails leaves it, so that its failures are rung for ever more rarely.
+    """
+    return Move(bell_key(feed), "#rung_at <= :began", {"began": text(began)}, drop=("rung_at", "rings"))
 
 
 def swept(feed: str, definition: str, began: datetime) -> Move:

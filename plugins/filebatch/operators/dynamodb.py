@@ -22,8 +22,8 @@ from filebatch.selection import Selection
 class ClaimFilesOperator(BaseOperator):
     """Take the files that this run is responsible for, and write units for the workers.
 
-    It answers the bell, drains the feed's queue and settles dead runs of the feed first. Its XCom is a small
-    document: `token` of the claim, URI of the `manifest`, numbers of `files` and `units`.
+    It drains the feed's queue and settles dead runs of the feed first, and answers the bell once it has claimed. Its
+    XCom is a small document: `token` of the claim, URI of the `manifest`, numbers of `files` and `units`.
 
     Raises:
         AirflowSkipException: nothing waits; the run stays green and nothing is submitted.
@@ -37,13 +37,15 @@ class ClaimFilesOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Claim; the same again for a repeated task, the next epoch for a run that was settled and cleared."""
-        run = run_of(context)
+        run, began = run_of(context), clock.now()
         try:
             selection = run.selection(self.feed)
             desk = desk_of(self.feed, self.aws_conn_id)
         except (SelectionError, ConfigurationError) as error:
             raise AirflowFailException(str(error)) from error
         claim = self._claim(desk, run, selection, context)
+        if selection.everything:
+            desk.ledger.move(states.answered(self.feed.name, began))
         if claim is None:
             raise AirflowSkipException(f"nothing to do for {self.feed.name}: {selection}; no file waits")
         self.log.info("claimed %s files in %s units: %s", claim.files, claim.units, claim.manifest)
@@ -80,10 +82,9 @@ class ClaimFilesOperator(BaseOperator):
         return claiming.make_claim(desk, token, run.run_id, planned) if planned else None
 
     def _take_in(self, desk: Desk, run: Run, selection: Selection, context: Mapping[str, Any]) -> None:
-        """Answer the bell, take what events brought, look for what they didn't, and settle the dead."""
+        """Take what events brought, look for what they didn't, and settle the dead."""
         if not selection.everything:
             return
-        desk.ledger.remove(states.bell_key(self.feed.name))
         taken = intake.drain(desk.sqs, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
         self.log.info("the queue brought %s", taken)
         if selection.sweep:

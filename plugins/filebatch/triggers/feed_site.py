@@ -1,0 +1,90 @@
+"""A feed's environment as its triggers reach it: settings, clients, and patience with faults of either."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+from asgiref.sync import sync_to_async
+from botocore.exceptions import BotoCoreError, ClientError
+
+from filebatch import doorbell, settings
+from filebatch.errors import FilebatchError
+from filebatch.feed import Feed
+from filebatch.settings import Settings
+from filebatch.triggers import clients
+from filebatch.triggers.dynamodb import AsyncLedger
+
+log = logging.getLogger(__name__)
+
+
+class Site:
+    """A feed in an environment. Nothing is read or connected before it is needed."""
+
+    def __init__(self, feed: Feed, aws_conn_id: str | None) -> None:
+        self.feed = feed
+        self.aws_conn_id = aws_conn_id
+        self._settings: Settings | None = None
+
+    async def settings(self) -> Settings:
+        """Return the settings; the Variable is read once, and again after a fault."""
+        if self._settings is None:
+            self._settings = settings.parse(await sync_to_async(_read_variable)())
+        return self._settings
+
+    @contextlib.asynccontextmanager
+    async def client(self, service: str) -> AsyncIterator[Any]:
+        """Lend the process's client of a service."""
+        place = clients.Place(self.aws_conn_id, (await self.settings()).region)
+        async with clients.client(place, service) as found:
+            yield found
+
+    @contextlib.asynccontextmanager
+    async def ledger(self) -> AsyncIterator[AsyncLedger]:
+        """Lend the ledger."""
+        async with self.client("dynamodb") as dynamodb:
+            yield AsyncLedger(dynamodb, (await self.settings()).ledger)
+
+    def forget(self) -> None:
+        """Have the settings read again."""
+        self._settings = None
+
+
+class Faults:
+    """The faults in a row of one activity at a site: each is logged and followed by a longer pause."""
+
+    def __init__(self, site: Site, activity: str) -> None:
+        self._site = site
+        self._activity = activity
+        self._count = 0
+
+    async def outlive(self, work: Callable[[], Awaitable[None]]) -> NoReturn:
+        """Do work that never ends by itself, again after each fault, until cancelled."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the work goes on; it is logged
+                await self._pause(error)
+
+    def over(self) -> None:
+        """Say that the activity has succeeded."""
+        self._count = 0
+
+    async def _pause(self, error: Exception) -> None:
+        """Log a fault and wait; settings and refused credentials are read again afterwards."""
+        self._count += 1
+        self._site.forget()
+        seconds = doorbell.backoff(self._count)
+        what = f"feed {self._site.feed.name}: {self._activity} failed ({self._count} in a row)"
+        expected = isinstance(error, (BotoCoreError, ClientError, FilebatchError, OSError))
+        log.warning("%s, next try in %.0f s: %r", what, seconds, error, exc_info=None if expected else error)
+        await asyncio.sleep(seconds)
+
+
+def _read_variable() -> Any:
+    from airflow.sdk import Variable
+
+    return Variable.get(settings.VARIABLE, deserialize_json=True)

@@ -1,0 +1,89 @@
+"""From a feed's queue into the ledger, without a pause: receive, record, and only then acknowledge."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from filebatch import clock, intake, states
+from filebatch.contract import FileVersion
+from filebatch.intake import Taken
+from filebatch.triggers.clients import LONG_POLL
+from filebatch.triggers.dynamodb import AsyncLedger
+from filebatch.triggers.feed_site import Faults, Site
+
+log = logging.getLogger(__name__)
+
+EMPTY_LEAST = 1.0  # seconds that an empty receive takes at least, should a queue not wait as it is asked to
+
+
+class Listener:
+    """Takes a feed's arrivals; two of them only share the work, as the ledger takes each file once.
+
+    Args:
+        site: the feed in its environment.
+        arrived: set whenever a new file is in the ledger.
+    """
+
+    def __init__(self, site: Site, arrived: asyncio.Event) -> None:
+        self._site = site
+        self._arrived = arrived
+        self._faults = Faults(site, "taking arrivals")
+
+    async def listen(self) -> None:
+        """Take arrivals until cancelled, whatever fails on the way."""
+        await self._faults.outlive(self._listen)
+
+    async def _listen(self) -> None:
+        queue = (await self._site.settings()).queue(self._site.feed.name)
+        async with self._site.client("sqs") as sqs, self._site.ledger() as ledger:
+            while True:
+                await self._take(sqs, queue, ledger)
+                self._faults.over()
+
+    async def _take(self, sqs: Any, queue: str, ledger: AsyncLedger) -> None:
+        """Receive once, record what came, acknowledge what is recorded; the first failure to record is raised."""
+        began = time.monotonic()
+        answer = await sqs.receive_message(
+            QueueUrl=queue, MaxNumberOfMessages=intake.RECEIVE, WaitTimeSeconds=LONG_POLL
+        )
+        messages = answer.get("Messages", [])
+        if not messages:
+            await asyncio.sleep(max(0.0, EMPTY_LEAST - (time.monotonic() - began)))
+            return
+        files = intake.understood(messages)
+        recorded = await asyncio.gather(
+            *(self._record(ledger, file) for file in files.values()), return_exceptions=True
+        )
+        outcome = dict(zip(files, recorded, strict=True))
+        await self._announce(ledger, outcome)
+        await _acknowledge(sqs, queue, [receipt for receipt, taken in outcome.items() if isinstance(taken, Taken)])
+        for failed in (each for each in recorded if isinstance(each, BaseException)):
+            raise failed
+        if len(files) < len(messages):
+            await asyncio.sleep(EMPTY_LEAST)
+
+    async def _record(self, ledger: AsyncLedger, file: FileVersion) -> Taken:
+        items, taken = intake.arrivals(self._site.feed, [file], clock.now())
+        for item in items:
+            new = await ledger.add(item)
+            taken += Taken(new=new, known=not new)
+        return taken
+
+    async def _announce(self, ledger: AsyncLedger, outcome: Mapping[str, Taken | BaseException]) -> None:
+        """Log what came, and have the bell rung where there is something new."""
+        total = sum((taken for taken in outcome.values() if isinstance(taken, Taken)), Taken())
+        log.info("feed %s: %s", self._site.feed.name, total)
+        if total.new:
+            self._arrived.set()
+            await ledger.move(states.arrived(self._site.feed.name, clock.now()))
+
+
+async def _acknowledge(sqs: Any, queue: str, receipts: Sequence[str]) -> None:
+    for _ in range(intake.DELETE_TRIES):
+        if receipts:
+            answer = await sqs.delete_message_batch(QueueUrl=queue, Entries=intake.delete_entries(receipts))
+            receipts = intake.undeleted(answer, receipts)

@@ -1,0 +1,135 @@
+"""The doorbell: takes a feed's arrivals from its queue into the ledger, and rings while something waits for a run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from datetime import date
+from enum import Enum
+from typing import Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from filebatch import clock, doorbell, states
+from filebatch.feed import Feed
+from filebatch.triggers.dynamodb import AsyncLedger
+from filebatch.triggers.listener import Listener
+from filebatch.triggers.feed_site import Faults, Site
+
+LOOK_EVERY = 30.0  # seconds between looks at the ledger while nothing happens
+LOOK_AGAIN = 3.0  # while a ring is pending, so that what came meanwhile is rung for once a claim has answered
+LOOK_LEAST = 0.5  # between any two looks
+
+
+class Look(Enum):
+    """What a look at the ledger came to."""
+
+    QUIET = "nothing is due"
+    PENDING = "a ring is pending"
+    RANG = "rang"
+
+
+class ArrivalsTrigger(BaseEventTrigger):
+    """Rings for a feed; its events say that there is work, never which: that is the ledger's to say.
+
+    It never ends by itself: faults of network, AWS or settings are logged and tried again after a pause that grows to
+    five minutes. Two that run at once only share the work. A message is acknowledged when the ledger has its file; one
+    that can't be understood is left for the dead-letter queue.
+
+    Args:
+        feed: feed name.
+        prefix: the feed's key prefix.
+        pattern: the feed's pattern.
+        start: the feed's first day, ISO 8601.
+        aws_conn_id: Airflow connection.
+    """
+
+    def __init__(self, feed: str, prefix: str, pattern: str, start: str, aws_conn_id: str | None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.feed = feed
+        self.prefix = prefix
+        self.pattern = pattern
+        self.start = start
+        self.aws_conn_id = aws_conn_id
+
+    @classmethod
+    def of(cls, feed: Feed, aws_conn_id: str | None) -> ArrivalsTrigger:
+        """Return a feed's trigger; plain values, so that a parsed DAG needs no network."""
+        return cls(feed.name, feed.prefix, feed.pattern, feed.start.isoformat(), aws_conn_id)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what makes this trigger again."""
+        names = ("feed", "prefix", "pattern", "start", "aws_conn_id")
+        return "filebatch.triggers.sqs.ArrivalsTrigger", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Ring whenever the rule of `filebatch.doorbell` says so."""
+        feed = Feed(name=self.feed, prefix=self.prefix, pattern=self.pattern, start=date.fromisoformat(self.start))
+        site, arrived, rings = Site(feed, self.aws_conn_id), asyncio.Event(), asyncio.Queue[str]()
+        work = (Listener(site, arrived).listen(), Watch(site, arrived, rings).watch())
+        tasks = [asyncio.create_task(each) for each in work]
+        try:
+            while True:
+                event = {"feed": self.feed, "rung_at": await rings.get()}
+                yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+class Watch:
+    """Looks at the ledger for what is due: at once, after arrivals, and every so often.
+
+    Args:
+        site: the feed in its environment.
+        arrived: set by whoever records a new file.
+        rings: takes the time of each ring.
+    """
+
+    def __init__(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> None:
+        self._site = site
+        self._arrived = arrived
+        self._rings = rings
+        self._faults = Faults(site, "looking for what is due")
+        self._starting = True
+
+    async def watch(self) -> None:
+        """Ring when it is time to, until cancelled, whatever fails on the way."""
+        await self._faults.outlive(self._watch)
+
+    async def _watch(self) -> None:
+        async with self._site.ledger() as ledger:
+            while True:
+                look = await self._look(ledger)
+                self._starting = False
+                self._faults.over()
+                await self._pause(LOOK_EVERY if look is Look.QUIET else LOOK_AGAIN)
+
+    async def _look(self, ledger: AsyncLedger) -> Look:
+        """Ring if something is due and no ring is pending; what just arrived is due before the index tells."""
+        known, feed, now = self._arrived.is_set(), self._site.feed.name, clock.now()
+        self._arrived.clear()
+        if not (known or await _is_due(ledger, feed)):
+            return Look.QUIET
+        bell = await ledger.get(states.bell_key(feed))
+        move = doorbell.next_ring(feed, bell, now, starting=self._starting)
+        if move is None or not await ledger.move(move):
+            return Look.PENDING
+        self._rings.put_nowait(clock.text(now))
+        return Look.RANG
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, no two feeds alike, and not longer than until a file arrives."""
+        await asyncio.sleep(LOOK_LEAST)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds * random.uniform(0.9, 1.1)):  # noqa: S311 - it spreads load
+                await self._arrived.wait()
+
+
+async def _is_due(ledger: AsyncLedger, feed: str) -> bool:
+    for partition, due in doorbell.watched(feed, clock.now()):
+        if await ledger.has_due(partition, due):
+            return True
+    return False
