@@ -7,7 +7,6 @@ files are done again as a new generation.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -105,10 +104,6 @@ def begin_round(desk: Desk, token: str, run_id: str, number: int, items: Iterabl
     return Claim(token, f"s3://{desk.settings.results}/{key}", len(held), len(units))
 
 
-def _job(feed: Feed, token: str, number: int, *, units: int, memory: int) -> dict[str, str | int]:
-    return {"job_name": jobs.name(feed.name, token, number), "units": units, "memory": memory}
-
-
 def pack_units(feed: Feed, token: str, run_id: str, number: int, items: Iterable[Item]) -> list[Unit]:
     """Return the units of a round, in the order of the items."""
     packed = packing.pack(map(work_of, items), lambda work: work.file.size, feed.packing.bytes, feed.packing.files)
@@ -133,7 +128,7 @@ def read_plan(desk: Desk, token: str) -> list[Planned] | None:
         if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
             return None
         raise
-    document = json.loads(body)
+    document = contract.decode(f"plan of {token}", body)
     if document.get("contract") != contract.VERSION:
         raise ContractError(
             f"plan of {token}: expected contract {contract.VERSION}, found {document.get('contract')!r}"

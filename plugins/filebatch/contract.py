@@ -81,12 +81,8 @@ class Work:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read it back; ContractError where it doesn't fit."""
-        try:
-            return cls(**{**document, "file": FileVersion(**document["file"])})
-        except (TypeError, KeyError) as error:
-            raise ContractError(
-                f"a file of a unit: expected the fields of contract {VERSION}, found {error}"
-            ) from error
+        values = _fitting("a file", cls, document)
+        return cls(**{**values, "file": FileVersion(**_fitting("a file version", FileVersion, values["file"]))})
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ class Unit:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read it back; ContractError where version or fields don't fit."""
         values = _checked("unit", cls, document)
-        return cls(**{**values, "files": tuple(Work.from_json(work) for work in values["files"])})
+        return cls(**{**values, "files": tuple(Work.from_json(work) for work in _listed("unit", values["files"]))})
 
 
 @dataclass(frozen=True)
@@ -194,8 +190,10 @@ class Result:
         values = _checked("result", cls, document)
         nested = {
             "work": Work.from_json(values["work"]),
-            "outputs": tuple(Output(**output) for output in values["outputs"]),
-            "reason": Reason(**values["reason"]) if values["reason"] else None,
+            "outputs": tuple(
+                Output(**_fitting("an output", Output, output)) for output in _listed("result", values["outputs"])
+            ),
+            "reason": Reason(**_fitting("a reason", Reason, values["reason"])) if values["reason"] else None,
         }
         return cls(**{**values, **nested})
 
@@ -203,6 +201,14 @@ class Result:
 def encode(document: Mapping[str, Any]) -> bytes:
     """Write a document as JSON; ASCII only, so that no key can break a line or an encoding."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def decode(what: str, written: bytes) -> Any:
+    """Read what `encode` wrote; ContractError where it is no JSON."""
+    try:
+        return json.loads(written)
+    except ValueError as error:
+        raise ContractError(f"{what}: expected JSON, found {written[:100]!r}") from error
 
 
 def encode_round(units: Sequence[Unit]) -> bytes:
@@ -231,8 +237,8 @@ def unit_range(line: bytes) -> tuple[int, int]:
 
 
 def decode_unit(line: bytes) -> Unit:
-    """Read one unit's line."""
-    return Unit.from_json(json.loads(line))
+    """Read one unit's line; ContractError where it isn't one."""
+    return Unit.from_json(decode("unit", line))
 
 
 def decode_round(document: bytes) -> list[Unit]:
@@ -248,12 +254,23 @@ def _shallow(value: Any) -> dict[str, Any]:
 
 
 def _checked(what: str, cls: Any, document: Mapping[str, Any]) -> dict[str, Any]:
-    found = document.get("contract")
+    found = document.get("contract") if isinstance(document, Mapping) else document
     if found != VERSION:
         raise ContractError(f"{what}: expected contract {VERSION}, found {found!r}; deploy image and DAGs together")
-    values = {name: value for name, value in document.items() if name != "contract"}
-    expected = {each.name for each in fields(cls)}
-    if values.keys() != expected:
-        odd = sorted(values.keys() ^ expected)
+    return _fitting(what, cls, {name: value for name, value in document.items() if name != "contract"})
+
+
+def _fitting(what: str, cls: Any, values: Any) -> dict[str, Any]:
+    """Return values that are exactly the fields of `cls`: a default must not hide what got lost on the way."""
+    if not isinstance(values, Mapping):
+        raise ContractError(f"{what}: expected the fields of contract {VERSION}, found {values!r}")
+    odd = sorted(values.keys() ^ {each.name for each in fields(cls)})
+    if odd:
         raise ContractError(f"{what}: expected the fields of contract {VERSION}, missing or unknown: {', '.join(odd)}")
+    return dict(values)
+
+
+def _listed(what: str, values: Any) -> Sequence[Any]:
+    if not isinstance(values, (list, tuple)):
+        raise ContractError(f"{what}: expected a list, found {values!r}")
     return values

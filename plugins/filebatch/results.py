@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch import paths
+from filebatch import contract, paths
 from filebatch.contract import Result, Work
 from filebatch.errors import ContractError
 
@@ -25,7 +24,7 @@ def read_result(s3: Any, bucket: str, feed: str, work: Work) -> Result | None:
         if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
             return None
         raise
-    result = Result.from_json(json.loads(content))
+    result = Result.from_json(contract.decode(key, content))
     if result.work.file.identity != work.file.identity:
         raise ContractError(f"{key}: expected the result of {work.file.uri!r}, found that of {result.work.file.uri!r}")
     return result

@@ -1,0 +1,202 @@
+"""A test's own corner of one shared local AWS: real clients over HTTP, and names that no other test has."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+
+from filebatch import clock, states
+from filebatch.contract import FileVersion
+from filebatch.desk import Desk
+from filebatch.feed import Feed
+from filebatch.ledger import Ledger
+from filebatch.settings import Settings
+from filebatch_local.background import LocalAws
+from filebatch_local.documents import render
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = ROOT / "infra" / "documents"
+REGION = "eu-west-1"
+KEYS = {"AWS_ACCESS_KEY_ID": "test-access-key", "AWS_SECRET_ACCESS_KEY": "test-secret-key"}
+NOW = clock.moment("2026-03-01T12:00:00Z")
+
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T | None], seconds: float = 20.0, every: float = 0.02) -> T:
+    """Return the first true answer of `look`; fail where none comes in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"nothing within {seconds} s, at last {found!r}"
+        time.sleep(every)
+
+
+def feed_of(name: str = "orders", **fields: Any) -> Feed:
+    return Feed.model_validate({"name": name, "prefix": f"{name}/", "start": "2020-01-01", **fields})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Buckets, ledger, queue and job definition of one test; each is made when it is first used."""
+
+    server: LocalAws
+    name: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:12]}")
+
+    @cached_property
+    def connect(self) -> Callable[[str], Any]:
+        return connector(self.server.endpoint)
+
+    @cached_property
+    def new_files(self) -> str:
+        return self._bucket("new-files", versioned=True)
+
+    @cached_property
+    def plain_files(self) -> str:
+        """A bucket that keeps no versions."""
+        return self._bucket("plain-files", versioned=False)
+
+    @cached_property
+    def results(self) -> str:
+        return self._bucket("results", versioned=True)
+
+    @cached_property
+    def table(self) -> str:
+        name = f"{self.name}-ledger"
+        self.connect("dynamodb").create_table(**render(DOCUMENTS, "ledger", name=name))
+        return name
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.connect("dynamodb"), self.table)
+
+    def settings(self, **fields: Any) -> Settings:
+        shared = self.server.settings
+        values = {
+            "region": REGION,
+            "environment": self.name,
+            "buckets": {"new_files": self.new_files, "results": self.results},
+            "queues": {},
+            "topics": shared["topics"],
+            "ledger": self.table,
+            "job_queue": shared["job_queue"],
+            "job_definitions": {},
+            "namespace": self.name,
+        }
+        return Settings(**{**values, **fields})
+
+    def desk(self, feed: Feed | None = None, **fields: Any) -> Desk:
+        return Desk(feed or feed_of(), self.settings(**fields), self.connect)
+
+    def put(self, key: str, content: bytes = b"a,b\n1,2\n", bucket: str | None = None) -> FileVersion:
+        """Put an object; return its version as a listing would have it."""
+        bucket = bucket or self.new_files
+        answer = self.connect("s3").put_object(Bucket=bucket, Key=key, Body=content)
+        version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
+        return FileVersion(bucket, key, version, etag, len(content), clock.text(clock.now()))
+
+    def arrive(self, *files: FileVersion, feed: Feed | None = None) -> list[states.Key]:
+        """Write files to the ledger; return their keys."""
+        feed = feed or feed_of()
+        for file in files:
+            file_time = feed.file_time(file.key, clock.moment(file.last_modified))
+            assert self.ledger.add(states.arrive(file, feed.name, file_time, clock.now()))
+        return [states.file_key(file) for file in files]
+
+    def state(self, key: states.Key) -> str:
+        item = self.ledger.get(key)
+        assert item is not None
+        return str(item["state"])
+
+    def queue(self, feed: Feed) -> str:
+        """Make a feed's queue, and the rule that brings S3's events to it; return the queue's URL."""
+        name = f"{self.name}-{feed.name}"
+        sqs, events = self.connect("sqs"), self.connect("events")
+        url = sqs.create_queue(QueueName=name, Attributes=render(DOCUMENTS, "queue")["queue"])["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        pattern = render(DOCUMENTS, "event-pattern", bucket=self.new_files, prefix=feed.prefix)
+        events.put_rule(Name=name, EventPattern=json.dumps(pattern), State="ENABLED")
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+        return str(url)
+
+    def job_definition(self, script: str, attempts: int = 1, timeout: int = 60) -> str:
+        """Register a job that runs a shell script; return its name."""
+        container = {
+            "image": "filebatch-worker:local",
+            "command": ["/bin/sh", "-c", script],
+            "jobRoleArn": "arn:aws:iam::123456789012:role/job",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/execution",
+            "resourceRequirements": [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "512"}],
+        }
+        name = f"{self.name}-{uuid.uuid4().hex[:6]}"
+        self.connect("batch").register_job_definition(
+            jobDefinitionName=name,
+            type="container",
+            platformCapabilities=["FARGATE"],
+            containerProperties=container,
+            retryStrategy={"attempts": attempts},
+            timeout={"attemptDurationSeconds": timeout},
+        )
+        return name
+
+    def run_job(self, name: str, script: str, size: int = 1) -> dict[str, Any]:
+        """Submit a job and wait for its end; return its description."""
+        batch = self.connect("batch")
+        request = {"jobName": name, "jobQueue": self.server.settings["job_queue"]}
+        array = {"arrayProperties": {"size": size}} if size > 1 else {}
+        job_id = batch.submit_job(**request, **array, jobDefinition=self.job_definition(script))["jobId"]
+        return until(lambda: ended(batch, job_id))
+
+    def _bucket(self, purpose: str, *, versioned: bool) -> str:
+        s3, name = self.connect("s3"), f"{self.name}-{purpose}"
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        if versioned:
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_bucket_notification_configuration(
+            Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+        return name
+
+
+def ended(batch: Any, job_id: str) -> dict[str, Any] | None:
+    """Return a job's description once it has ended."""
+    job = batch.describe_jobs(jobs=[job_id])["jobs"][0]
+    return job if job["status"] in ("SUCCEEDED", "FAILED") else None
+
+
+@cache
+def connector(endpoint: str) -> Callable[[str], Any]:
+    """Return a function that makes a service's client, once."""
+    session = boto3.Session(*KEYS.values(), region_name=REGION)
+    config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=20)
+    return cache(lambda service: session.client(service, endpoint_url=endpoint, config=config))
+
+
+def recorded(client: Any, operation: str) -> "contextmanager[Any]":
+    """Record the parameters of a client's calls of an operation (`s3.PutObject`) while the block runs."""
+
+    @contextmanager
+    def recording() -> Iterator[list[dict[str, Any]]]:
+        calls: list[dict[str, Any]] = []
+
+        def record(params: dict[str, Any], **_: Any) -> None:
+            calls.append(dict(params))
+
+        event = f"provide-client-params.{operation}"
+        client.meta.events.register(event, record)
+        try:
+            yield calls
+        finally:
+            client.meta.events.unregister(event, record)
+
+    return recording()
