@@ -1,0 +1,124 @@
+"""`python -m demo [FILE …]`: drop files, run the feed `tables` with `airflow dags test`, show what became of them.
+
+Exit code 0 unless a file FAILED or the run did; an INVALID file is its supplier's business.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from demo import report
+from demo.subscriber import subscribe
+from filebatch.ledger import Ledger
+from filebatch_local.background import local_aws
+from filebatch_local.cli import environment
+from filebatch_local.layout import Layout
+
+ROOT = Path(__file__).parents[2]
+OUTPUT = ROOT / "demo-output"
+FEED = "tables"
+BROKEN = b"\x1f\x8b\x08\x00 this is not what a gzip file goes on like"
+
+
+def main(files: Sequence[str]) -> int:
+    """Run the demo with these files, or with the samples; return the exit code."""
+    began = time.monotonic()
+    drops = _drops(files)
+    layout = Layout.here()
+    with local_aws(feeds_dir=layout.feeds) as aws:
+        _say(began, f"local AWS is up at {aws.endpoint}")
+        shell = environment(layout, aws.endpoint, aws.settings) | {"AIRFLOW_HOME": _airflow_home()}
+        os.environ.update({name: value for name, value in shell.items() if name.startswith("AWS_")})
+        clients = _clients()
+        inbox = subscribe(clients["sns"], clients["sqs"], aws.settings["topics"])
+        for name, content in drops.items():
+            clients["s3"].put_object(Bucket=aws.settings["buckets"]["new_files"], Key=f"{FEED}/{name}", Body=content)
+        _say(began, f"dropped {len(drops)} files into s3://{aws.settings['buckets']['new_files']}/{FEED}/")
+        code = _run_dag(shell)
+        _say(began, f"airflow dags test {FEED} ended with exit code {code}")
+        summary = _summary(clients, aws.settings, inbox.received())
+    _say(began, f"stopped; {OUTPUT.name}/ has summary.json and results/")
+    sys.stdout.write(f"\n{report.show(summary)}\n")
+    failed = any(file["state"] not in ("SUCCEEDED", "INVALID") for file in summary["files"])
+    return code or int(failed)
+
+
+def _drops(files: Sequence[str]) -> dict[str, bytes]:
+    """Return what is dropped: content by file name. A file that can't be read ends the demo before it begins."""
+    if files:
+        return _named([Path(file) for file in files])
+    drops = _named(sorted(path for path in (ROOT / "samples").iterdir() if path.suffix != ".md"))
+    return {**drops, "broken.csv.gz": BROKEN}
+
+
+def _named(paths: Sequence[Path]) -> dict[str, bytes]:
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise SystemExit(f"FILES: expected files, found none at: {', '.join(missing)}")
+    drops: dict[str, bytes] = {}
+    for path in paths:
+        name = path.name if path.name not in drops else f"{len(drops)}/{path.name}"
+        drops[name] = path.read_bytes()
+    return drops
+
+
+def _airflow_home() -> str:
+    """Return an AIRFLOW_HOME of the demo's own, with the database that set-up made."""
+    made = ROOT / ".local" / ("airflow" if Path(sys.prefix).name == ".venv" else "airflow-newest")
+    home = ROOT / ".local" / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(made / "airflow.db", home / "airflow.db")
+    return str(home)
+
+
+def _run_dag(shell: Mapping[str, str]) -> int:
+    """Run the feed's DAG as anybody would, its output in a log; show the log's end where it fails."""
+    log = ROOT / ".local" / "demo" / "dags-test.log"
+    with log.open("w") as output:
+        command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", FEED]
+        ended = subprocess.run(
+            command, env={**os.environ, **shell}, stdout=output, stderr=subprocess.STDOUT, check=False, cwd=ROOT
+        )
+    if ended.returncode:
+        sys.stdout.write("\n".join(log.read_text().splitlines()[-30:]) + "\n")
+    return ended.returncode
+
+
+def _summary(clients: Mapping[str, Any], settings: Mapping[str, Any], notes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Read back what happened, write demo-output/ and hold the summary to its schema."""
+    items = [item for item in Ledger(clients["dynamodb"], settings["ledger"]).scan() if "key" in item]
+    summary = {
+        "files": report.file_rows(items),
+        "notifications": notes,
+        "metrics": report.metric_rows(clients["cloudwatch"], settings["namespace"], FEED),
+        "job": report.job_row(clients["batch"], settings["job_queue"]),
+    }
+    report.check(summary)
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir()
+    (OUTPUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    report.download(clients["s3"], settings["buckets"]["results"], items, OUTPUT / "results")
+    return summary
+
+
+def _clients() -> dict[str, Any]:
+    import boto3
+
+    return {name: boto3.client(name) for name in ("s3", "sqs", "sns", "dynamodb", "cloudwatch", "batch")}
+
+
+def _say(began: float, text: str) -> None:
+    sys.stdout.write(f"[{time.monotonic() - began:4.1f} s] {text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,129 @@
+"""Reading back what a run did, and showing it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filebatch import clock
+from filebatch.jobs import TERMINAL
+from tabulate import tabulate
+
+FOLDER = Path(__file__).parent
+
+
+def file_rows(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a summary's files from the ledger's items."""
+    return [_file_row(item) for item in sorted(items, key=lambda item: item["key"])]
+
+
+def metric_rows(cloudwatch: Any, namespace: str, feed: str) -> list[dict[str, Any]]:
+    """Read a feed's custom metrics back from CloudWatch, over the last hour."""
+    dimensions = [{"Name": "Feed", "Value": feed}]
+    names = {each["MetricName"] for each in cloudwatch.list_metrics(Namespace=namespace, Dimensions=dimensions)["Metrics"]}
+    now = datetime.now(UTC)
+    rows = []
+    for name in sorted(names):
+        answer = cloudwatch.get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=dimensions,
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=7200,
+            Statistics=["Sum", "Maximum", "SampleCount"],
+        )
+        points = answer["Datapoints"]
+        rows.append(
+            {
+                "name": name,
+                "unit": points[0].get("Unit") if points else None,
+                "sum": sum(point["Sum"] for point in points),
+                "maximum": max((point["Maximum"] for point in points), default=0.0),
+                "samples": sum(point["SampleCount"] for point in points),
+            }
+        )
+    return rows
+
+
+def job_row(batch: Any, queue: str) -> dict[str, Any] | None:
+    """Return the newest job of a queue."""
+    listed = [
+        job for status in TERMINAL for job in batch.list_jobs(jobQueue=queue, jobStatus=status)["jobSummaryList"]
+    ]
+    if not listed:
+        return None
+    newest = max(listed, key=lambda job: job["createdAt"])
+    job = batch.describe_jobs(jobs=[newest["jobId"]])["jobs"][0]
+    return {
+        "id": job["jobId"],
+        "name": job["jobName"],
+        "status": job["status"],
+        "units": job.get("arrayProperties", {}).get("size", 1),
+        "attempts": len(job.get("attempts", [])),
+    }
+
+
+def download(s3: Any, bucket: str, items: Iterable[Mapping[str, Any]], folder: Path) -> int:
+    """Fetch the results that the ledger points to, as they lie in the bucket; return the number of objects."""
+    count = 0
+    for item in items:
+        if not item.get("result"):
+            continue
+        key = item["result"].removeprefix(f"s3://{bucket}/")
+        result = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        for each in [key, *(output["key"] for output in result["outputs"])]:
+            target = folder / each.removeprefix("results/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, each, str(target))
+            count += 1
+    return count
+
+
+def check(summary: Mapping[str, Any]) -> None:
+    """Hold a summary to its schema; jsonschema's ValidationError says where it doesn't fit."""
+    import jsonschema
+
+    jsonschema.validate(summary, json.loads((FOLDER / "summary.schema.json").read_text(encoding="utf-8")))
+
+
+def show(summary: Mapping[str, Any]) -> str:
+    """Return the summary for people."""
+    files = [
+        (file["key"], file["state"], file["rows"], file["seconds"], _short(file["error"] or _place(file["result"])))
+        for file in summary["files"]
+    ]
+    metrics = [(each["name"], each["unit"], each["sum"], each["samples"]) for each in summary["metrics"]]
+    parts = [tabulate(files, ["file", "state", "rows", "seconds", "result, or why not"])]
+    for notification in summary["notifications"]:
+        parts.append(f"SNS to {notification['topic']}: {notification['subject']}\n  {notification['attributes']}")
+    parts.append(tabulate(metrics, ["metric", "unit", "sum", "samples"]))
+    job = summary["job"]
+    if job:
+        parts.append(f"Batch job {job['name']} {job['status']}: {job['units']} unit(s), one SubmitJob")
+    return "\n\n".join(parts)
+
+
+def _file_row(item: Mapping[str, Any]) -> dict[str, Any]:
+    reason, settled = item.get("reason"), item.get("settled_at")
+    seconds = (clock.moment(settled) - clock.moment(item["arrived_at"])).total_seconds() if settled else None
+    return {
+        "key": item["key"],
+        "state": item["state"],
+        "rows": item.get("rows"),
+        "result": item.get("result"),
+        "error": f"{reason['code']}: {reason['message']}" if reason else None,
+        "seconds": seconds,
+    }
+
+
+def _place(uri: str | None) -> str:
+    return "/".join(uri.split("/")[3:]) if uri else ""
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 100 else flat[:97] + "..."
