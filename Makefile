@@ -38,7 +38,7 @@ env:  ## print the settings of a shell: eval "$$(make -s env)"
 	@$(LOCAL) env
 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
 
 lint: setup  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .

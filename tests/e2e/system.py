@@ -1,0 +1,158 @@
+"""A whole system for end-to-end tests: a local AWS with real workers, and `airflow` as a user would call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from filebatch import contract, states
+from filebatch.ledger import Item, Ledger
+from filebatch_local.background import LocalAws, local_aws
+from filebatch_local.cli import environment
+from filebatch_local.images import ImageEnv
+from filebatch_local.layout import WORKER_IMAGE, Layout
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it wrote."""
+
+    code: int
+    output: str
+
+
+@dataclass(frozen=True)
+class System:
+    """A local AWS, an AIRFLOW_HOME and a DAG folder of one test module's own."""
+
+    aws: LocalAws
+    folder: Path
+    variables: Mapping[str, str]
+
+    def airflow(self, *arguments: str) -> Ended:
+        """Call `airflow` as a user would."""
+        command = [str(Path(sys.executable).parent / "airflow"), *arguments]
+        ended = subprocess.run(command, env=self.variables, capture_output=True, text=True, check=False, timeout=300)
+        return Ended(ended.returncode, ended.stdout + ended.stderr)
+
+    def dags_test(self, feed: str, *date: str, conf: Mapping[str, Any] | None = None) -> Ended:
+        """Run a feed's DAG with `airflow dags test`."""
+        told = ("--conf", json.dumps(conf)) if conf else ()
+        return self.airflow("dags", "test", *told, feed, *date)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.aws.endpoint,
+            region_name=self.aws.settings["region"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.client("s3")
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.client("dynamodb"), self.aws.settings["ledger"])
+
+    @property
+    def results(self) -> str:
+        return str(self.aws.settings["buckets"]["results"])
+
+    def put(self, key: str, content: bytes | str) -> None:
+        self.s3.put_object(Bucket=self.aws.settings["buckets"]["new_files"], Key=key, Body=content)
+
+    def files(self, prefix: str = "") -> dict[str, Item]:
+        """Return the ledger's files by key; of several versions the one that arrived last."""
+        items = sorted((item for item in self.ledger.scan() if "key" in item), key=lambda item: item["arrived_at"])
+        return {item["key"]: item for item in items if item["key"].startswith(prefix)}
+
+    def states(self, prefix: str = "") -> dict[str, str]:
+        return {key: item["state"] for key, item in self.files(prefix).items()}
+
+    def result(self, item: Item) -> contract.Result:
+        """Read the result that the ledger points to."""
+        key = item["result"].removeprefix(f"s3://{self.results}/")
+        return contract.Result.from_json(json.loads(self.s3.get_object(Bucket=self.results, Key=key)["Body"].read()))
+
+    def commits(self, key: str) -> list[str]:
+        """Return the `_result.json` objects of all versions and generations of a key."""
+        listed = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.results, Prefix="results/")
+        found = [each["Key"] for page in listed for each in page.get("Contents", []) if each["Key"].endswith("_result.json")]
+        bodies = {name: json.loads(self.s3.get_object(Bucket=self.results, Key=name)["Body"].read()) for name in found}
+        return sorted(name for name, body in bodies.items() if body["work"]["file"]["key"] == key)
+
+    def jobs(self) -> list[str]:
+        """Return the names of all jobs that were ever submitted."""
+        batch, queue = self.client("batch"), self.aws.settings["job_queue"]
+        listed = batch.list_jobs(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": ["*"]}])
+        return [job["jobName"] for job in listed["jobSummaryList"]]
+
+    def runs(self, feed: str) -> list[Item]:
+        """Return a feed's owner records."""
+        return [item for item in self.ledger.scan() if item["pk"] == states.run_key(feed, "")[0]]
+
+    def metric(self, name: str, feed: str) -> float:
+        """Return the sum of a metric over the last hours, as CloudWatch has it."""
+        from datetime import UTC, datetime, timedelta
+
+        now = datetime.now(UTC)
+        answer = self.client("cloudwatch").get_metric_statistics(
+            Namespace=self.aws.settings["namespace"],
+            MetricName=name,
+            Dimensions=[{"Name": "Feed", "Value": feed}],
+            StartTime=now - timedelta(hours=2),
+            EndTime=now + timedelta(minutes=2),
+            Period=60,
+            Statistics=["Sum"],
+        )
+        return float(sum(point["Sum"] for point in answer["Datapoints"]))
+
+
+@contextmanager
+def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] = ()) -> Iterator[System]:
+    """Start a system with the repository's DAGs and feeds, and some more feeds."""
+    dags = folder / "dags"
+    shutil.copytree(ROOT / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
+    for feed in feeds:
+        shutil.copy(feed, dags / "feeds")
+    layout = Layout.here()
+    worker = layout.images()[WORKER_IMAGE]
+    paths = f"{worker.env['PYTHONPATH']}:{HERE / 'processors'}"
+    images = {WORKER_IMAGE: ImageEnv(worker.path, {**worker.env, "PYTHONPATH": paths})}
+    home = _airflow_home(folder)
+    with local_aws(images=images, feeds_dir=dags / "feeds", options=options) as aws:
+        settings = {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        }
+        variables = {**os.environ, **environment(layout, aws.endpoint, aws.settings), **settings}
+        variables.pop("PYTHONPATH", None)
+        yield System(aws, folder, variables)
+
+
+def _airflow_home(folder: Path) -> Path:
+    """Return an AIRFLOW_HOME with the database that set-up made for this interpreter's Airflow."""
+    venv = Path(sys.prefix).name
+    made = ROOT / ".local" / f"airflow{venv.removeprefix('.venv')}" / "airflow.db"
+    home = folder / "airflow"
+    home.mkdir()
+    shutil.copy(made, home / "airflow.db")
+    return home

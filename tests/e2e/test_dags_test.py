@@ -1,0 +1,162 @@
+"""The whole way with `airflow dags test`, as a user types it: S3, queue, ledger, DAG, Batch, workers, results, SNS."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.subscriber import Subscriber, subscribe
+from e2e.system import HERE, ROOT, System, system
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(tmp_path_factory.mktemp("e2e"), feeds=[HERE / "feeds" / "lines.yaml"]) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def inbox(here: System) -> Subscriber:
+    return subscribe(here.client("sns"), here.client("sqs"), here.aws.settings["topics"])
+
+
+def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System, inbox: Subscriber) -> None:
+    for number in range(12):
+        here.put(f"lines/good-{number}.txt", "one\ntwo\n")
+    here.put("lines/raises.txt", "raise\n")
+    here.put("lines/broken.txt", "invalid\n")
+    here.put("lines/killed.txt", "kill-once\n")
+    here.put("lines/not!ours.txt", "unmatched\n")
+
+    run = here.dags_test("lines")
+
+    assert run.code != 0, run.output[-3000:]
+    assert "lines/raises.txt" in run.output
+    assert "this file makes the processor raise" in run.output
+    states = here.states("lines/")
+    assert states.pop("lines/raises.txt") == "FAILED"
+    assert states.pop("lines/broken.txt") == "INVALID"
+    assert states == {f"lines/good-{number}.txt": "SUCCEEDED" for number in range(12)} | {"lines/killed.txt": "SUCCEEDED"}
+    assert_one_array_job_of_three_units(here)
+    assert_metrics_count_each_file_once(here)
+    assert_both_topics_were_told(inbox)
+
+
+def assert_one_array_job_of_three_units(here: System) -> None:
+    (record,) = here.runs("lines")
+    assert here.jobs() == [record["job_name"]]
+    assert (record["files"], record["units"], record["state"]) == (15, 3, "ANNOUNCED")
+    (job,) = here.client("batch").describe_jobs(jobs=[record["job_id"]])["jobs"]
+    assert job["arrayProperties"]["size"] == 3
+
+
+def assert_metrics_count_each_file_once(here: System) -> None:
+    assert here.metric("ProcessingSucceeded", "lines") == 13
+    assert here.metric("ProcessingFailed", "lines") == 1
+    assert here.metric("ProcessingInvalid", "lines") == 1
+    assert here.metric("FilesClaimed", "lines") == 15
+    assert here.metric("RunCompleted", "lines") == 1
+
+
+def assert_both_topics_were_told(inbox: Subscriber) -> None:
+    notes = inbox.received()
+    assert sorted(note["topic"] for note in notes) == ["filebatch-local-developers", "filebatch-local-stakeholders"]
+    for note in notes:
+        assert note["attributes"] == {"feed": "lines", "status": "FAILED"}
+        assert note["message"]["counts"] == {"SUCCEEDED": 13, "FAILED": 1, "INVALID": 1}
+        assert note["message"]["files"][0]["key"] == "lines/raises.txt"
+        assert "this file makes the processor raise" in note["message"]["files"][0]["error"]
+
+
+def test_an_invalid_file_is_quarantined_with_the_reason_beside_it(here: System) -> None:
+    result = here.result(here.files()["lines/broken.txt"])
+
+    assert (result.state, result.outputs) == ("INVALID", ())
+    assert result.reason is not None
+    assert (result.reason.code, result.reason.where) == ("no-lines", {"line": 1})
+    assert result.quarantine is not None
+    assert result.quarantine.startswith("quarantine/lines/")
+    assert here.s3.get_object(Bucket=here.results, Key=result.quarantine)["Body"].read() == b"invalid\n"
+
+
+def test_a_result_names_its_outputs_and_nothing_else_counts(here: System) -> None:
+    result = here.result(here.files()["lines/good-0.txt"])
+
+    assert (result.rows, result.work.generation, result.notes) == (2, 1, {"options": {"unit": "line"}})
+    (output,) = result.outputs
+    assert here.s3.get_object(Bucket=here.results, Key=output.key)["Body"].read() == b"2\n"
+    assert here.commits("lines/good-0.txt") == [here.files()["lines/good-0.txt"]["result"].split("/", 3)[3]]
+
+
+def test_a_second_run_with_nothing_new_is_green_and_submits_no_job(here: System, inbox: Subscriber) -> None:
+    before = here.jobs()
+
+    run = here.dags_test("lines")
+
+    assert run.code == 0, run.output[-3000:]
+    assert "nothing to do for lines" in run.output
+    assert here.jobs() == before
+    assert inbox.received() == []
+
+
+def test_a_past_date_takes_the_files_of_its_interval_and_nothing_else(here: System) -> None:
+    for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
+        here.put(f"lines/{day}/a.txt", "one\n")
+
+    run = here.dags_test("lines", "2026-01-02")  # its interval is the day before, as Airflow has it
+
+    assert run.code == 0, run.output[-3000:]
+    states = here.states("lines/2026-01-")
+    assert states.pop("lines/2026-01-01/a.txt") == "SUCCEEDED"
+    assert set(states.values()) <= {"ARRIVED"}
+
+
+def test_conf_with_keys_takes_just_those_and_force_does_them_again(here: System) -> None:
+    here.put("lines/2026-01-02/b.txt", "one\n")
+    key = "lines/2026-01-02/a.txt"
+
+    first = here.dags_test("lines", conf={"keys": [key]})
+    again = here.dags_test("lines", conf={"keys": [key], "force": True})
+
+    assert (first.code, again.code) == (0, 0), again.output[-3000:]
+    item = here.files()[key]
+    assert (item["state"], item["generation"]) == ("SUCCEEDED", 2)
+    assert [name.split("/")[-2] for name in here.commits(key)] == ["g1", "g2"]
+    assert here.states().get("lines/2026-01-02/b.txt", "ARRIVED") == "ARRIVED"
+
+
+def test_a_bad_conf_fails_at_once_and_names_the_field(here: System) -> None:
+    before = here.jobs()
+
+    run = here.dags_test("lines", conf={"keys": ["elsewhere/a.txt"]})
+
+    assert run.code != 0
+    assert "param 'keys'" in run.output
+    assert here.jobs() == before
+
+
+def test_the_samples_become_typed_parquet(here: System) -> None:
+    for sample in (ROOT / "samples").glob("*.csv"):
+        here.put(f"tables/{sample.name}", sample.read_bytes())
+    weather = (ROOT / "samples" / "seattle-weather.csv").read_bytes()
+    here.put("weather/2026-01-02/seattle.csv", weather)
+
+    assert here.dags_test("tables").code == 0
+    assert here.dags_test("weather").code == 0
+
+    assert set(here.states("tables/").values()) == {"SUCCEEDED"}
+    result = here.result(here.files()["weather/2026-01-02/seattle.csv"])
+    assert result.rows == weather.count(b"\n") - 1
+    assert parquet_types(here, result, here.folder)["date"] == "DATE"
+
+
+def parquet_types(here: System, result: Any, folder: Path) -> dict[str, str]:
+    import duckdb
+
+    (data,) = [output for output in result.outputs if output.name == "data.parquet"]
+    here.s3.download_file(here.results, data.key, str(folder / "data.parquet"))
+    described = duckdb.sql(f"DESCRIBE SELECT * FROM '{folder / 'data.parquet'}'").fetchall()
+    return {row[0]: row[1] for row in described}
