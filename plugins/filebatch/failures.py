@@ -85,7 +85,7 @@ def classify(ending: Ending) -> Failure:
     for code, row in rows:
         if ending.exit_code is not None and row.get("exit_code") == ending.exit_code:
             return failure(code)
-    return failure("bug" if ending.exit_code else "vanished")
+    return failure("vanished" if ending.exit_code is None else "bug")
 
 
 def _matches(text: str, patterns: str | list[str] | None) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from filebatch.errors import FeedError
 
@@ -39,7 +39,7 @@ FARGATE_MEMORY: Mapping[float, Sequence[int]] = {
 def _regex(text: str) -> str:
     try:
         re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"a regular expression ({error})") from error
     return text
 
@@ -56,6 +56,30 @@ def _cron(text: str) -> str:
     if not croniter.is_valid(text):
         raise ValueError('a cron expression such as "*/15 * * * *"')
     return text
+
+
+def _json(options: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what would reach the worker as something else, or not at all."""
+    try:
+        same = json.loads(json.dumps(options, allow_nan=False)) == options
+    except (TypeError, ValueError, RecursionError):
+        same = False
+    if not same:
+        raise ValueError("what JSON has: text, numbers, true, false, null, lists, mappings (a date is text, in quotes)")
+    return options
+
+
+def _time_of_day(written: Any) -> Any:
+    """Refuse a number: YAML takes an unquoted 10:30 for 630."""
+    if isinstance(written, (int, float)):
+        raise ValueError('a time of day in quotes, such as "10:30"')
+    return written
+
+
+def _utc(time_of_day: time | None) -> time | None:
+    if time_of_day and time_of_day.tzinfo:
+        raise ValueError('a time of day in UTC without a zone, such as "10:30"')
+    return time_of_day
 
 
 class _Strict(BaseModel):
@@ -116,7 +140,7 @@ class Feed(_Strict):
     day_prefix: str | None = None
     start: date
     processor: str = Field(default="tabular", pattern=r"^[a-z_]+$|^[\w.]+:\w+$")
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: Annotated[dict[str, Any], AfterValidator(_json)] = Field(default_factory=dict)
     image: str | None = None
     vcpu: float = CONTAINER["vcpu"]
     memory: int = CONTAINER["memory"]
@@ -124,7 +148,7 @@ class Feed(_Strict):
     timeout: int = Field(default=CONTAINER["timeout"], ge=60, le=14 * 86400)
     packing: Packing = Packing()
     schedule: Annotated[str, AfterValidator(_cron)] = "*/15 * * * *"
-    expected_by: time | None = None
+    expected_by: Annotated[time | None, BeforeValidator(_time_of_day), AfterValidator(_utc)] = None
     max_attempts: int = Field(default=3, ge=1, le=10)
     fail_run_on: Literal["failed", "invalid", "never"] = "failed"
     notify: Notify = Notify()
@@ -137,6 +161,15 @@ class Feed(_Strict):
         if self.memory not in sizes:
             raise ValueError(
                 f"memory: {sizes[0]} to {sizes[-1]} MiB with vcpu {self.vcpu} (Fargate); found {self.memory}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _day_prefix_has_a_date(self) -> Feed:
+        if self.day_prefix and "date" not in re.compile(self.pattern).groupindex:
+            raise ValueError(
+                "day_prefix: a group (?P<date>…) in pattern beside it, as it bounds a window by the files' times; "
+                f"found {self.day_prefix!r}"
             )
         return self
 
@@ -197,14 +230,14 @@ def load_feed(file: Path) -> Feed:
         )
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FeedError(file.name, "", "YAML", " ".join(str(error).split())) from error
     if not isinstance(document, dict):
         raise FeedError(file.name, "", "a mapping of fields", type(document).__name__)
     if "name" in document:
         raise FeedError(file.name, "name", "no such field, as the file's name is the feed's", repr(document["name"]))
     try:
-        return Feed(name=file.stem, **document)
+        return Feed.model_validate({"name": file.stem, **document})
     except ValidationError as error:
         raise _first(file.name, error) from error
 
@@ -224,15 +257,20 @@ def _first(name: str, error: ValidationError) -> FeedError:
     if first["type"] == "missing":
         return FeedError(name, path, "a value", "nothing")
     if first["type"] == "extra_forbidden":
-        return FeedError(
-            name, path, f"one of the known fields ({', '.join(sorted(Feed.model_fields))})", "an unknown one"
-        )
+        return FeedError(name, path, f"one of the known fields ({', '.join(_known(first['loc']))})", "an unknown one")
+    message = message.removeprefix("Input should be ").removeprefix("String should ")
     if first["type"] == "value_error":
         message = message.removeprefix("Value error, ")
         if not path:
             path, _, message = message.partition(": ")
             message, _, found = message.partition("; found ")
     return FeedError(name, path, message, found)
+
+
+def _known(path: tuple[int | str, ...]) -> list[str]:
+    """Return the fields that may stand where an unknown one was found."""
+    model = {"packing": Packing, "notify": Notify}.get(str(path[0]), Feed)
+    return sorted(model.model_fields.keys() - {"name"})
 
 
 def _day(written: str | None) -> datetime | None:

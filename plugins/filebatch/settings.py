@@ -76,6 +76,9 @@ def parse(document: Any) -> Settings:
             f"Variable {VARIABLE!r}: missing {sorted(missing)}, unknown {sorted(unknown)}; "
             "Terraform's output `settings` and the local AWS write the right one"
         )
+    lost = {"new_files", "results"} - set(document["buckets"])
+    if lost:
+        raise ConfigurationError(f"Variable {VARIABLE!r}: buckets has nothing for {sorted(lost)}")
     return Settings(**document)
 
 

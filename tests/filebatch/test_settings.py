@@ -1,0 +1,55 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+
+from filebatch import settings
+from filebatch.errors import ConfigurationError
+from golden import golden
+from values import JSON
+
+DOCUMENT = golden("settings")
+
+
+def test_the_variable_is_read_with_defaults():
+    found = settings.parse(DOCUMENT)
+    assert (found.namespace, found.silence_span) == ("filebatch", timedelta(minutes=15))
+    assert (found.new_files, found.results) == ("filebatch-test-new-files", "filebatch-test-results")
+    assert (found.queue("orders"), found.job_definition("orders")) == (
+        DOCUMENT["queues"]["orders"],
+        "filebatch-test-orders",
+    )
+
+
+@pytest.mark.parametrize("name", DOCUMENT)
+def test_a_missing_setting_is_named(name):
+    with pytest.raises(ConfigurationError, match=f"missing \\['{name}'\\]"):
+        settings.parse({key: value for key, value in DOCUMENT.items() if key != name})
+
+
+@pytest.mark.parametrize("bucket", ["new_files", "results"])
+def test_a_missing_bucket_is_named(bucket):
+    buckets = {key: value for key, value in DOCUMENT["buckets"].items() if key != bucket}
+    with pytest.raises(ConfigurationError, match=bucket):
+        settings.parse({**DOCUMENT, "buckets": buckets})
+
+
+def test_an_unknown_setting_is_named():
+    with pytest.raises(ConfigurationError, match=r"unknown \['colour'\]"):
+        settings.parse({**DOCUMENT, "colour": "red"})
+
+
+@pytest.mark.parametrize("ask", [settings.Settings.queue, settings.Settings.job_definition])
+def test_a_feed_that_the_environment_does_not_know_is_named(ask):
+    with pytest.raises(ConfigurationError, match="'invoices'"):
+        ask(settings.parse(DOCUMENT), "invoices")
+
+
+@given(JSON)
+def test_anything_else_is_a_configuration_error(document):
+    with pytest.raises(ConfigurationError, match="Variable 'filebatch'"):
+        settings.parse(document)
+
+
+def test_what_the_local_aws_provisions_is_what_airflow_reads(server):
+    assert settings.parse(server.settings).environment == "filebatch-local"
