@@ -15,8 +15,8 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from filebatch import clock, doorbell, states
 from filebatch.feed import Feed
 from filebatch.triggers.dynamodb import AsyncLedger
-from filebatch.triggers.listener import Listener
 from filebatch.triggers.feed_site import Faults, Site
+from filebatch.triggers.listener import Listener
 
 LOOK_EVERY = 30.0  # seconds between looks at the ledger while nothing happens
 LOOK_AGAIN = 3.0  # while a ring is pending, so that what came meanwhile is rung for once a claim has answered

@@ -1,0 +1,49 @@
+"""Asking a local Airflow over its REST API, in which everybody is an admin."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+PARTS = ("scheduler", "triggerer", "dag_processor")
+TIMEOUT = 10.0  # seconds
+
+
+def ill(api: str, since: float) -> list[str]:
+    """Return which parts Airflow doesn't call healthy, or last heard of before `since` (seconds since 1970)."""
+    try:
+        found = ask(api, "GET", "/api/v2/monitor/health")
+    except OSError as error:
+        return [f"api-server ({error})"]
+    return [part for part in PARTS if not _is_well(part, found.get(part) or {}, since)]
+
+
+def awake(api: str) -> list[str]:
+    """Return the ids of DAGs that Airflow knows and that aren't paused; none where it doesn't answer."""
+    try:
+        return [dag["dag_id"] for dag in ask(api, "GET", "/api/v2/dags?paused=false&limit=1000")["dags"]]
+    except OSError:
+        return []
+
+
+def ask(api: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    """Ask something of the REST API and return its answer.
+
+    Raises:
+        OSError: nobody answers, or the answer is no (urllib's HTTPError).
+    """
+    with urllib.request.urlopen(f"{api}/auth/token", timeout=TIMEOUT) as answer:  # noqa: S310 - a local system's
+        token = json.load(answer)["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{api}{path}", method=method, data=data, headers=headers)  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - as above
+        return json.load(answer)
+
+
+def _is_well(part: str, found: Mapping[str, str | None], since: float) -> bool:
+    heard = found.get(f"latest_{part}_heartbeat")
+    return found.get("status") == "healthy" and bool(heard) and datetime.fromisoformat(str(heard)).timestamp() > since

@@ -1,0 +1,122 @@
+"""Bringing the whole up and down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from filebatch_local import background
+from filebatch_local.background import LocalAws
+from local_system import airflow, parts
+from local_system.place import LocalSystemError, Place, airflow_environment
+
+HEALTHY_WITHIN = 180.0  # seconds; Airflow's four processes take their time on two cores
+ASKED_EVERY = 0.5
+
+
+@dataclass(frozen=True)
+class Status:
+    """What of a system runs.
+
+    Attributes:
+        aws: the local AWS, None if it's gone.
+        parts: those that were started, by whether they live.
+        ill: what Airflow itself says is not healthy; empty where all is well.
+        dags: DAGs that Airflow knows and that aren't paused.
+    """
+
+    aws: LocalAws | None
+    parts: Mapping[str, bool]
+    ill: Sequence[str]
+    dags: Sequence[str]
+
+    @property
+    def down(self) -> bool:
+        """Whether nothing runs."""
+        return self.aws is None and not any(self.parts.values())
+
+    @property
+    def dead(self) -> list[str]:
+        """The parts that were started and have ended."""
+        lost = [name for name, alive in self.parts.items() if not alive]
+        return lost if self.aws or not self.parts else ["local AWS", *lost]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all of it works."""
+        return bool(self.aws and self.parts and not self.dead and not self.ill)
+
+
+def status(place: Place) -> Status:
+    """Ask after every part."""
+    started = parts.recorded(place)
+    found = {part.name: part.is_alive() for part in started}
+    since = max((part.started for part in started), default=0.0)
+    return Status(background.running(place.layout), found, airflow.ill(place.api, since), airflow.awake(place.api))
+
+
+def up(place: Place, aws_options: Sequence[str] = ()) -> LocalAws:
+    """Start everything and wait until it's healthy; return the local AWS.
+
+    Raises:
+        LocalSystemError: a port is taken, a part ended, or it took too long; nothing is left running then.
+    """
+    parts.refuse_taken_port(place.api_port, "Airflow's API server", "--api-port")
+    aws, _ = background.up(place.layout, place.aws_port, aws_options)
+    environment = airflow_environment(place, aws.endpoint, aws.settings)
+    try:
+        _make_database(place, environment)
+        parts.start_all(place, environment)
+        _wait(place, set(aws.settings["queues"]))
+    except BaseException:
+        down(place)
+        raise
+    return aws
+
+
+def down(place: Place) -> bool:
+    """End what was started; tell whether there was anything."""
+    started = parts.recorded(place)
+    parts.stop(started)
+    place.record.unlink(missing_ok=True)
+    return background.down(place.layout) or bool(started)
+
+
+def _make_database(place: Place, environment: Mapping[str, str]) -> None:
+    """Make or migrate Airflow's database, unless that was done for this Airflow."""
+    version = place.python.parents[1].name
+    marker = place.home / ".system-database"
+    if marker.exists() and marker.read_text(encoding="utf-8") == version:
+        return
+    log = place.home / "migrate.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [str(place.python), "-m", "airflow", "db", "migrate"],
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise LocalSystemError(f"Airflow's database could not be made; see {log}")
+    marker.write_text(version, encoding="utf-8")
+
+
+def _wait(place: Place, feeds: set[str]) -> None:
+    """Wait until all is healthy and Airflow knows the feeds."""
+    deadline = time.monotonic() + HEALTHY_WITHIN
+    while True:
+        found = status(place)
+        if found.dead:
+            logs = ", ".join(str(parts.log_file(place, name)) for name in found.dead)
+            raise LocalSystemError(f"ended soon after the start: {', '.join(found.dead)}; see {logs}")
+        missing = sorted(feeds - set(found.dags))
+        if found.healthy and not missing:
+            return
+        if time.monotonic() > deadline:
+            what = ", ".join([*found.ill, *(f"no DAG {feed}" for feed in missing)])
+            raise LocalSystemError(f"not healthy after {HEALTHY_WITHIN:.0f} s: {what}; logs: {place.logs}")
+        time.sleep(ASKED_EVERY)
