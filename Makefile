@@ -37,6 +37,9 @@ down:  ## stop what `make aws` or `make up` started
 env:  ## print the settings of a shell: eval "$$(make -s env)"
 	@$(LOCAL) env
 
+audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0, or what is wrong
+	@PYTHONPATH=infra/local:plugins:tools $(BIN)/python -m audit $(SETTINGS)
+
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
 

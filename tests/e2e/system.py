@@ -16,7 +16,9 @@ from typing import Any
 
 import boto3
 
-from filebatch import contract, states
+from filebatch import contract, settings, states
+from filebatch.audit import audit
+from filebatch.feed import load_feeds
 from filebatch.ledger import Item, Ledger
 from filebatch_local.background import LocalAws, local_aws
 from filebatch_local.cli import environment
@@ -94,9 +96,15 @@ class System:
     def commits(self, key: str) -> list[str]:
         """Return the `_result.json` objects of all versions and generations of a key."""
         listed = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.results, Prefix="results/")
-        found = [each["Key"] for page in listed for each in page.get("Contents", []) if each["Key"].endswith("_result.json")]
+        keys = (each["Key"] for page in listed for each in page.get("Contents", []))
+        found = [name for name in keys if name.endswith("_result.json")]
         bodies = {name: json.loads(self.s3.get_object(Bucket=self.results, Key=name)["Body"].read()) for name in found}
         return sorted(name for name, body in bodies.items() if body["work"]["file"]["key"] == key)
+
+    def audit(self) -> str:
+        """Return what the audit says of the feeds of this system."""
+        feeds, _ = load_feeds(Path(self.variables["AIRFLOW__CORE__DAGS_FOLDER"]) / "feeds")
+        return str(audit(feeds, settings.parse(self.aws.settings), self.s3, self.client("dynamodb")))
 
     def jobs(self) -> list[str]:
         """Return the names of all jobs that were ever submitted."""
@@ -138,12 +146,12 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
     images = {WORKER_IMAGE: ImageEnv(worker.path, {**worker.env, "PYTHONPATH": paths})}
     home = _airflow_home(folder)
     with local_aws(images=images, feeds_dir=dags / "feeds", options=options) as aws:
-        settings = {
+        airflow = {
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         }
-        variables = {**os.environ, **environment(layout, aws.endpoint, aws.settings), **settings}
+        variables = {**os.environ, **environment(layout, aws.endpoint, aws.settings), **airflow}
         variables.pop("PYTHONPATH", None)
         yield System(aws, folder, variables)
 

@@ -39,7 +39,8 @@ def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System,
     states = here.states("lines/")
     assert states.pop("lines/raises.txt") == "FAILED"
     assert states.pop("lines/broken.txt") == "INVALID"
-    assert states == {f"lines/good-{number}.txt": "SUCCEEDED" for number in range(12)} | {"lines/killed.txt": "SUCCEEDED"}
+    good = ["lines/killed.txt", *(f"lines/good-{number}.txt" for number in range(12))]
+    assert states == dict.fromkeys(good, "SUCCEEDED")
     assert_one_array_job_of_three_units(here)
     assert_metrics_count_each_file_once(here)
     assert_both_topics_were_told(inbox)

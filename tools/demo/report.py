@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from filebatch import clock
 from filebatch.jobs import TERMINAL
-from tabulate import tabulate
 
 FOLDER = Path(__file__).parent
 
@@ -23,7 +24,9 @@ def file_rows(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def metric_rows(cloudwatch: Any, namespace: str, feed: str) -> list[dict[str, Any]]:
     """Read a feed's custom metrics back from CloudWatch, over the last hour."""
     dimensions = [{"Name": "Feed", "Value": feed}]
-    names = {each["MetricName"] for each in cloudwatch.list_metrics(Namespace=namespace, Dimensions=dimensions)["Metrics"]}
+    names = {
+        each["MetricName"] for each in cloudwatch.list_metrics(Namespace=namespace, Dimensions=dimensions)["Metrics"]
+    }
     now = datetime.now(UTC)
     rows = []
     for name in sorted(names):
@@ -51,9 +54,7 @@ def metric_rows(cloudwatch: Any, namespace: str, feed: str) -> list[dict[str, An
 
 def job_row(batch: Any, queue: str) -> dict[str, Any] | None:
     """Return the newest job of a queue."""
-    listed = [
-        job for status in TERMINAL for job in batch.list_jobs(jobQueue=queue, jobStatus=status)["jobSummaryList"]
-    ]
+    listed = [job for status in TERMINAL for job in batch.list_jobs(jobQueue=queue, jobStatus=status)["jobSummaryList"]]
     if not listed:
         return None
     newest = max(listed, key=lambda job: job["createdAt"])

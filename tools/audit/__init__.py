@@ -1,0 +1,1 @@
+"""`make audit`: is any file lost, done twice, or not what the ledger says?"""

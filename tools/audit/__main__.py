@@ -1,0 +1,57 @@
+"""`python -m audit [SETTINGS.json]`: exit code 0 only for `lost=0 doubled=0 untrue=0`.
+
+Without a file the settings are those of the shell (AIRFLOW_VAR_FILEBATCH), else of the running local AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import boto3
+
+from filebatch import settings
+from filebatch.audit import audit
+from filebatch.feed import load_feeds
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(arguments: list[str]) -> int:
+    """Audit all feeds; print what was found."""
+    found = settings.parse(_settings(arguments))
+    feeds, errors = load_feeds(ROOT / "dags" / "feeds")
+    session = boto3.Session(region_name=found.region)
+    result = audit(feeds, found, session.client("s3"), session.client("dynamodb"))
+    sys.stdout.write(f"{result}\n")
+    for error in errors:
+        sys.stderr.write(f"not audited: {error}\n")
+    return int(bool(result.findings) or bool(errors))
+
+
+def _settings(arguments: list[str]) -> object:
+    if arguments:
+        return json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    if "AIRFLOW_VAR_FILEBATCH" in os.environ:
+        return json.loads(os.environ["AIRFLOW_VAR_FILEBATCH"])
+    return _of_local_aws()
+
+
+def _of_local_aws() -> object:
+    from filebatch_local.background import running
+    from filebatch_local.cli import environment
+    from filebatch_local.layout import Layout
+
+    layout = Layout.here()
+    aws = running(layout)
+    if aws is None:
+        raise SystemExit("no settings: give a file, set AIRFLOW_VAR_FILEBATCH, or start the local AWS with `make aws`")
+    shell = environment(layout, aws.endpoint, aws.settings)
+    os.environ.update({name: value for name, value in shell.items() if name.startswith("AWS_")})
+    return aws.settings
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
