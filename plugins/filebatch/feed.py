@@ -72,7 +72,7 @@ def _json(options: dict[str, Any]) -> dict[str, Any]:
 def _time_of_day(written: Any) -> Any:
     """Refuse a number: YAML takes an unquoted 10:30 for 630."""
     if isinstance(written, (int, float)):
-        raise ValueError('a time of day in quotes, such as "10:30"')
+        raise ValueError('a time of day in quotes, such as "10:30"')  # noqa: TRY004 - pydantic gathers ValueErrors
     return written
 
 
@@ -258,7 +258,7 @@ def _first(name: str, error: ValidationError) -> FeedError:
         return FeedError(name, path, "a value", "nothing")
     if first["type"] == "extra_forbidden":
         return FeedError(name, path, f"one of the known fields ({', '.join(_known(first['loc']))})", "an unknown one")
-    message = message.removeprefix("Input should be ").removeprefix("String should ")
+    message = message.removeprefix("Input should be ").replace("String should match", "text that matches")
     if first["type"] == "value_error":
         message = message.removeprefix("Value error, ")
         if not path:
@@ -269,7 +269,8 @@ def _first(name: str, error: ValidationError) -> FeedError:
 
 def _known(path: tuple[int | str, ...]) -> list[str]:
     """Return the fields that may stand where an unknown one was found."""
-    model = {"packing": Packing, "notify": Notify}.get(str(path[0]), Feed)
+    nested: Mapping[str, type[BaseModel]] = {"packing": Packing, "notify": Notify}
+    model = nested.get(str(path[0]), Feed)
     return sorted(model.model_fields.keys() - {"name"})
 
 
