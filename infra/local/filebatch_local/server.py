@@ -21,7 +21,7 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from filebatch_local import batch_api, gaps_events, gaps_s3
+from filebatch_local import batch_api, gaps_events, gaps_s3, gaps_sqs
 from filebatch_local.attempts import Runtime
 from filebatch_local.gaps_dynamodb import OneAtATime
 from filebatch_local.layout import REGION, LocalAwsError
@@ -64,6 +64,7 @@ def make(listener: socket.socket, runtime: Runtime, admin: Admin) -> BaseWSGISer
     """Return the server, ready for `serve_forever`; moto is this process's from now on."""
     gaps_s3.close()
     gaps_events.close()
+    gaps_sqs.close()
     batch_api.install(runtime)
     app = admin.in_front_of(OneAtATime(DomainDispatcherApplication(create_backend_app)))
     port = listener.getsockname()[1]
