@@ -144,7 +144,7 @@ def _regex(given: Any) -> str:
     pattern = _text("pattern", given)
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise SelectionError("pattern", f"a regular expression ({error})", given) from error
     return pattern
 
@@ -154,5 +154,5 @@ def _time(field: str, given: Any) -> datetime | None:
         return None
     try:
         return clock.moment(given).astimezone(UTC)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SelectionError(field, "a date or time such as 2026-01-02 or 2026-01-02T03:04:05Z", given) from error
