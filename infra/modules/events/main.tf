@@ -1,8 +1,18 @@
 # A rule, a queue and a dead-letter queue per feed. The queue is only a doorbell with a memory: the ledger is the truth.
 
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
 locals {
-  name  = "${var.res_prefix}-events"
-  queue = jsondecode(file("${path.module}/../../documents/queue.json"))
+  name      = "${var.res_prefix}-events"
+  documents = "${path.module}/../../documents"
+  queue     = jsondecode(file("${local.documents}/queue.json"))
+
+  # A queue's policy names the queue itself; written by hand so that both are made in one step.
+  arn_prefix = join(":", [
+    "arn", data.aws_partition.current.partition, "sqs", data.aws_region.current.name, data.aws_caller_identity.current.account_id, local.name,
+  ])
 }
 
 resource "aws_sqs_queue" "dead" {
@@ -11,6 +21,11 @@ resource "aws_sqs_queue" "dead" {
   name                      = "${local.name}-${each.key}-dead"
   kms_master_key_id         = var.key_arn
   message_retention_seconds = local.queue.dead_letter_queue.MessageRetentionPeriod
+
+  policy = templatefile("${local.documents}/queue-policy.json", {
+    queue = "${local.arn_prefix}-${each.key}-dead"
+    rule  = aws_cloudwatch_event_rule.arrivals[each.key].arn
+  })
 
   tags = merge(var.tags, { Name = "${local.name}-${each.key}-dead" })
 }
@@ -23,6 +38,11 @@ resource "aws_sqs_queue" "arrivals" {
   message_retention_seconds  = local.queue.queue.MessageRetentionPeriod
   visibility_timeout_seconds = local.queue.queue.VisibilityTimeout
 
+  policy = templatefile("${local.documents}/queue-policy.json", {
+    queue = "${local.arn_prefix}-${each.key}"
+    rule  = aws_cloudwatch_event_rule.arrivals[each.key].arn
+  })
+
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead[each.key].arn
     maxReceiveCount     = local.queue.max_receive_count
@@ -31,24 +51,13 @@ resource "aws_sqs_queue" "arrivals" {
   tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
 }
 
-resource "aws_sqs_queue_redrive_allow_policy" "dead" {
-  for_each = var.feeds
-
-  queue_url = aws_sqs_queue.dead[each.key].url
-
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = [aws_sqs_queue.arrivals[each.key].arn]
-  })
-}
-
 resource "aws_cloudwatch_event_rule" "arrivals" {
   for_each = var.feeds
 
   name        = "${local.name}-${each.key}"
   description = "Files that land under ${each.value.prefix}"
 
-  event_pattern = templatefile("${path.module}/../../documents/event-pattern.json", {
+  event_pattern = templatefile("${local.documents}/event-pattern.json", {
     bucket = var.new_files_bucket
     prefix = each.value.prefix
   })
@@ -66,18 +75,4 @@ resource "aws_cloudwatch_event_target" "arrivals" {
   dead_letter_config {
     arn = aws_sqs_queue.dead[each.key].arn
   }
-}
-
-resource "aws_sqs_queue_policy" "this" {
-  for_each = merge(
-    { for feed, queue in aws_sqs_queue.arrivals : feed => { feed = feed, queue = queue } },
-    { for feed, queue in aws_sqs_queue.dead : "${feed}-dead" => { feed = feed, queue = queue } },
-  )
-
-  queue_url = each.value.queue.url
-
-  policy = templatefile("${path.module}/../../documents/queue-policy.json", {
-    queue = each.value.queue.arn
-    rule  = aws_cloudwatch_event_rule.arrivals[each.value.feed].arn
-  })
 }
