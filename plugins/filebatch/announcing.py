@@ -7,7 +7,7 @@ characters without line breaks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from filebatch import states
@@ -85,6 +85,11 @@ class Summary:
     def to_json(self) -> dict[str, Any]:
         """The message for programs."""
         return asdict(self)
+
+    def shorter(self) -> Summary:
+        """Return it with half of its files; those left out are counted in `more`."""
+        kept = self.files[: len(self.files) // 2]
+        return replace(self, files=kept, more=self.more + len(self.files) - len(kept))
 
     @property
     def attributes(self) -> dict[str, str]:

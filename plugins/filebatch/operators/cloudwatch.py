@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,12 @@ MAX_DATA = 1000
 MAX_BYTES = 1_000_000
 MAX_DIMENSIONS = 30
 MAX_VALUE = 2.0**360
+MAX_VALUES = 150
+_SIZES = tuple(f"{size}{of}" for of in ("bytes", "bits") for size in ("Kilo", "Mega", "Giga", "Tera"))
+_AMOUNTS = ("Bytes", "Bits", "Count", *_SIZES)
+UNITS = frozenset(
+    ("Seconds", "Milliseconds", "Microseconds", "Percent", "None", *_AMOUNTS, *(f"{each}/Second" for each in _AMOUNTS))
+)
 
 
 class MetricError(FilebatchError):
@@ -28,21 +33,37 @@ class MetricError(FilebatchError):
 def check(datum: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a MetricDatum as it is, if CloudWatch takes it; MetricError otherwise."""
     name = datum.get("MetricName") or ""
-    if not name or len(name) > 255:
+    if not 1 <= len(name) <= 255:
         raise MetricError(f"MetricName: expected 1 to 255 characters, found {name!r}")
-    dimensions = datum.get("Dimensions", [])
+    _check_dimensions(name, datum.get("Dimensions", []))
+    _check_numbers(name, datum)
+    unit = datum.get("Unit", "None")
+    if unit not in UNITS:
+        raise MetricError(f"{name}: expected a unit of CloudWatch ({', '.join(sorted(UNITS))}), found {unit!r}")
+    return datum
+
+
+def _check_dimensions(name: str, dimensions: Sequence[Mapping[str, Any]]) -> None:
     if len(dimensions) > MAX_DIMENSIONS:
         raise MetricError(f"{name}: expected at most {MAX_DIMENSIONS} dimensions, found {len(dimensions)}")
     for dimension in dimensions:
         if not dimension.get("Name") or not dimension.get("Value"):
             raise MetricError(f"{name}: expected dimensions with name and value, found {dict(dimension)!r}")
-    numbers = [datum["Value"]] if "Value" in datum else [*datum.get("Values", []), *datum.get("Counts", [])]
-    if not numbers and "StatisticValues" not in datum:
+
+
+def _check_numbers(name: str, datum: Mapping[str, Any]) -> None:
+    values, counts = datum.get("Values", []), datum.get("Counts")
+    statistics = datum.get("StatisticValues", {})
+    single = [datum["Value"]] if "Value" in datum else []
+    if not (single or values or statistics):
         raise MetricError(f"{name}: expected Value, Values or StatisticValues, found none")
-    for number in numbers:
-        if isinstance(number, bool) or not math.isfinite(number) or abs(number) > MAX_VALUE:
+    if len(values) > MAX_VALUES:
+        raise MetricError(f"{name}: expected at most {MAX_VALUES} values, found {len(values)}")
+    if counts is not None and len(counts) != len(values):
+        raise MetricError(f"{name}: expected as many Counts as Values, found {len(counts)} and {len(values)}")
+    for number in (*single, *values, *(counts or []), *statistics.values()):
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= MAX_VALUE:
             raise MetricError(f"{name}: expected finite numbers up to 2^360, found {number!r}")
-    return datum
 
 
 def batches(data: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

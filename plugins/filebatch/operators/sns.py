@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -39,21 +40,30 @@ def message(text: str, document: Mapping[str, Any]) -> str:
     Where both together are too large, the text is cut: programs have the whole document, people the manifest's place.
     """
     data = json.dumps(document)
-    room = MAX_MESSAGE - len(_structured("", data).encode())
-    while len(json.dumps(text)) > room and text:
+    while text and len(_structured(text, data)) > MAX_MESSAGE:
         text = text[: max(0, len(text) - max(1000, len(text) // 4))].rstrip() + "\n… cut"
         if text == "\n… cut":
             break
     return _structured(text, data)
 
 
+def fitting(summary: Summary) -> Summary:
+    """Return a summary with so few files that its text and its document fit a message whole; the rest is counted."""
+    while summary.files and len(_structured(summary.text, json.dumps(summary.to_json()))) > MAX_MESSAGE:
+        summary = summary.shorter()
+    return summary
+
+
 def attributes(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return message attributes for filter policies; booleans are text, as a Number they could not be matched."""
-    return {name: _attribute(value) for name, value in values.items()}
+    """Return message attributes for filter policies; booleans are text, as a Number they could not be matched.
+
+    SNS takes no empty ones: they are left out.
+    """
+    return {name: _attribute(value) for name, value in values.items() if value not in (None, "")}
 
 
 def _attribute(value: Any) -> dict[str, str]:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return {"DataType": "Number", "StringValue": str(value)}
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return {"DataType": "String", "StringValue": text}
@@ -126,7 +136,8 @@ class NotifyOperator(BaseOperator):
 
 
 def publish(sns: Any, topic: str, summary: Summary) -> None:
-    """Send one summary to one topic."""
+    """Send one summary to one topic, with as many of its files as a message has room for."""
+    summary = fitting(summary)
     sns.publish(
         TopicArn=topic,
         Subject=subject(summary.subject),
