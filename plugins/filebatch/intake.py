@@ -65,7 +65,7 @@ def decode(body: str) -> FileVersion:
             size=int(found["size"]),
             last_modified=clock.text(clock.moment(event["time"])),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ContractError(
             f"expected an EventBridge event 'Object Created', found {body[:200]!r} ({error!r})"
         ) from error

@@ -83,7 +83,8 @@ class Ledger:
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
         """Read the items there are, consistently, a hundred a call."""
-        batches = [keys[start : start + BATCH_GET] for start in range(0, len(keys), BATCH_GET)]
+        once = list(dict.fromkeys(keys))  # DynamoDB refuses a key that is asked for twice
+        batches = [once[start : start + BATCH_GET] for start in range(0, len(once), BATCH_GET)]
         found = side_by_side(self._get_batch, batches)
         return {(item["pk"], item["sk"]): item for items in found for item in items}
 

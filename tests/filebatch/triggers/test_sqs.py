@@ -1,0 +1,358 @@
+"""The doorbell against a real queue and a real table of the local AWS."""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aws import KEYS, NOW, REGION, feed_of
+from filebatch import clock, doorbell, states
+from filebatch.triggers import listener, sqs
+from filebatch.triggers.dynamodb import AsyncLedger
+from filebatch.triggers.feed_site import Faults
+from filebatch.triggers.sqs import ArrivalsTrigger
+
+FEED = feed_of("orders")
+
+
+@pytest.fixture
+def here(place, monkeypatch):
+    """A corner of the local AWS in which the trigger finds itself, with its pauses shortened."""
+    queue = place.queue(FEED)
+    settings = asdict(place.settings(queues={FEED.name: queue}))
+    keys = {**KEYS, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": place.server.endpoint}
+    for name, value in {**keys, "AIRFLOW_CONN_AWS_DEFAULT": "aws://"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AIRFLOW_VAR_FILEBATCH", json.dumps(settings))
+    for module, name, seconds in ((sqs, "LOOK_EVERY", 0.3), (sqs, "LOOK_AGAIN", 0.1), (sqs, "LOOK_LEAST", 0.02)):
+        monkeypatch.setattr(module, name, seconds)
+    monkeypatch.setattr(listener, "LONG_POLL", 1)
+    monkeypatch.setattr(listener, "EMPTY_LEAST", 0.05)
+    monkeypatch.setattr(doorbell, "backoff", lambda faults: 0.1)
+    return place
+
+
+@asynccontextmanager
+async def running(trigger: ArrivalsTrigger) -> AsyncIterator[list[dict[str, Any]]]:
+    """Run a trigger as the triggerer does; yield the list that its events come to."""
+    events: list[dict[str, Any]] = []
+
+    async def collect() -> None:
+        async for event in trigger.run():
+            events.append(event.payload)
+
+    task = asyncio.create_task(collect())
+    try:
+        yield events
+    finally:
+        assert not task.done(), "the trigger ended by itself"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0)
+
+
+async def becomes(look: Callable[[], Any], seconds: float = 10.0) -> Any:
+    async with asyncio.timeout(seconds):
+        while not (found := await asyncio.to_thread(look)):
+            await asyncio.sleep(0.02)
+    return found
+
+
+def doorbell_of(feed=FEED) -> ArrivalsTrigger:
+    return ArrivalsTrigger.of(feed, "aws_default")
+
+
+def put(place, name: str = "a.csv") -> states.Key:
+    key = f"{FEED.prefix}{name}"
+    answer = place.connect("s3").put_object(Bucket=place.new_files, Key=key, Body=b"id\n1\n")
+    return f"s3://{place.new_files}/{key}", answer["VersionId"]
+
+
+def waiting(place, now=None) -> None:
+    """Have a file wait in the ledger that no event brings."""
+    place.ledger.add({"pk": "s3://b/k", "sk": "v", "open": states.open_files(FEED.name), "due_at": clock.text(NOW)})
+
+
+def left(place) -> int:
+    url = place.connect("sqs").get_queue_url(QueueName=f"{place.name}-{FEED.name}")["QueueUrl"]
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = place.connect("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(map(int, found.values()))
+
+
+def send(place, body: str) -> None:
+    url = place.connect("sqs").get_queue_url(QueueName=f"{place.name}-{FEED.name}")["QueueUrl"]
+    place.connect("sqs").send_message(QueueUrl=url, MessageBody=body)
+
+
+def test_it_is_made_again_from_plain_values():
+    trigger = doorbell_of()
+    path, values = trigger.serialize()
+    assert path == "filebatch.triggers.sqs.ArrivalsTrigger"
+    assert json.loads(json.dumps(values)) == values
+    assert ArrivalsTrigger(**values).serialize() == trigger.serialize()
+
+
+def test_a_file_that_arrives_is_recorded_acknowledged_and_rung_for(here):
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            key = await asyncio.to_thread(put, here)
+            await becomes(lambda: events and not left(here))
+            assert here.ledger.get(key)["state"] == states.ARRIVED
+            assert events[0]["feed"] == FEED.name
+            assert events[0]["rung_at"] == here.ledger.get(states.bell_key(FEED.name))["rung_at"]
+            assert here.ledger.get(states.arrival_key(FEED.name))
+
+    asyncio.run(scenario())
+
+
+def test_what_waits_at_the_start_is_rung_for_once_until_a_claim_has_answered(here):
+    waiting(here)
+
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            await becomes(lambda: events)
+            await asyncio.sleep(1)
+            assert len(events) == 1
+            here.ledger.move(states.answered(FEED.name, clock.now()))
+            await becomes(lambda: len(events) == 2)
+
+    asyncio.run(scenario())
+
+
+def test_a_ring_that_nobody_answers_is_repeated(here, monkeypatch):
+    monkeypatch.setattr(doorbell, "FIRST_PATIENCE", timedelta(seconds=0.2))
+    waiting(here)
+
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            await becomes(lambda: len(events) >= 3)
+            assert here.ledger.get(states.bell_key(FEED.name))["rings"] >= 3
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("due_ago", "rings"), [(timedelta(minutes=2), True), (timedelta(seconds=10), False)])
+def test_a_run_that_has_been_silent_for_a_while_is_rung_for(here, due_ago, rings):
+    opened = clock.now() - due_ago - timedelta(minutes=15)
+    here.ledger.add(states.open_run(FEED.name, "t", {"run_id": "r"}, silence=timedelta(minutes=15), now=opened))
+
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            await asyncio.sleep(1.5)
+            assert bool(events) is rings
+
+    asyncio.run(scenario())
+
+
+def test_nothing_due_rings_no_bell(here):
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            await asyncio.sleep(1)
+            assert events == []
+
+    asyncio.run(scenario())
+
+
+def test_a_message_that_is_no_event_is_left_for_the_dead_letter_queue_with_the_reason_in_the_log(here, caplog):
+    send(here, '{"no": "event"}')
+
+    async def scenario():
+        async with running(doorbell_of()):
+            with caplog.at_level(logging.ERROR):
+                await becomes(lambda: "dead-letter" in caplog.text)
+            key = await asyncio.to_thread(put, here)
+            await becomes(lambda: here.ledger.get(key))
+            await becomes(lambda: left(here) == 1)
+
+    asyncio.run(scenario())
+    assert "expected an EventBridge event 'Object Created', found '{\"no\": \"event\"}'" in caplog.text
+
+
+def test_two_at_once_share_the_work_and_ring_once(here):
+    async def scenario():
+        async with running(doorbell_of()) as one, running(doorbell_of()) as other:
+            keys = [await asyncio.to_thread(put, here, f"{number}.csv") for number in range(15)]
+            await becomes(lambda: not left(here) and len(here.ledger.get_many(keys)) == 15)
+            await asyncio.sleep(0.5)
+            assert len(one + other) == 1
+
+    asyncio.run(scenario())
+
+
+def test_settings_that_are_wrong_are_read_again(here, caplog):
+    right = os.environ["AIRFLOW_VAR_FILEBATCH"]
+    os.environ["AIRFLOW_VAR_FILEBATCH"] = "{}"
+
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            await becomes(lambda: "missing ['buckets'" in caplog.text)
+            os.environ["AIRFLOW_VAR_FILEBATCH"] = right
+            await asyncio.to_thread(put, here)
+            await becomes(lambda: events)
+
+    asyncio.run(scenario())
+
+
+def test_an_aws_out_of_reach_delays_and_loses_nothing(here, monkeypatch, caplog):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    key = put(here)
+
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            await becomes(lambda: "taking arrivals failed (2 in a row)" in caplog.text, 20)
+            monkeypatch.setenv("AWS_ENDPOINT_URL", here.server.endpoint)
+            await becomes(lambda: events and here.ledger.get(key), 20)
+
+    asyncio.run(scenario())
+
+
+def test_what_could_not_be_recorded_is_not_acknowledged_and_leaves_the_others_alone(here, monkeypatch):
+    add = AsyncLedger.add
+
+    async def refuse_one(self, item):
+        if item["key"].endswith("bad.csv"):
+            raise OSError("no ledger")
+        return await add(self, item)
+
+    monkeypatch.setattr(AsyncLedger, "add", refuse_one)
+    good, bad = put(here, "good.csv"), put(here, "bad.csv")
+
+    async def scenario():
+        async with running(doorbell_of()):
+            await becomes(lambda: left(here) == 1)
+
+    asyncio.run(scenario())
+    assert here.ledger.get(good)
+    assert here.ledger.get(bad) is None
+
+
+def test_a_deletion_that_failed_in_part_is_tried_again():
+    class Queue:
+        asked: list[list[str]] = []
+
+        async def delete_message_batch(self, QueueUrl, Entries):  # noqa: N803 - AWS's names
+            self.asked.append([entry["ReceiptHandle"] for entry in Entries])
+            return {"Failed": [{"Id": "1", "Code": "InternalError"}]} if len(self.asked) == 1 else {}
+
+    asyncio.run(listener._acknowledge(Queue(), "q", ["one", "two", "three"]))
+    assert Queue.asked == [["one", "two", "three"], ["two"]]
+
+
+# Each of the following takes a protection away, and shows that a test above or in tests/scheduler would notice.
+
+
+def test_without_levels_a_dropped_event_is_never_rung_for_again(here, monkeypatch):
+    async def never(*_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(sqs, "_is_due", never)
+    monkeypatch.setattr(doorbell, "FIRST_PATIENCE", timedelta(seconds=0.2))
+
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            await asyncio.to_thread(put, here)
+            await becomes(lambda: events)
+            here.ledger.move(states.answered(FEED.name, clock.now()))  # as if a run had begun before the file came
+            await asyncio.sleep(1.5)
+            assert len(events) == 1
+
+    asyncio.run(scenario())
+
+
+def test_without_patience_that_ends_a_ring_lost_to_a_pause_is_the_last(here, monkeypatch):
+    monkeypatch.setattr(doorbell, "FIRST_PATIENCE", timedelta(days=1))
+    monkeypatch.setattr(doorbell, "LAST_PATIENCE", timedelta(days=1))
+    waiting(here)
+
+    async def scenario():
+        async with running(doorbell_of()) as events:
+            await becomes(lambda: events)
+            await asyncio.sleep(1.5)
+            assert len(events) == 1
+
+    asyncio.run(scenario())
+
+
+def test_acknowledging_first_loses_the_file_of_a_triggerer_that_dies_before_it_records(here, monkeypatch):
+    reached = asyncio.Event()
+
+    async def dies(self, item):
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def scenario():
+        reached.clear()
+        put(here)
+        async with running(doorbell_of()):
+            await asyncio.wait_for(reached.wait(), 10)
+        return left(here)
+
+    monkeypatch.setattr(AsyncLedger, "add", dies)
+    assert asyncio.run(scenario()) == 1
+
+    take = listener.intake.understood
+
+    def acknowledges_first(messages):
+        files = take(messages)
+        url = here.connect("sqs").get_queue_url(QueueName=f"{here.name}-{FEED.name}")["QueueUrl"]
+        for receipt in files:
+            here.connect("sqs").delete_message(QueueUrl=url, ReceiptHandle=receipt)
+        return files
+
+    monkeypatch.setattr(listener.intake, "understood", acknowledges_first)
+    assert asyncio.run(scenario()) == 1  # the first test's message, in flight; this one's is gone
+
+
+@pytest.mark.parametrize(("protected", "state"), [(True, states.CLAIMED), (False, states.ARRIVED)])
+def test_recording_without_a_condition_makes_a_message_that_comes_again_a_new_file(here, monkeypatch, protected, state):
+    if not protected:
+
+        async def overwrite(self, item):
+            await self._client.put_item(TableName=self.table, Item=listener.encode(item))
+            return True
+
+        monkeypatch.setattr(listener, "encode", __import__("filebatch.ledger").ledger.encode, raising=False)
+        monkeypatch.setattr(AsyncLedger, "add", overwrite)
+
+    async def scenario():
+        async with running(doorbell_of()):
+            key = await asyncio.to_thread(put, here)
+            item = await becomes(lambda: here.ledger.get(key))
+            await becomes(lambda: not left(here))
+            assert here.ledger.move(states.claim(key, "token", "run", 1, clock.now())).done
+            send(here, json.dumps(_event(item)))
+            await becomes(lambda: not left(here))
+            assert here.ledger.get(key)["state"] == state
+
+    asyncio.run(scenario())
+
+
+def test_without_outliving_faults_the_trigger_ends_with_the_first(here, monkeypatch):
+    async def once(self, work):
+        await work()
+
+    monkeypatch.setattr(Faults, "outlive", once)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    key = put(here)
+
+    async def scenario():
+        async with running(doorbell_of()):
+            await asyncio.sleep(3)
+            monkeypatch.setenv("AWS_ENDPOINT_URL", here.server.endpoint)
+            await asyncio.sleep(2)
+
+    asyncio.run(scenario())
+    assert here.ledger.get(key) is None
+
+
+def _event(item) -> dict[str, Any]:
+    found = {"key": item["key"], "version-id": item["version_id"], "etag": item["etag"], "size": item["size"]}
+    return {"time": item["last_modified"], "detail": {"bucket": {"name": item["bucket"]}, "object": found}}
