@@ -1,0 +1,132 @@
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+}
+
+variables {
+  res_prefix                  = "acme"
+  key_arn                     = "arn:aws:kms:eu-west-1:123456789012:key/1"
+  region                      = "eu-west-1"
+  namespace                   = "filebatch"
+  new_files_bucket_arn        = "arn:aws:s3:::new"
+  results_bucket_arn          = "arn:aws:s3:::results"
+  ledger_arn                  = "arn:aws:dynamodb:eu-west-1:123456789012:table/ledger"
+  queue_arns                  = ["arn:aws:sqs:eu-west-1:123456789012:orders"]
+  topic_arns                  = ["arn:aws:sns:eu-west-1:123456789012:developers"]
+  job_queue_arn               = "arn:aws:batch:eu-west-1:123456789012:job-queue/files"
+  job_definition_arn_prefixes = ["arn:aws:batch:eu-west-1:123456789012:job-definition/orders"]
+  log_group_arn               = "arn:aws:logs:eu-west-1:123456789012:log-group:jobs"
+  repository_arn              = "arn:aws:ecr:eu-west-1:123456789012:repository/worker"
+}
+
+run "images_of_feeds" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    images = ["210987654321.dkr.ecr.eu-central-1.amazonaws.com/team/parser:3", "public.ecr.aws/docker/library/python:3.12"]
+  }
+
+  assert {
+    condition = contains(
+      flatten([for statement in jsondecode(output.policies.execution).Statement : statement.Resource if statement.Sid == "PullImages"]),
+      "arn:aws:ecr:eu-central-1:210987654321:repository/team/parser",
+    )
+    error_message = "A feed's own image may be pulled."
+  }
+}
+
+run "oidc_of_the_account" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    ci = { repository = "acme/files", oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0 && length(aws_iam_role.deploy) == 1
+    error_message = "The account's provider is used where there is one."
+  }
+
+  assert {
+    condition     = strcontains(aws_iam_role.deploy[0].assume_role_policy, "repo:acme/files:ref:refs/heads/main")
+    error_message = "Only the named branch may deploy."
+  }
+}
+
+run "airflow_is_whom_the_account_lets" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    airflow_principals = ["arn:aws:iam::123456789012:role/airflow"]
+  }
+
+  assert {
+    condition     = strcontains(aws_iam_role.this["airflow"].assume_role_policy, "role/airflow") && !strcontains(aws_iam_role.this["airflow"].assume_role_policy, ":root")
+    error_message = "Where principals are named, nobody else may assume the role."
+  }
+}
+
+run "refuses_bad_values_1" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    airflow_principals = ["airflow"]
+    ci                 = { repository = "files" }
+  }
+
+  expect_failures = [var.airflow_principals, var.ci]
+}
+
+run "refuses_bad_values_2" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    ci = { repository = "acme/files", refs = [] }
+  }
+
+  expect_failures = [var.ci]
+}
+
+run "refuses_bad_values_3" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    ci = { repository = "acme/files", refs = ["*"] }
+  }
+
+  expect_failures = [var.ci]
+}

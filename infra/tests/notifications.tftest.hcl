@@ -1,0 +1,49 @@
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+}
+
+variables {
+  res_prefix = "acme"
+  key_arn    = "arn:aws:kms:eu-west-1:123456789012:key/1"
+}
+
+run "subscriptions" {
+  command = plan
+
+  module {
+    source = "./modules/notifications"
+  }
+
+  variables {
+    stakeholders = ["boss@example.com"]
+    developers   = ["dev@example.com", "ops@example.com"]
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.email) == 3
+    error_message = "Each address is subscribed."
+  }
+}
+
+run "refuses_bad_values_1" {
+  command = plan
+
+  module {
+    source = "./modules/notifications"
+  }
+
+  variables {
+    stakeholders = ["nobody"]
+    developers   = ["a b@example.com"]
+  }
+
+  expect_failures = [var.stakeholders, var.developers]
+}

@@ -1,0 +1,83 @@
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+}
+
+variables {
+  res_prefix           = "acme"
+  region               = "eu-west-1"
+  job_queue_arn        = "arn:aws:batch:eu-west-1:123456789012:job-queue/files"
+  developers_topic_arn = "arn:aws:sns:eu-west-1:123456789012:developers"
+  runbook_url          = "docs/runbook.md"
+  feeds                = { orders = { queue = "orders", dead_letter_queue = "orders-dead" } }
+}
+
+run "alarms" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    feeds = {
+      orders = { queue = "orders", dead_letter_queue = "orders-dead" }
+      daily  = { queue = "daily", dead_letter_queue = "daily-dead", has = ["expected_by"] }
+    }
+    overrides = {
+      daily = { no-run = { period = 86400, evaluation_periods = 1 }, invalid-files = { enabled = false } }
+    }
+  }
+
+  assert {
+    condition = (
+      contains(keys(aws_cloudwatch_metric_alarm.this), "daily/expected-file-missing")
+      && !contains(keys(aws_cloudwatch_metric_alarm.this), "orders/expected-file-missing")
+    )
+    error_message = "Only a feed with expected_by expects a file."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["daily/no-run"].period == 86400
+      && aws_cloudwatch_metric_alarm.this["daily/no-run"].datapoints_to_alarm == 1
+      && aws_cloudwatch_metric_alarm.this["orders/no-run"].period == 3600
+      && !contains(keys(aws_cloudwatch_metric_alarm.this), "daily/invalid-files")
+    )
+    error_message = "A feed may differ from the document."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["orders/no-run"].treat_missing_data == "breaching"
+    error_message = "Silence is the symptom."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.this :
+      contains(alarm.alarm_actions, "arn:aws:sns:eu-west-1:123456789012:developers") && strcontains(alarm.alarm_description, "docs/runbook.md#")
+    ])
+    error_message = "Each alarm tells the developers and links the runbook."
+  }
+}
+
+run "refuses_bad_values_1" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    overrides = { orders = { no-run = { period = 7 } } }
+  }
+
+  expect_failures = [var.overrides]
+}
