@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +17,13 @@ import psutil
 from filebatch_local.processes import is_same_process, signal_group
 from local_system.place import HOST, LocalSystemError, Place
 
-NAMES = ("api-server", "scheduler", "triggerer", "dag-processor")
+# Task logs are read from the disk; a server for them would listen on every interface.
+COMMANDS = {
+    "api-server": ("api-server",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+}
 ENDS_WITHIN = 20.0  # seconds after SIGTERM
 
 
@@ -47,12 +53,10 @@ def record(place: Place, parts: list[Part]) -> None:
     place.record.write_text(json.dumps([asdict(part) for part in parts], indent=2), encoding="utf-8")
 
 
-def start_all(place: Place, environment: Mapping[str, str]) -> None:
-    """Start every part, each written down as soon as it runs."""
-    started: list[Part] = []
-    for name in NAMES:
-        started.append(start(place, name, environment))
-        record(place, started)
+def start_all(place: Place, names: Iterable[str], environment: Mapping[str, str]) -> None:
+    """Start parts, each written down as soon as it runs."""
+    for name in names:
+        record(place, [*recorded(place), start(place, name, environment)])
 
 
 def start(place: Place, name: str, environment: Mapping[str, str]) -> Part:
@@ -60,8 +64,8 @@ def start(place: Place, name: str, environment: Mapping[str, str]) -> Part:
     place.logs.mkdir(parents=True, exist_ok=True)
     with log_file(place, name).open("wb") as output:
         process = subprocess.Popen(
-            [str(place.python), "-m", "airflow", name],
-            env={**os.environ, **environment},
+            [str(place.python), "-m", "airflow", *COMMANDS[name]],
+            env={**os.environ, **environment, **place.more.get(name, {})},
             cwd=place.layout.root,
             stdin=subprocess.DEVNULL,
             stdout=output,

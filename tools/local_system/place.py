@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filebatch_local.cli import environment as shell_environment
@@ -27,12 +28,16 @@ class Place:
         python: interpreter of the environment that has Airflow.
         aws_port: port of the local AWS on loopback.
         api_port: port of Airflow's API server and UI on loopback.
+        dags: DAG folder; None for the repository's.
+        more: further environment of single processes, by name.
     """
 
     layout: Layout
     python: Path
     aws_port: int = PORT
     api_port: int = API_PORT
+    dags: Path | None = None
+    more: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
@@ -62,8 +67,11 @@ def airflow_environment(place: Place, endpoint: str, settings: Mapping[str, obje
         **shell_environment(place.layout, endpoint, settings),
         **_secrets(home),
         "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags or place.layout.root / "dags"),
         # A laptop has no database server; writers wait for each other instead of failing.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "local_system.sqlite.connect_args",
+        "PYTHONPATH": str(place.layout.root / "tools"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -85,19 +93,18 @@ def airflow_environment(place: Place, endpoint: str, settings: Mapping[str, obje
 
 
 def _secrets(home: Path) -> dict[str, str]:
-    """Return what Airflow's processes sign and encrypt with, the same as at the last start."""
-    import base64
+    """Return what Airflow's processes sign and encrypt with, the same as at the last start; Fernet's is 32 bytes."""
 
-    def kept(name: str) -> str:
+    def kept(name: str, size: int = 32) -> str:
         file = home / f".{name}"
         if not file.exists():
             home.mkdir(parents=True, exist_ok=True)
             file.touch(mode=0o600)
-            file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(), encoding="ascii")
+            file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(size)).decode(), encoding="ascii")
         return file.read_text(encoding="ascii")
 
     return {
         "AIRFLOW__CORE__FERNET_KEY": kept("fernet-key"),
-        "AIRFLOW__API_AUTH__JWT_SECRET": kept("jwt-secret"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": kept("jwt-secret", 64),
         "AIRFLOW__API__SECRET_KEY": kept("secret-key"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from filebatch_local import background
@@ -15,6 +15,7 @@ from local_system.place import LocalSystemError, Place, airflow_environment
 
 HEALTHY_WITHIN = 180.0  # seconds; Airflow's four processes take their time on two cores
 ASKED_EVERY = 0.5
+FIRST = ("api-server", "dag-processor")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,12 @@ def status(place: Place) -> Status:
     started = parts.recorded(place)
     found = {part.name: part.is_alive() for part in started}
     since = max((part.started for part in started), default=0.0)
-    return Status(background.running(place.layout), found, airflow.ill(place.api, since), airflow.awake(place.api))
+    return Status(
+        background.running(place.layout),
+        found,
+        airflow.ill(place.api, since) if started else [],
+        airflow.awake(place.api) if started else [],
+    )
 
 
 def up(place: Place, aws_options: Sequence[str] = ()) -> LocalAws:
@@ -69,8 +75,11 @@ def up(place: Place, aws_options: Sequence[str] = ()) -> LocalAws:
     environment = airflow_environment(place, aws.endpoint, aws.settings)
     try:
         _make_database(place, environment)
-        parts.start_all(place, environment)
-        _wait(place, set(aws.settings["queues"]))
+        # A task that can't reach the API server is lost for a minute: no task starts before it answers.
+        parts.start_all(place, FIRST, environment)
+        _wait(place, lambda found: "api-server" not in found.ill)
+        parts.start_all(place, [name for name in parts.COMMANDS if name not in FIRST], environment)
+        _wait(place, lambda found: found.healthy and set(aws.settings["queues"]) <= set(found.dags))
     except BaseException:
         down(place)
         raise
@@ -105,18 +114,13 @@ def _make_database(place: Place, environment: Mapping[str, str]) -> None:
     marker.write_text(version, encoding="utf-8")
 
 
-def _wait(place: Place, feeds: set[str]) -> None:
-    """Wait until all is healthy and Airflow knows the feeds."""
+def _wait(place: Place, ready: Callable[[Status], bool]) -> None:
     deadline = time.monotonic() + HEALTHY_WITHIN
-    while True:
-        found = status(place)
+    while not ready(found := status(place)):
         if found.dead:
             logs = ", ".join(str(parts.log_file(place, name)) for name in found.dead)
             raise LocalSystemError(f"ended soon after the start: {', '.join(found.dead)}; see {logs}")
-        missing = sorted(feeds - set(found.dags))
-        if found.healthy and not missing:
-            return
         if time.monotonic() > deadline:
-            what = ", ".join([*found.ill, *(f"no DAG {feed}" for feed in missing)])
-            raise LocalSystemError(f"not healthy after {HEALTHY_WITHIN:.0f} s: {what}; logs: {place.logs}")
+            told = f"not well: {', '.join(found.ill) or 'none'}; DAGs: {', '.join(found.dags) or 'none'}"
+            raise LocalSystemError(f"not healthy after {HEALTHY_WITHIN:.0f} s; {told}; logs: {place.logs}")
         time.sleep(ASKED_EVERY)

@@ -14,10 +14,12 @@ import pytest
 
 from aws import KEYS, NOW, REGION, feed_of
 from filebatch import clock, doorbell, states
+from filebatch.ledger import encode
 from filebatch.triggers import listener, sqs
 from filebatch.triggers.dynamodb import AsyncLedger
 from filebatch.triggers.feed_site import Faults
 from filebatch.triggers.sqs import ArrivalsTrigger
+from scheduler.proxy import proxy_of
 
 FEED = feed_of("orders")
 
@@ -46,7 +48,7 @@ async def running(trigger: ArrivalsTrigger) -> AsyncIterator[list[dict[str, Any]
 
     async def collect() -> None:
         async for event in trigger.run():
-            events.append(event.payload)
+            events.append(event.payload)  # noqa: PERF401 - the list grows while others look at it
 
     task = asyncio.create_task(collect())
     try:
@@ -60,7 +62,7 @@ async def running(trigger: ArrivalsTrigger) -> AsyncIterator[list[dict[str, Any]
 
 async def becomes(look: Callable[[], Any], seconds: float = 10.0) -> Any:
     async with asyncio.timeout(seconds):
-        while not (found := await asyncio.to_thread(look)):
+        while not (found := await asyncio.to_thread(look)):  # noqa: ASYNC110 - another system is looked at
             await asyncio.sleep(0.02)
     return found
 
@@ -75,7 +77,7 @@ def put(place, name: str = "a.csv") -> states.Key:
     return f"s3://{place.new_files}/{key}", answer["VersionId"]
 
 
-def waiting(place, now=None) -> None:
+def waiting(place) -> None:
     """Have a file wait in the ledger that no event brings."""
     place.ledger.add({"pk": "s3://b/k", "sk": "v", "open": states.open_files(FEED.name), "due_at": clock.text(NOW)})
 
@@ -201,14 +203,22 @@ def test_settings_that_are_wrong_are_read_again(here, caplog):
     asyncio.run(scenario())
 
 
-def test_an_aws_out_of_reach_delays_and_loses_nothing(here, monkeypatch, caplog):
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+@pytest.fixture
+def proxy(here, monkeypatch):
+    """AWS as the trigger reaches it, and out of reach."""
+    with proxy_of(here.server.endpoint) as (found, url):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        found.dead.add("")
+        yield found
+
+
+def test_an_aws_out_of_reach_delays_and_loses_nothing(here, proxy, caplog):
     key = put(here)
 
     async def scenario():
         async with running(doorbell_of()) as events:
             await becomes(lambda: "taking arrivals failed (2 in a row)" in caplog.text, 20)
-            monkeypatch.setenv("AWS_ENDPOINT_URL", here.server.endpoint)
+            proxy.dead.clear()
             await becomes(lambda: events and here.ledger.get(key), 20)
 
     asyncio.run(scenario())
@@ -235,15 +245,15 @@ def test_what_could_not_be_recorded_is_not_acknowledged_and_leaves_the_others_al
 
 
 def test_a_deletion_that_failed_in_part_is_tried_again():
-    class Queue:
-        asked: list[list[str]] = []
+    asked: list[list[str]] = []
 
+    class Queue:
         async def delete_message_batch(self, QueueUrl, Entries):  # noqa: N803 - AWS's names
-            self.asked.append([entry["ReceiptHandle"] for entry in Entries])
-            return {"Failed": [{"Id": "1", "Code": "InternalError"}]} if len(self.asked) == 1 else {}
+            asked.append([entry["ReceiptHandle"] for entry in Entries])
+            return {"Failed": [{"Id": "1", "Code": "InternalError"}]} if len(asked) == 1 else {}
 
     asyncio.run(listener._acknowledge(Queue(), "q", ["one", "two", "three"]))
-    assert Queue.asked == [["one", "two", "three"], ["two"]]
+    assert asked == [["one", "two", "three"], ["two"]]
 
 
 # Each of the following takes a protection away, and shows that a test above or in tests/scheduler would notice.
@@ -281,34 +291,35 @@ def test_without_patience_that_ends_a_ring_lost_to_a_pause_is_the_last(here, mon
     asyncio.run(scenario())
 
 
-def test_acknowledging_first_loses_the_file_of_a_triggerer_that_dies_before_it_records(here, monkeypatch):
-    reached = asyncio.Event()
+@pytest.mark.parametrize(("protected", "remaining"), [(True, 1), (False, 0)])
+def test_acknowledging_first_loses_the_file_of_a_triggerer_that_dies_before_it_records(
+    here, monkeypatch, protected, remaining
+):
+    reached: list[str] = []
 
     async def dies(self, item):
-        reached.set()
+        reached.append(item["key"])
         await asyncio.Event().wait()
 
-    async def scenario():
-        reached.clear()
-        put(here)
-        async with running(doorbell_of()):
-            await asyncio.wait_for(reached.wait(), 10)
-        return left(here)
-
-    monkeypatch.setattr(AsyncLedger, "add", dies)
-    assert asyncio.run(scenario()) == 1
-
-    take = listener.intake.understood
-
     def acknowledges_first(messages):
-        files = take(messages)
+        files = understood(messages)
         url = here.connect("sqs").get_queue_url(QueueName=f"{here.name}-{FEED.name}")["QueueUrl"]
         for receipt in files:
             here.connect("sqs").delete_message(QueueUrl=url, ReceiptHandle=receipt)
         return files
 
-    monkeypatch.setattr(listener.intake, "understood", acknowledges_first)
-    assert asyncio.run(scenario()) == 1  # the first test's message, in flight; this one's is gone
+    understood = listener.intake.understood
+    monkeypatch.setattr(AsyncLedger, "add", dies)
+    if not protected:
+        monkeypatch.setattr(listener.intake, "understood", acknowledges_first)
+    put(here)
+
+    async def scenario():
+        async with running(doorbell_of()):
+            await becomes(lambda: reached)
+
+    asyncio.run(scenario())
+    assert left(here) == remaining
 
 
 @pytest.mark.parametrize(("protected", "state"), [(True, states.CLAIMED), (False, states.ARRIVED)])
@@ -316,10 +327,9 @@ def test_recording_without_a_condition_makes_a_message_that_comes_again_a_new_fi
     if not protected:
 
         async def overwrite(self, item):
-            await self._client.put_item(TableName=self.table, Item=listener.encode(item))
+            await self._client.put_item(TableName=self.table, Item=encode(item))
             return True
 
-        monkeypatch.setattr(listener, "encode", __import__("filebatch.ledger").ledger.encode, raising=False)
         monkeypatch.setattr(AsyncLedger, "add", overwrite)
 
     async def scenario():
@@ -335,19 +345,20 @@ def test_recording_without_a_condition_makes_a_message_that_comes_again_a_new_fi
     asyncio.run(scenario())
 
 
-def test_without_outliving_faults_the_trigger_ends_with_the_first(here, monkeypatch):
+def test_without_outliving_faults_the_first_is_the_end_of_the_work(here, proxy, monkeypatch):
     async def once(self, work):
         await work()
 
     monkeypatch.setattr(Faults, "outlive", once)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     key = put(here)
 
     async def scenario():
-        async with running(doorbell_of()):
-            await asyncio.sleep(3)
-            monkeypatch.setenv("AWS_ENDPOINT_URL", here.server.endpoint)
-            await asyncio.sleep(2)
+        async with running(doorbell_of()) as events:
+            await becomes(lambda: proxy.cut >= 6, 20)  # both activities have had the client's three tries
+            await asyncio.sleep(1)
+            proxy.dead.clear()
+            await asyncio.sleep(1.5)
+            assert events == []
 
     asyncio.run(scenario())
     assert here.ledger.get(key) is None
