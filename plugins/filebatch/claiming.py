@@ -129,10 +129,9 @@ def read_plan(desk: Desk, token: str) -> list[Planned] | None:
             return None
         raise
     document = contract.decode(f"plan of {token}", body)
-    if document.get("contract") != contract.VERSION:
-        raise ContractError(
-            f"plan of {token}: expected contract {contract.VERSION}, found {document.get('contract')!r}"
-        )
+    found = document.get("contract") if isinstance(document, dict) else document
+    if found != contract.VERSION:
+        raise ContractError(f"plan of {token}: expected contract {contract.VERSION}, found {found!r}")
     return [Planned((each["pk"], each["sk"]), each["how"], each["generation"]) for each in document["files"]]
 
 

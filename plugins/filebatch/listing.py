@@ -46,7 +46,8 @@ def prefixes(feed: Feed, start: datetime | None, end: datetime | None) -> list[s
     days = (last - first).days + 1
     if days > MAX_DAYS:
         return [feed.prefix]
-    return [feed.prefix + (first + timedelta(days=day)).strftime(feed.day_prefix) for day in range(days)]
+    found = (feed.prefix + (first + timedelta(days=day)).strftime(feed.day_prefix) for day in range(days))
+    return list(dict.fromkeys(found))
 
 
 def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> list[FileVersion]:
@@ -55,7 +56,8 @@ def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> list[Fil
         listed = (versions(s3, bucket, key, latest=True) for key in selection.keys)
     else:
         listed = (versions(s3, bucket, prefix) for prefix in _narrowed(feed, selection))
-    return [file for files in listed for file in files if _is_selected(feed, selection, file)]
+    # One prefix may begin with another: `a.csv` and `a.csv.gz`, day 1 and day 10.
+    return list(dict.fromkeys(file for files in listed for file in files if _is_selected(feed, selection, file)))
 
 
 def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:

@@ -72,7 +72,8 @@ class ClaimFilesOperator(BaseOperator):
             return Claim(token, manifest, record["files"], record["units"])
         if record["state"] not in (states.PLANNED, states.CLAIMED):
             return None
-        return claiming.make_claim(desk, token, run.run_id, self._plan(desk, selection))
+        planned = claiming.read_plan(desk, token)
+        return claiming.make_claim(desk, token, run.run_id, self._plan(desk, selection) if planned is None else planned)
 
     def _open(self, desk: Desk, run: Run, planned: list[Planned], *, epoch: int, why: str) -> Claim | None:
         token = jobs.token(run.hash, epoch)
