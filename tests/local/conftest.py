@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+
 from filebatch_local.background import LocalAws, local_aws
 from filebatch_local.images import ImageEnv
 
@@ -32,7 +33,9 @@ class Batch:
         beside = {key: more.pop(key) for key in ("retryStrategy", "timeout", "parameters") if key in more}
         requirements = [{"type": "VCPU", "value": vcpus}, {"type": "MEMORY", "value": memory}]
         container = {"image": image, "command": list(command), "resourceRequirements": requirements, **more}
-        self.api.register_job_definition(jobDefinitionName=name, type="container", containerProperties=container, **beside)
+        self.api.register_job_definition(
+            jobDefinitionName=name, type="container", containerProperties=container, **beside
+        )
         return name
 
     def submit(self, definition: str, name: str = "job", **more: Any) -> str:
@@ -50,7 +53,9 @@ class Batch:
         return self.reached(job_id, "SUCCEEDED", "FAILED")
 
     def reached(self, job_id: str, *states: str) -> dict[str, Any]:
-        return until(lambda: job if (job := self.describe(job_id))["status"] in states else None, f"{job_id} in {states}")
+        return until(
+            lambda: job if (job := self.describe(job_id))["status"] in states else None, f"{job_id} in {states}"
+        )
 
     def pid(self, job_id: str) -> int:
         return until(lambda: next((one["pid"] for one in self.aws.jobs() if one["jobId"] == job_id), None), "a process")

@@ -1,5 +1,6 @@
 """Array jobs, listing, and what their size costs."""
 
+import itertools
 import time
 
 import pytest
@@ -7,7 +8,9 @@ from botocore.exceptions import ClientError
 
 
 def test_an_array_runs_each_child_with_its_index(batch):
-    job = batch.ended(batch.submit(batch.define("sh", "-c", "echo $AWS_BATCH_JOB_ARRAY_INDEX"), arrayProperties={"size": 3}))
+    job = batch.ended(
+        batch.submit(batch.define("sh", "-c", "echo $AWS_BATCH_JOB_ARRAY_INDEX"), arrayProperties={"size": 3})
+    )
     assert job["status"] == "SUCCEEDED"
     assert job["arrayProperties"]["size"] == 3
     assert job["arrayProperties"]["statusSummary"]["SUCCEEDED"] == 3
@@ -52,7 +55,7 @@ def test_children_may_wait_for_one_another(batch):
     job = batch.ended(batch.submit(batch.define("sleep", "0.1"), **one_after_the_other))
     times = [batch.describe(f"{job['jobId']}:{index}") for index in range(3)]
     assert job["status"] == "SUCCEEDED"
-    assert all(first["stoppedAt"] <= then["startedAt"] for first, then in zip(times, times[1:], strict=False))
+    assert all(first["stoppedAt"] <= then["startedAt"] for first, then in itertools.pairwise(times))
 
 
 def test_ten_thousand_children(batch):
@@ -115,7 +118,9 @@ def test_a_listing_has_the_container_of_what_ended(batch):
     assert (listed["status"], listed["container"]["exitCode"]) == ("FAILED", 4)
 
 
-@pytest.mark.parametrize("request_", [{}, {"jobStatus": "DONE"}, {"nextToken": "!"}, {"filters": [{"name": "AGE", "values": ["1"]}]}])
+@pytest.mark.parametrize(
+    "request_", [{}, {"jobStatus": "DONE"}, {"nextToken": "!"}, {"filters": [{"name": "AGE", "values": ["1"]}]}]
+)
 def test_a_listing_that_batch_refuses(batch, request_):
     scope = {"jobQueue": batch.queue} if request_ else {}
     with pytest.raises(ClientError):

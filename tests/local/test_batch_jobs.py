@@ -3,9 +3,10 @@
 import os
 import signal
 
-import psutil
 import pytest
 from botocore.exceptions import ClientError
+
+from filebatch_local.processes import is_alive
 
 SLOW = ("sh", "-c", "echo ready; exec sleep 60")
 
@@ -145,7 +146,7 @@ def test_terminating_a_running_job(batch):
     job = batch.ended(job_id)
     assert (job["status"], job["statusReason"], job["isTerminated"]) == ("FAILED", "not wanted", True)
     assert (job["container"]["exitCode"], len(job["attempts"])) == (143, 1)
-    assert not psutil.pid_exists(pid)
+    assert not is_alive(pid)
 
 
 def test_cancelling_leaves_a_running_job_alone_and_ends_a_waiting_one(batch):
@@ -177,9 +178,9 @@ def test_the_environments_vcpus_are_all_there_is_and_first_come_first_served(bat
 
 
 def test_too_much_memory_is_killed_with_batchs_reason(batch):
-    hog = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = bytearray(90_000_000); input()'], stdin=sys.stdin)"
+    child = "x = bytearray(90_000_000); import time; time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     rules = [{"onReason": "OutOfMemory*", "action": "EXIT"}]
-    code = f"import time; {hog}; time.sleep(60)".replace("input()", "import time; time.sleep(60)")
     job = batch.run("python", "-c", code, memory="64", retryStrategy={"attempts": 3, "evaluateOnExit": rules})
     assert job["container"]["exitCode"] == 137
     assert job["container"]["reason"] == "OutOfMemoryError: Container killed due to memory usage"
@@ -205,7 +206,7 @@ def test_killed_from_outside_is_137_without_a_reason(batch):
 def test_what_a_job_leaves_running_ends_with_it(batch, wait_until):
     job = batch.run("sh", "-c", "sleep 60 & echo $!")
     assert job["status"] == "SUCCEEDED"
-    wait_until(lambda: not psutil.pid_exists(int(batch.output(job)[0])), "the end of the left process")
+    wait_until(lambda: not is_alive(int(batch.output(job)[0])), "the end of the left process")
 
 
 def test_a_lost_host_has_no_exit_code_and_is_retried(batch):
@@ -229,7 +230,7 @@ def test_a_vanished_job_is_unknown(batch, kill):
     assert batch.api.describe_jobs(jobs=[job_id])["jobs"] == []
     filters = [{"name": "JOB_NAME", "values": ["vanishing"]}]
     assert batch.listed(jobQueue=batch.queue, filters=filters) == []
-    assert psutil.pid_exists(pid) is not kill
+    assert is_alive(pid) is not kill
     if not kill:
         os.kill(pid, signal.SIGKILL)
 

@@ -1,7 +1,8 @@
 import pytest
-from filebatch_local.exit_rules import EXITED, OUT_OF_MEMORY, Outcome, RetryStrategy, action, exit_code_of, matches
 from hypothesis import given
 from hypothesis import strategies as st
+
+from filebatch_local.exit_rules import EXITED, OUT_OF_MEMORY, Outcome, RetryStrategy, action, exit_code_of, matches
 
 REASONS = st.text(st.characters(codec="ascii", exclude_characters="*"), max_size=20)
 OUTCOMES = st.builds(Outcome, st.none() | st.integers(0, 255), st.none() | REASONS, st.none() | REASONS)

@@ -4,13 +4,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from filebatch_local.capacity import TOO_LARGE, TOO_LARGE_MESSAGE, Room, cancelled_by_limit, never_fits, place, time_limit
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filebatch_local.capacity import (
+    TOO_LARGE,
+    TOO_LARGE_MESSAGE,
+    Room,
+    cancelled_by_limit,
+    never_fits,
+    place,
+    time_limit,
+)
 from filebatch_local.documents import render
 from filebatch_local.images import ImageEnv, batch_variables, images_from_json, images_to_json, mounts, on_this_disk
 from filebatch_local.job_listing import matches_all, page
 from filebatch_local.job_states import STATES, TERMINAL, dependencies, empty_summary, parent_status
-from hypothesis import given
-from hypothesis import strategies as st
 
 SUMMARIES = st.fixed_dictionaries({state: st.integers(0, 5) for state in STATES})
 
@@ -61,7 +70,12 @@ def test_what_is_too_large_for_all_never_fits():
 def test_a_time_limit_is_that_of_the_reason():
     limits = [
         {"reason": TOO_LARGE, "state": "RUNNABLE", "maxTimeSeconds": 900, "action": "CANCEL"},
-        {"reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"},
+        {
+            "reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+            "state": "RUNNABLE",
+            "maxTimeSeconds": 600,
+            "action": "CANCEL",
+        },
     ]
     assert time_limit(TOO_LARGE_MESSAGE, limits) == 900
     assert time_limit(None, limits) is None

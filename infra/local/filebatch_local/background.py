@@ -18,7 +18,7 @@ from typing import Any
 
 from filebatch_local.images import Images, images_to_json
 from filebatch_local.layout import PORT, Layout, LocalAwsError
-from filebatch_local.processes import end_leftovers, is_same_process
+from filebatch_local.processes import end_leftovers, is_alive, is_same_process
 from filebatch_local.serving import state_file
 
 STARTS_WITHIN = 60.0  # seconds
@@ -166,7 +166,7 @@ def down(layout: Layout) -> bool:
     """End the server and all it started; tell whether there was one."""
     found = running(layout)
     if found:
-        _end(found.pid, lambda timeout: _wait_for_end(layout, timeout))
+        _end(found.pid, lambda timeout: _wait_for_end(found.pid, timeout))
     state_file(layout).unlink(missing_ok=True)
     return bool(end_leftovers(layout.scratch)) or found is not None
 
@@ -185,9 +185,9 @@ def _end(pid: int, wait: Any) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _wait_for_end(layout: Layout, timeout: float) -> None:
+def _wait_for_end(pid: int, timeout: float) -> None:
     deadline = time.monotonic() + timeout
-    while running(layout):
+    while is_alive(pid):
         if time.monotonic() > deadline:
             raise subprocess.TimeoutExpired("serve", timeout)
         time.sleep(0.02)

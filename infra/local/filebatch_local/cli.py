@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from filebatch_local.clock import Clock
 from filebatch_local.images import images_from_json
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         match options.command:
             case "serve":
-                return _serve(layout, options)
+                _serve(layout, options)
             case "up":
                 return _up(layout, options.port, rest)
             case "down":
@@ -77,7 +78,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--tied", action="store_true", help="end when the process that started it does")
 
 
-def _serve(layout: Layout, options: argparse.Namespace) -> int:
+def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
     from filebatch_local.serving import Service, serve
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -96,7 +97,8 @@ def _serve(layout: Layout, options: argparse.Namespace) -> int:
         tied=options.tied,
     )
     serve(service)
-    return 0
+    logging.shutdown()
+    os._exit(0)  # everything is ended and nothing to save; taking moto apart would cost a second
 
 
 def _up(layout: Layout, port: int, arguments: Sequence[str]) -> int:

@@ -33,8 +33,6 @@ _REASONS = {
     "ObjectCreated:Copy": "CopyObject",
     "ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
     "ObjectRemoved:Delete": "DeleteObject",
-    "ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
-    "LifecycleExpiration:Delete": "Lifecycle Expiration",
 }
 _sequence = itertools.count(int(time.time() * 1000) << 20)
 
@@ -117,15 +115,17 @@ def s3_detail(event_name: str, bucket: Any, key: Any) -> Event:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
     """
     name = event_name.removeprefix("s3:")
-    found: Event = {"key": key.name, "sequencer": f"{next(_sequence):016X}"}
-    if hasattr(key, "size"):  # a delete marker has neither size nor etag
-        found |= {"size": key.size, "etag": key.etag.strip('"')}
+    found: Event = {
+        "key": key.name,
+        "sequencer": f"{next(_sequence):016X}",
+        "size": key.size,
+        "etag": key.etag.strip('"'),
+    }
     if key.version_id != "null":
         found["version-id"] = key.version_id
     detail = {"version": "0", "bucket": {"name": bucket.name}, "object": found, "reason": _REASONS.get(name, name)}
-    if name.startswith(("ObjectRemoved", "LifecycleExpiration")):
-        marker = name.endswith("DeleteMarkerCreated")
-        detail["deletion-type"] = "Delete Marker Created" if marker else "Permanently Deleted"
+    if name == "ObjectRemoved:Delete":
+        detail["deletion-type"] = "Permanently Deleted"
     return detail | {
         "request-id": uuid.uuid4().hex[:16].upper(),
         "requester": bucket.account_id,

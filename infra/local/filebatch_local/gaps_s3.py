@@ -3,10 +3,12 @@
 What moto 5.2.5 does, each shown by a test in tests/local/test_gaps_s3.py:
 
 - a ranged GET reads the whole object, a plain one holds it in memory: they are read from its file in blocks;
-- a multipart upload is joined in memory three times over, and announced twice to EventBridge;
+- a multipart upload is joined in memory three times over, and announced twice to EventBridge; each part waits for
+  the garbage collector, as a request and what belongs to it refer to each other;
 - `If-None-Match` is looked at and acted on in two steps that others can come between;
 - a bucket policy's statement with a Condition denies everything, so that TLS-only answers 403 to all;
-- `EventBridgeConfiguration` is not read back.
+- `EventBridgeConfiguration` is not read back;
+- a key with a line break answers 404.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from filebatch_local.multipart_checksum import MultipartChecksum
 from filebatch_local.stored_bytes import IN_MEMORY, JoinedFile, Spooled, StoredBytes
 
 _deciding = threading.RLock()
+_set_value = moto_s3.FakeKey.value.fset
 
 
 class _Key(moto_s3.FakeKey):  # type: ignore[misc]  # moto's classes are untyped here
@@ -50,7 +53,7 @@ class _Key(moto_s3.FakeKey):  # type: ignore[misc]  # moto's classes are untyped
             self._value_buffer.close()
             self._value_buffer, self.contentsize = new_value.file, new_value.size
         else:
-            moto_s3.FakeKey.value.fset(self, new_value)
+            _set_value(self, new_value)
         self._value_buffer.flush()
 
     def stored(self) -> StoredBytes:
@@ -129,6 +132,13 @@ class _Backend(moto_s3.S3Backend):  # type: ignore[misc]  # as above
 class _Response(S3Response):  # type: ignore[misc]  # as above
     """Answers that are read from the disk, and conditions that hold."""
 
+    def key_response(self, request: Any, full_url: str, headers: dict[str, Any]) -> Any:
+        """Let go of the body, which waits for the garbage collector otherwise."""
+        try:
+            return super().key_response(request, full_url, headers)
+        finally:
+            self.body = self.raw_body = request.data = request._cached_data = b""
+
     def _get_key(self, *args: Any, **kwargs: Any) -> tuple[Any, bool]:
         key, not_modified = super()._get_key(*args, **kwargs)
         return _Unread(key), not_modified
@@ -147,10 +157,15 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
         status, headers, body = super().get_bucket_notification()
         configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
         if configuration and configuration.event_bridge is not None:
-            body = body.replace(
-                "</NotificationConfiguration>", "<EventBridgeConfiguration/></NotificationConfiguration>"
-            )
+            body = _with_event_bridge(body)
         return status, headers, body
+
+
+def _with_event_bridge(body: str | bytes) -> str:
+    """Put the element into a NotificationConfiguration, which is closed in itself where it is empty."""
+    text, end = body.decode() if isinstance(body, bytes) else body, "</NotificationConfiguration>"
+    opened = text.removesuffix(end) if text.endswith(end) else f"{text.removesuffix('/>')}>"
+    return f"{opened}<EventBridgeConfiguration/>{end}"
 
 
 class _Urls:
@@ -158,7 +173,8 @@ class _Urls:
 
     url_bases = moto.s3.urls.url_bases
     url_paths = {  # noqa: RUF012 - read only
-        path: getattr(_Response, answer.__name__) for path, answer in moto.s3.urls.url_paths.items()
+        path.replace("<key_name>.+", r"<key_name>[\s\S]+"): getattr(_Response, answer.__name__)
+        for path, answer in moto.s3.urls.url_paths.items()
     }
 
 

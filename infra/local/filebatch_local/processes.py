@@ -176,6 +176,14 @@ def end_leftovers(folder: Path) -> int:
 def is_same_process(pid: int, started: float) -> bool:
     """Tell whether a process still is the one that was noted: ids are used again, start times aren't."""
     try:
-        return bool(abs(psutil.Process(pid).create_time() - started) < 1)
+        return bool(abs(psutil.Process(pid).create_time() - started) < 1) and is_alive(pid)
+    except psutil.Error:
+        return False
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process goes on; one that has ended and that nobody has asked after doesn't."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

@@ -158,7 +158,7 @@ class Scheduler:
         taken: dict[str, float] = defaultdict(float)
         for attempt in self.attempts.values():
             taken[attempt.environment] += attempt.job.vcpus
-        enabled = [one for one in queue.environments if one.state == "ENABLED"]
+        enabled = [one for one in queue.environments if one.state != "DISABLED"]
         return [capacity.Room(one.name, float(one.compute_resources["maxvCpus"]), taken[one.name]) for one in enabled]
 
     def _look_at_head(self, queue: Any, head: BatchJob) -> None:
