@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -60,11 +60,16 @@ def desk_of(feed: Feed, aws_conn_id: str | None) -> Desk:
     return Desk(feed, found, _connector(aws_conn_id, found.region))
 
 
-def _connector(aws_conn_id: str | None, region: str) -> Any:
+def _connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
+    """Return what makes clients from an Airflow connection; they share a session, whose set-up costs most."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=aws_conn_id, client_type="s3", region_name=region)
+    session = hook.get_session(region_name=region)
 
     @cache
     def connect(service: str) -> Any:
-        return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, region_name=region).conn
+        endpoint = hook.conn_config.get_service_endpoint_url(service)
+        return session.client(service, endpoint_url=endpoint, config=hook.config, verify=hook.verify)
 
     return connect

@@ -62,6 +62,11 @@ def file_key(file: FileVersion) -> Key:
     return file.uri, file.version
 
 
+def file_key_of(item: Mapping[str, Any]) -> Key:
+    """Return the key of an item of the ledger."""
+    return item["pk"], item["sk"]
+
+
 def run_key(feed: str, claim: str) -> Key:
     """Return where the ledger keeps a claim's owner record."""
     return f"run#{feed}", claim

@@ -150,7 +150,7 @@ class ProcessFilesOperator(BatchOperator):
 
     def _link(self, context: Any, desk: Desk, job: Mapping[str, Any] | None) -> None:
         """Keep the links of the console, which a deferral would lose."""
-        where = {"region_name": desk.settings.region, "aws_partition": self.hook.conn_partition}
+        where = {"region_name": desk.settings.region, "aws_partition": desk.batch.meta.partition}
         BatchJobDetailsLink.persist(context=context, operator=self, job_id=self.job_id, **where)
         if job is not None:
             definition, queue = job["jobDefinition"], job["jobQueue"]
