@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from filebatch import clock, states
+from filebatch import clock, jobs, states
 from filebatch.desk import Desk
 from filebatch.feed import Feed
 from filebatch.ledger import Item
@@ -49,9 +49,14 @@ def oldest_runnable(desk: Desk, now: datetime) -> float:
 
     The queue's own time limit looks only at the job at its head.
     """
-    jobs = desk.batch.list_jobs(jobQueue=desk.settings.job_queue, jobStatus="RUNNABLE")["jobSummaryList"]
-    mine = [job["createdAt"] / 1000 for job in jobs if job["jobName"].startswith(f"{desk.feed.name}-")]
+    waiting = desk.batch.list_jobs(jobQueue=desk.settings.job_queue, jobStatus="RUNNABLE")["jobSummaryList"]
+    mine = [job["createdAt"] / 1000 for job in waiting if _feed_of(job["jobName"]) == desk.feed.name]
     return max(0.0, now.timestamp() - min(mine)) if mine else 0.0
+
+
+def _feed_of(job_name: str) -> str | None:
+    parsed = jobs.parse_name(job_name)
+    return parsed[0] if parsed else None
 
 
 def _age(written: str, now: datetime) -> float:

@@ -1,0 +1,132 @@
+"""A claim with real files, and what its workers may have done of it."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from aws import Place, feed_of
+from filebatch import claiming, clock, contract, paths, states
+from filebatch.claiming import TAKE, Planned
+from filebatch.contract import Output, Reason, Result, Unit, Work
+from filebatch.desk import Desk
+from filebatch.feed import Feed
+from filebatch.ledger import Item, work_of
+from filebatch_worker.commit import commit
+
+RUN_ID = "manual__2026-01-02"
+OTHER = "fedcba9876543210-0001"
+WRONG = Reason("truncated", "ends within line 3", {"line": 3})
+
+
+class Held:
+    """A claim of some files: its desk, files and owner record."""
+
+    def __init__(self, place: Place, count: int, feed: Feed | None = None, token: str | None = None) -> None:
+        # Jobs are found by name in a queue that tests share: no two of them claim with the same token.
+        self.place, self.token = place, token or f"{uuid.uuid4().hex[:16]}-0001"
+        self.desk: Desk = place.desk(feed or feed_of())
+        self.files = [place.put(f"{self.desk.feed.prefix}{self.token[:4]}-{number}.csv") for number in range(count)]
+        self.keys = place.arrive(*self.files, feed=self.desk.feed)
+        self.open()
+        self.claim = claiming.make_claim(self.desk, self.token, RUN_ID, [Planned(key, TAKE, 1) for key in self.keys])
+
+    def open(self) -> None:
+        facts = {"run_id": RUN_ID, "epoch": 1, "cleared": 0, "why": "all that waits"}
+        silence = self.desk.settings.silence_span
+        record = states.open_run(self.desk.feed.name, self.token, facts, silence=silence, now=clock.now())
+        assert self.desk.ledger.add(record)
+
+    @property
+    def record(self) -> Item:
+        found = self.desk.ledger.get(states.run_key(self.desk.feed.name, self.token))
+        assert found is not None
+        return found
+
+    def item(self, number: int = 0) -> Item:
+        found = self.desk.ledger.get(self.keys[number])
+        assert found is not None
+        return found
+
+    def now_in(self) -> list[str]:
+        return [self.item(number)["state"] for number in range(len(self.keys))]
+
+    def units(self, number: int = 1) -> list[Unit]:
+        key = paths.round_units(self.desk.feed.name, self.token, number)
+        body = self.desk.s3.get_object(Bucket=self.desk.settings.results, Key=key)["Body"].read()
+        return contract.decode_round(body)
+
+    def result(self, number: int = 0, state: str = states.SUCCEEDED, **fields: Any) -> Result:
+        """Return a result as a worker of this claim would write it."""
+        work: Work = work_of(self.item(number))
+        prefix = paths.of_generation(paths.RESULTS, self.desk.feed.name, work)
+        done = state == states.SUCCEEDED
+        result = Result(
+            feed=self.desk.feed.name,
+            state=state,
+            work=work,
+            claim=self.token,
+            run_id=RUN_ID,
+            job_id="job",
+            outputs=(Output("data.parquet", f"{prefix}job-1/data.parquet", 3, "a" * 64, 7),) if done else (),
+            rows=7 if done else None,
+            reason=None if done else WRONG,
+            quarantine=None,
+            notes={},
+            timings={"fetch": 0.5, "process": 1.0, "upload": 0.5},
+            worker="0.1.0",
+            started_at=clock.text(clock.now()),
+            committed_at=clock.text(clock.now()),
+        )
+        return replace(result, **fields)
+
+    def commit(self, number: int = 0, state: str = states.SUCCEEDED) -> Result:
+        """Commit a file and die before the ledger hears of it."""
+        return commit(self.desk.s3, self.desk.settings.results, self.desk.ledger, self.result(number, state))
+
+    def finish(self, number: int = 0, state: str = states.SUCCEEDED) -> Result:
+        """Commit a file and tell the ledger."""
+        result = self.commit(number, state)
+        assert self.desk.ledger.move(states.finish(self.keys[number], result, "s3://r/_result.json", clock.now())).done
+        return result
+
+    def job(self, script: str) -> dict[str, Any]:
+        """Run the round's job as a shell script, to its end; return its description."""
+        record = self.record
+        job = self.place.run_job(record["job_name"], script, size=record["units"])
+        self.desk.ledger.move(states.submitted(self.desk.feed.name, self.token, record["round"], job["jobId"]))
+        return job
+
+    def another_round(self) -> None:
+        """Take what failed again, as the same claim's next round."""
+        record = self.record
+        moves = (states.reclaim(key, self.token, RUN_ID, 1, clock.now()) for key in self.keys)
+        taken = [answer.item for answer in self.desk.ledger.move_all(moves) if answer.done and answer.item]
+        claiming.begin_round(self.desk, self.token, RUN_ID, record["round"] + 1, taken)
+
+
+def run_of(token: str) -> str:
+    """Return the run's hash that a token begins with."""
+    return token.rsplit("-", 1)[0]
+
+
+def counted(place: Place, feed: str = "orders") -> dict[str, float]:
+    """Read back from CloudWatch how many files of each state were counted."""
+    names = ("ProcessingSucceeded", "ProcessingInvalid", "ProcessingFailed")
+    found = {name: summed(place, name, feed) for name in names}
+    return {name.removeprefix("Processing"): number for name, number in found.items() if number}
+
+
+def summed(place: Place, name: str, feed: str = "orders") -> float:
+    """Return the sum of a metric's data of the last hours."""
+    now = clock.now()
+    points = place.connect("cloudwatch").get_metric_statistics(
+        Namespace=place.name,
+        MetricName=name,
+        Dimensions=[{"Name": "Feed", "Value": feed}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return float(sum(point["Sum"] for point in points))
