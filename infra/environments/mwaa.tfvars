@@ -1,0 +1,26 @@
+# Amazon MWAA conducts.
+#   infra/plugins-zip infra/build/plugins.zip
+#   terraform apply -var-file=environments/mwaa.tfvars
+#   aws s3 sync ../dags "s3://$(terraform output -raw airflow_bucket)/dags" --delete
+res_prefix = "acme-files-prod"
+region     = "eu-west-1"
+
+mwaa = {
+  plugins_zip       = "build/plugins.zip"
+  environment_class = "mw1.small"
+  max_workers       = 5
+}
+
+# MWAA installs packages, so its network needs a way out.
+network = {
+  egress     = "nat"
+  single_nat = false
+}
+
+ci = {
+  repository = "acme/filebatch"
+}
+
+stakeholders = ["data-team@example.com"]
+developers   = ["files-on-call@example.com"]
+runbook_url  = "https://github.com/acme/filebatch/blob/main/docs/runbook.md"
