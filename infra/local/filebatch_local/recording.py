@@ -1,0 +1,65 @@
+"""Writes down which key signed which request, so that tests can hold IAM policies to what is really asked.
+
+Off unless the environment variable FILEBATCH_RECORD names a file: one line of JSON a request. What a request means
+(action, resource) is the reader's business.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+VARIABLE = "FILEBATCH_RECORD"
+# Signature version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
+CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+
+
+class Recorder:
+    """WSGI middleware that appends each signed request to a file."""
+
+    def __init__(self, app: Any, file: str) -> None:
+        self._app, self._file, self._lock = app, file, threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Write the request down and hand it on."""
+        found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if found:
+            self._write({**found.groupdict(), **_request(environ, with_body=found["service"] != "s3")})
+        return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
+
+    def _write(self, request: dict[str, Any]) -> None:
+        with self._lock, open(self._file, "a", encoding="utf-8") as output:  # noqa: PTH123 - a path from the environment
+            output.write(json.dumps(request) + "\n")
+
+
+def in_front_of(app: Any) -> Any:
+    """Return the application with a recorder before it, where one is asked for."""
+    file = os.environ.get(VARIABLE)
+    return Recorder(app, file) if file else app
+
+
+def _request(environ: dict[str, Any], *, with_body: bool) -> dict[str, Any]:
+    return {
+        "method": environ["REQUEST_METHOD"],
+        "path": environ.get("RAW_URI", environ.get("PATH_INFO", "")).split("?", 1)[0],
+        "query": environ.get("QUERY_STRING", ""),
+        "headers": {
+            name[5:].lower(): value
+            for name, value in environ.items()
+            if name.startswith(("HTTP_X_AMZ_", "HTTP_CONTENT"))
+        },
+        "body": base64.b64encode(_body(environ)).decode() if with_body else "",
+    }
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """Return the body and put it back for whoever reads it next."""
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
