@@ -12,9 +12,10 @@ else
   LOCK := requirements/airflow-3.2.1.txt
 endif
 BIN := $(VENV)/bin
-LOCAL := PYTHONPATH=infra/local:plugins $(BIN)/python -m filebatch_local
+# Packages that people run from the repository: the library, the local AWS and the tools.
+RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
-.PHONY: help setup demo aws down env test lint bench audit lock
+.PHONY: help setup demo aws up down status env audit test lint bench bench-parse bench-latency lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,22 +27,36 @@ setup:  ## make the environments (Airflow, worker, AWS CLI) and Airflow's databa
 	@tools/database $(VENV)
 
 demo: setup  ## drop sample files, or FILES="a.csv b.csv.gz", and see what becomes of them
-	@PYTHONPATH=infra/local:plugins:tools $(BIN)/python -m demo $(FILES)
+	@$(RUN) -m demo $(FILES)
 
 aws: setup  ## start the local AWS in the background
-	@$(LOCAL) up
+	@$(RUN) -m filebatch_local up
+
+up: setup  ## start a whole local system: local AWS, Airflow and its UI, feeds unpaused
+	@$(RUN) -m local_system up
+
+status:  ## say what of `make up` runs
+	@$(RUN) -m local_system status
 
 down:  ## stop what `make aws` or `make up` started
-	@$(LOCAL) down
+	@$(RUN) -m local_system down
 
 env:  ## print the settings of a shell: eval "$$(make -s env)"
-	@$(LOCAL) env
+	@$(RUN) -m filebatch_local env
 
 audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0, or what is wrong
-	@PYTHONPATH=infra/local:plugins:tools $(BIN)/python -m audit $(SETTINGS)
+	@$(RUN) -m audit $(SETTINGS)
 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
+
+bench: bench-parse  ## what can be measured without a running system
+
+bench-parse: setup  ## CPU of loading our DAGs beside that of the stock operators alone
+	@$(BIN)/python bench/parse.py $(ARGS)
+
+bench-latency: setup  ## from drop to result, on what `make up` started
+	@$(RUN) bench/latency.py $(ARGS)
 
 lint: setup  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 """A DAG run's tasks, executed one by one in this process with what Airflow would hand them.
 
-It stands in for Airflow's scheduler alone: operators, trigger, AWS calls, Batch jobs and workers are the real ones. Tests
-use it to interrupt a run between any two steps, which no real scheduler offers; tests/scheduler holds it to the real one.
+It stands in for Airflow's scheduler alone: operators, trigger, AWS calls, Batch jobs and workers are the real ones.
+Tests use it to interrupt a run between any two steps, which no real scheduler offers.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Each file exactly once, whatever interrupts a run, and whoever runs beside it."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -61,10 +62,8 @@ def a_run(here: System, feed: Feed, **facts: Any) -> Run:
 
 
 def finish(here: System) -> None:
-    try:
+    with contextlib.suppress(AirflowSkipException, AirflowFailException):
         a_run(here, load_feed(HERE / "feeds" / "lines.yaml")).all()
-    except (AirflowSkipException, AirflowFailException):
-        pass
 
 
 def drop(here: System, count: int, content: str = "one\n") -> list[str]:
@@ -301,7 +300,7 @@ def test_a_run_that_died_after_its_plan_leaves_nothing_behind(
     keys = drop(here, 3)
     dead = a_run(here, lines)
     monkeypatch.setattr(claiming, "begin_round", died)
-    with pytest.raises(Died):
+    with pytest.raises(DiedError):
         dead.task("claim_files")
     monkeypatch.undo()
     restore(here, monkeypatch)
@@ -344,7 +343,7 @@ def test_a_job_whose_id_was_never_written_down_is_found_by_its_name(
     run = a_run(here, lines)
     run.task("claim_files")
     monkeypatch.setattr(states, "submitted", died)
-    with pytest.raises(Died):
+    with pytest.raises(DiedError):
         run.task("process_files")
     monkeypatch.undo()
     restore(here, monkeypatch)
@@ -495,12 +494,12 @@ def newest(here: System, key: str) -> str:
     return next(str(version["VersionId"]) for version in versions if version["IsLatest"])
 
 
-class Died(Exception):
+class DiedError(Exception):
     """The process ended here."""
 
 
 def died(*_: Any, **__: Any) -> Any:
-    raise Died
+    raise DiedError
 
 
 def restore(here: System, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,8 +99,7 @@ def show(summary: Mapping[str, Any]) -> str:
     ]
     metrics = [(each["name"], each["unit"], each["sum"], each["samples"]) for each in summary["metrics"]]
     parts = [tabulate(files, ["file", "state", "rows", "seconds", "result, or why not"])]
-    for notification in summary["notifications"]:
-        parts.append(f"SNS to {notification['topic']}: {notification['subject']}\n  {notification['attributes']}")
+    parts.extend(_notification(notification) for notification in summary["notifications"])
     parts.append(tabulate(metrics, ["metric", "unit", "sum", "samples"]))
     job = summary["job"]
     if job:
@@ -119,6 +118,14 @@ def _file_row(item: Mapping[str, Any]) -> dict[str, Any]:
         "error": f"{reason['code']}: {reason['message']}" if reason else None,
         "seconds": seconds,
     }
+
+
+def _notification(notification: Mapping[str, Any]) -> str:
+    """Return a notification as a subscriber got it; of many files the first few."""
+    message = notification["message"]
+    files = [*message["files"][:3], *(["…"] if len(message["files"]) > 3 else [])]
+    body = json.dumps({**message, "files": files}, indent=2, ensure_ascii=False)
+    return f"SNS to {notification['topic']}\nSubject: {notification['subject']}\n{body}"
 
 
 def _place(uri: str | None) -> str:

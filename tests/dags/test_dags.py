@@ -1,0 +1,86 @@
+"""The DAG folder as Airflow loads it: a DAG per feed, broken feeds as import errors, nothing fetched on the way."""
+
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from filebatch.feed import load_feeds
+
+ROOT = Path(__file__).parents[2]
+DAGS = ROOT / "dags"
+
+
+def load(folder: Path) -> DagBag:
+    return DagBag(str(folder), include_examples=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(DAGS, tmp_path / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "dags"
+
+
+def test_each_feed_has_its_dag_and_nothing_is_broken() -> None:
+    bag = load(DAGS)
+    feeds, errors = load_feeds(DAGS / "feeds")
+
+    assert (errors, bag.import_errors) == ([], {})
+    assert {feed.name for feed in feeds} <= set(bag.dag_ids)
+
+
+def test_a_broken_feed_is_an_import_error_and_leaves_the_others_alive(folder: Path) -> None:
+    (folder / "feeds" / "broken.yaml").write_text("prefix: broken/\nstart: 2026-01-01\nvcpu: 3\n")
+
+    bag = load(folder)
+
+    assert {"weather", "tables"} <= set(bag.dag_ids)
+    (error,) = bag.import_errors.values()
+    assert "broken.yaml: vcpu: expected" in error
+    assert "found 3" in error
+
+
+def test_a_new_feed_is_one_file(folder: Path) -> None:
+    (folder / "feeds" / "orders.yaml").write_text("prefix: orders/\nstart: 2026-01-01\n")
+
+    dag = load(folder).dags["orders"]
+
+    assert list(dag.task_dict) == ["wait_for_files", "claim_files", "process_files", "publish_metrics", "notify"]
+
+
+def test_loading_makes_no_network_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a DAG was loaded with the network's help")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+    assert load(DAGS).import_errors == {}
+
+
+@pytest.mark.parametrize("feed", ["weather", "tables"])
+def test_tasks_that_tell_run_whatever_happened_and_do_not_hide_it(feed: str) -> None:
+    dag = load(DAGS).dags[feed]
+
+    told = [task for task in dag.tasks if task.is_teardown]
+    assert sorted(task.task_id for task in told) == ["notify", "publish_metrics"]
+    assert all(not task.on_failure_fail_dagrun for task in told)
+    assert [task.task_id for task in dag.tasks if not task.is_teardown] == [
+        "wait_for_files",
+        "claim_files",
+        "process_files",
+    ]
+
+
+def test_the_form_says_what_each_field_means() -> None:
+    dag = load(DAGS).dags["weather"]
+
+    for name in ("keys", "prefix", "pattern", "from", "to", "force", "wait"):
+        param = dag.params.get_param(name)
+        assert param.schema["title"], name
+        assert len(param.description or param.schema.get("description", "")) > 20, name
+    assert dag.doc_md is not None
+    assert "weather/" in dag.doc_md

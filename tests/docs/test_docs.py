@@ -1,0 +1,63 @@
+"""What the documents say holds: their commands exist, their links lead somewhere, their YAML is a feed."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from filebatch.feed import Feed
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_make_target_named_exists(document: Path) -> None:
+    prose = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    quoted = [*re.findall(r"`(make [^`]+)`", prose), *"".join(blocks(document, "sh")).splitlines()]
+    named = {found for text in quoted for found in re.findall(r"(?:^|\()make (?:-s )?([a-z][a-z-]+)", text)}
+
+    assert named <= TARGETS
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
+        if not link.startswith("http"):
+            assert (document.parent / link).exists(), link
+
+
+def test_the_readmes_feed_is_a_feed() -> None:
+    (text,) = blocks(ROOT / "README.md", "yaml")
+
+    feed = Feed(name="orders", **yaml.safe_load(text))
+
+    assert feed.matches("orders/2026-01-02/shop-1.csv")
+
+
+def test_the_feed_reference_has_every_field() -> None:
+    text = (ROOT / "docs" / "feeds.md").read_text()
+
+    for name in Feed.model_fields:
+        assert name == "name" or re.search(rf"`{name}[`.]", text), name
+
+
+def test_the_architecture_names_every_plain_module() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+
+    for module in (ROOT / "plugins" / "filebatch").glob("*.py"):
+        assert module.stem == "__init__" or f"`{module.name}`" in text, module.name
+
+
+def test_the_makefile_says_what_each_target_does() -> None:
+    ended = subprocess.run(["/usr/bin/env", "make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    for target in ("demo", "aws", "up", "down", "test", "audit"):
+        assert re.search(rf"^{target}\s+\w", ended.stdout, re.MULTILINE), target
