@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ RECEIVE = (
     10  # messages a call, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 )
 DELETE_TRIES = 2
+DRAIN_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -95,18 +97,19 @@ def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: dateti
 
 
 def drain(sqs: Any, queue: str, ledger: Ledger, feed: Feed) -> Taken:
-    """Take all messages that lie in a feed's queue: decode, record, acknowledge.
+    """Take the messages that lie in a feed's queue: decode, record, acknowledge; a stream without end is left in time.
 
     A message that can't be understood stays, and comes to the dead-letter queue after a few deliveries.
     """
-    total = Taken()
-    while True:
+    total, until = Taken(), time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < until:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=RECEIVE).get("Messages", [])
         if not messages:
-            return total
+            break
         files = understood(messages)
         total += record(ledger, feed, files.values(), clock.now())
         acknowledge(sqs, queue, list(files))
+    return total
 
 
 def understood(messages: Sequence[Mapping[str, Any]]) -> dict[str, FileVersion]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from botocore.config import Config
+
 from filebatch import jobs, selection, settings
 from filebatch.desk import Desk
 from filebatch.feed import Feed
+from filebatch.ledger import THREADS
 from filebatch.selection import Origin, Selection
 
 AWS_CONN_ID = "aws_default"
@@ -66,10 +69,11 @@ def _connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
 
     hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=aws_conn_id, client_type="s3", region_name=region)
     session = hook.get_session(region_name=region)
+    config = hook.config.merge(Config(max_pool_connections=THREADS))
 
     @cache
     def connect(service: str) -> Any:
         endpoint = hook.conn_config.get_service_endpoint_url(service)
-        return session.client(service, endpoint_url=endpoint, config=hook.config, verify=hook.verify)
+        return session.client(service, endpoint_url=endpoint, config=config, verify=hook.verify)
 
     return connect

@@ -6,11 +6,11 @@ https://www.sqlite.org/isolation.html, https://docs.python.org/3/library/sqlite3
 """
 
 import sqlite3
-from typing import Any
+from typing import Any, Self
 
 
 class _Cursor(sqlite3.Cursor):
-    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+    def execute(self, sql: str, *args: Any) -> Self:
         if sql.startswith("SAVEPOINT") and not self.connection.in_transaction:
             super().execute("BEGIN IMMEDIATE")
         return super().execute(sql, *args)

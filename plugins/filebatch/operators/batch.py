@@ -35,6 +35,9 @@ class ProcessFilesOperator(BatchOperator):
         AirflowFailException: files failed beyond the feed's rule; it names them with the reason.
     """
 
+    # Without the log link, which this operator doesn't fill: Airflow would log an error for it with every task.
+    operator_extra_links = (BatchJobDetailsLink(), BatchJobDefinitionLink(), BatchJobQueueLink())  # type: ignore[assignment]
+
     def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
         super().__init__(
             job_name=feed.name,
