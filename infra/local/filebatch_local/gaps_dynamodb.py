@@ -1,7 +1,8 @@
 """moto's gap in DynamoDB, closed: requests are served one after the other.
 
-moto 5.2.5 looks at a ConditionExpression and writes in two steps, with nothing between threads: two conditional puts
-of one key can both succeed (tests/local/test_gaps_dynamodb.py). A real table decides each write alone.
+moto 5.2.5 looks at a ConditionExpression and writes in two steps, with nothing between threads, so that two may
+succeed where one can; and a transaction that fails puts back the whole table as it was when it began, with what others
+wrote since (tests/local/test_gaps_dynamodb.py). A real table decides each write alone.
 """
 
 from __future__ import annotations

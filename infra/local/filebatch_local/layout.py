@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filebatch_local.images import ImageEnv
 
+HOST = "127.0.0.1"
 PORT = 4566
 REGION = "eu-west-1"
 ENVIRONMENT = "filebatch-local"

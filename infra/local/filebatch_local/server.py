@@ -21,36 +21,15 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from filebatch_local import batch_api, gaps_events, gaps_s3, gaps_sqs
+from filebatch_local import batch_api, gaps_events, gaps_s3, gaps_sqs, recording
 from filebatch_local.attempts import Runtime
 from filebatch_local.gaps_dynamodb import OneAtATime
-from filebatch_local.layout import REGION, LocalAwsError
+from filebatch_local.layout import HOST, REGION
 
-HOST = "127.0.0.1"
 PREFIX = "/_filebatch/"
 HOST_LOST = "Host EC2 (instance i-0123456789abcdef0) terminated."
 
 Answer = tuple[HTTPStatus, Any]
-
-
-def listen(port: int) -> socket.socket:
-    """Take a port of the loopback interface, 0 for any free one.
-
-    Raises:
-        LocalAwsError: somebody has it.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise LocalAwsError(
-            f"port {port} on {HOST} is taken ({error.strerror}): expected it free for the local AWS. "
-            f"See who has it with `ss -ltnp 'sport = :{port}'`, stop that, or choose another port with --port."
-        ) from error
-    listener.listen(128)
-    return listener
 
 
 class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's classes are untyped here
@@ -66,7 +45,7 @@ def make(listener: socket.socket, runtime: Runtime, admin: Admin) -> BaseWSGISer
     gaps_events.close()
     gaps_sqs.close()
     batch_api.install(runtime)
-    app = admin.in_front_of(OneAtATime(DomainDispatcherApplication(create_backend_app)))
+    app = admin.in_front_of(recording.in_front_of(OneAtATime(DomainDispatcherApplication(create_backend_app))))
     port = listener.getsockname()[1]
     return make_server(HOST, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
 

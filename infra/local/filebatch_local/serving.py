@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import psutil
 
 from filebatch_local.clock import Clock
 from filebatch_local.images import Images, Platform
-from filebatch_local.layout import REGION, Layout
+from filebatch_local.layout import HOST, REGION, Layout, LocalAwsError
 
 log = logging.getLogger("filebatch_local")
 
@@ -58,14 +59,14 @@ def serve(service: Service) -> None:
     """
     from filebatch_local.processes import end_leftovers
 
+    listener = listen(service.port)
     with models_read_once():
         from filebatch_local import server
 
-    listener = server.listen(service.port)
     stop = _stop_on_signal()
     service.layout.state.mkdir(parents=True, exist_ok=True)
     end_leftovers(service.layout.scratch)
-    endpoint = f"http://{server.HOST}:{listener.getsockname()[1]}"
+    endpoint = f"http://{HOST}:{listener.getsockname()[1]}"
     admin = server.Admin(lambda: _provision(service, endpoint, admin.state), {"pid": os.getpid()})
     web = server.make(listener, _runtime(service, endpoint), admin)
     threading.Thread(target=web.serve_forever, daemon=True).start()
@@ -76,6 +77,26 @@ def serve(service: Service) -> None:
     finally:
         state_file(service.layout).unlink(missing_ok=True)
         server.stop_jobs()
+
+
+def listen(port: int) -> socket.socket:
+    """Take a port of the loopback interface, 0 for any free one.
+
+    Raises:
+        LocalAwsError: somebody has it.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise LocalAwsError(
+            f"port {port} on {HOST} is taken ({error.strerror}): expected it free for the local AWS. "
+            f"See who has it with `ss -ltnp 'sport = :{port}'`, stop that, or choose another port with --port."
+        ) from error
+    listener.listen(128)
+    return listener
 
 
 @contextlib.contextmanager
