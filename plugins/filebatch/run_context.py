@@ -60,10 +60,10 @@ def desk_of(feed: Feed, aws_conn_id: str | None) -> Desk:
     from airflow.sdk import Variable
 
     found = settings.parse(Variable.get(settings.VARIABLE, deserialize_json=True))
-    return Desk(feed, found, _connector(aws_conn_id, found.region))
+    return Desk(feed, found, connector(aws_conn_id, found.region))
 
 
-def _connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
+def connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
     """Return what makes clients from an Airflow connection; they share a session, whose set-up costs most."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 

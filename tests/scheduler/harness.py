@@ -3,10 +3,10 @@
 import shutil
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,6 @@ from scheduler.proxy import Proxy, proxy_of
 HERE = Path(__file__).parent
 NEVER = "0 0 29 2 *"
 DAILY = "0 0 * * *"
-# Runs of the schedule would hide what these tests are about: feeds have none but for backfills.
-FEEDS = {
-    "burst": NEVER,
-    "paused": NEVER,
-    "thrice": NEVER,
-    "deaf": NEVER,
-    "dies-early": NEVER,
-    "dies-late": NEVER,
-    "filled": DAILY,
-    "bounded": DAILY,
-}
 TODAY = datetime.now(UTC).date()
 VISIBILITY = 8  # seconds until a message that was received comes again
 
@@ -67,10 +56,10 @@ class Whole:
         keys = {"aws_access_key_id": "filebatch-local", "aws_secret_access_key": "filebatch-local"}
         return boto3.client(service, endpoint_url=self.aws.endpoint, region_name="eu-west-1", **keys)
 
-    def drop(self, feed: str, *names: str) -> list[states.Key]:
-        """Put small files under a feed's prefix; return their keys in the ledger."""
+    def drop(self, feed: str, *names: str, day: date = TODAY) -> list[states.Key]:
+        """Put small files of a day under a feed's prefix; return their keys in the ledger."""
         bucket = self.aws.settings["buckets"]["new_files"]
-        keys = [f"{feed}/{TODAY}/{name}.csv" for name in names]
+        keys = [f"{feed}/{day}/{name}.csv" for name in names]
         answers = [self.s3.put_object(Bucket=bucket, Key=key, Body=f"id\n{key}\n".encode()) for key in keys]
         return [(f"s3://{bucket}/{key}", answer["VersionId"]) for key, answer in zip(keys, answers, strict=True)]
 
@@ -125,9 +114,9 @@ class Whole:
 
 
 @contextmanager
-def whole(folder: Path) -> Iterator[Whole]:
-    """Start a system on free ports, on the Airflow of this interpreter, and end it afterwards."""
-    dags = _dags(folder / "dags")
+def whole(folder: Path, feeds: Mapping[str, str]) -> Iterator[Whole]:
+    """Start a system on free ports with feeds and their schedules, on this interpreter's Airflow; end it afterwards."""
+    dags = _dags(folder / "dags", feeds)
     place = Place(Layout.here(folder / "state"), Path(sys.executable), free_port(), free_port(), dags)
     with proxy_of(f"http://127.0.0.1:{place.aws_port}") as (proxy, url):
         place = replace(
@@ -158,10 +147,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _dags(folder: Path) -> Path:
+def _dags(folder: Path, feeds: Mapping[str, str]) -> Path:
     (folder / "feeds").mkdir(parents=True)
     shutil.copy(HERE / "dags_file.py", folder / "feeds.py")
-    for name, schedule in FEEDS.items():
+    for name, schedule in feeds.items():
         start = TODAY - timedelta(days=60) if schedule == DAILY else TODAY
         lines = [
             f"prefix: {name}/",

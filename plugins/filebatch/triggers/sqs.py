@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
-from datetime import date
 from enum import Enum
 from typing import Any
 
@@ -14,6 +13,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from filebatch import clock, doorbell, states
 from filebatch.feed import Feed
+from filebatch.triggers.cloudwatch import Reporter
 from filebatch.triggers.dynamodb import AsyncLedger
 from filebatch.triggers.feed_site import Faults, Site
 from filebatch.triggers.listener import Listener
@@ -43,32 +43,36 @@ class ArrivalsTrigger(BaseEventTrigger):
         prefix: the feed's key prefix.
         pattern: the feed's pattern.
         start: the feed's first day, ISO 8601.
+        expected_by: time of day by which a day's file is expected, ISO 8601, or None.
         aws_conn_id: Airflow connection.
     """
 
-    def __init__(self, feed: str, prefix: str, pattern: str, start: str, aws_conn_id: str | None) -> None:
+    def __init__(
+        self, feed: str, prefix: str, pattern: str, start: str, expected_by: str | None, aws_conn_id: str | None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.feed = feed
         self.prefix = prefix
         self.pattern = pattern
         self.start = start
+        self.expected_by = expected_by
         self.aws_conn_id = aws_conn_id
 
     @classmethod
     def of(cls, feed: Feed, aws_conn_id: str | None) -> ArrivalsTrigger:
         """Return a feed's trigger; plain values, so that a parsed DAG needs no network."""
-        return cls(feed.name, feed.prefix, feed.pattern, feed.start.isoformat(), aws_conn_id)
+        expected_by = feed.expected_by.isoformat() if feed.expected_by else None
+        return cls(feed.name, feed.prefix, feed.pattern, feed.start.isoformat(), expected_by, aws_conn_id)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        names = ("feed", "prefix", "pattern", "start", "aws_conn_id")
+        names = ("feed", "prefix", "pattern", "start", "expected_by", "aws_conn_id")
         return "filebatch.triggers.sqs.ArrivalsTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ring whenever the rule of `filebatch.doorbell` says so."""
-        feed = Feed(name=self.feed, prefix=self.prefix, pattern=self.pattern, start=date.fromisoformat(self.start))
-        site, arrived, rings = Site(feed, self.aws_conn_id), asyncio.Event(), asyncio.Queue[str]()
-        work = (Listener(site, arrived).listen(), Watch(site, arrived, rings).watch())
+        site, arrived, rings = Site(self._feed(), self.aws_conn_id), asyncio.Event(), asyncio.Queue[str]()
+        work = (Listener(site, arrived).listen(), Watch(site, arrived, rings).watch(), Reporter(site).report())
         tasks = [asyncio.create_task(each) for each in work]
         try:
             while True:
@@ -77,6 +81,17 @@ class ArrivalsTrigger(BaseEventTrigger):
         finally:
             for task in tasks:
                 task.cancel()
+
+    def _feed(self) -> Feed:
+        return Feed.model_validate(
+            {
+                "name": self.feed,
+                "prefix": self.prefix,
+                "pattern": self.pattern,
+                "start": self.start,
+                "expected_by": self.expected_by,
+            }
+        )
 
 
 class Watch:

@@ -15,7 +15,7 @@ import pytest
 from aws import KEYS, NOW, REGION, feed_of
 from filebatch import clock, doorbell, states
 from filebatch.ledger import encode
-from filebatch.triggers import listener, sqs
+from filebatch.triggers import cloudwatch, listener, sqs
 from filebatch.triggers.dynamodb import AsyncLedger
 from filebatch.triggers.feed_site import Faults
 from filebatch.triggers.sqs import ArrivalsTrigger
@@ -152,6 +152,19 @@ def test_a_run_that_has_been_silent_for_a_while_is_rung_for(here, due_ago, rings
             assert bool(events) is rings
 
     asyncio.run(scenario())
+
+
+def test_the_feeds_health_is_published_although_it_has_no_run(here, monkeypatch):
+    monkeypatch.setattr(cloudwatch, "REPORT_EVERY", 0.2)
+
+    async def scenario():
+        async with running(doorbell_of()):
+            metrics = here.connect("cloudwatch").list_metrics
+            await becomes(lambda: metrics(Namespace=here.name)["Metrics"])
+
+    asyncio.run(scenario())
+    found = here.connect("cloudwatch").list_metrics(Namespace=here.name)["Metrics"]
+    assert {"FilesWaiting", "OldestWaitingAge"} <= {metric["MetricName"] for metric in found}
 
 
 def test_nothing_due_rings_no_bell(here):

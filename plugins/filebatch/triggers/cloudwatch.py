@@ -1,0 +1,52 @@
+"""A feed's health every few minutes, whether it has runs or not: a feed without runs is the one to hear of."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from functools import cache
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from filebatch import health
+from filebatch.desk import Desk
+from filebatch.run_context import connector
+from filebatch.settings import Settings
+from filebatch.triggers.feed_site import Faults, Site
+
+REPORT_EVERY = 300.0  # seconds, the alarms' period
+
+
+class Reporter:
+    """Publishes a feed's health; two of them publish the same values twice, which alarms on maxima don't mind."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._faults = Faults(site, "reporting its health")
+
+    async def report(self) -> None:
+        """Publish until cancelled, whatever fails on the way; no two feeds at the same time."""
+        await asyncio.sleep(REPORT_EVERY * random.random())  # noqa: S311 - it spreads load
+        await self._faults.outlive(self._report)
+
+    async def _report(self) -> None:
+        while True:
+            # In a thread: the health is read with boto3, as a run reads it.
+            await sync_to_async(self._publish, thread_sensitive=False)(await self._site.settings())
+            self._faults.over()
+            await asyncio.sleep(REPORT_EVERY)
+
+    def _publish(self, settings: Settings) -> None:
+        try:
+            desk = Desk(self._site.feed, settings, _connector(self._site.aws_conn_id, settings.region))
+            desk.cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=health.of_feed(desk))
+        except Exception:
+            _connector.cache_clear()
+            raise
+
+
+@cache
+def _connector(aws_conn_id: str | None, region: str) -> Any:
+    """Return what makes clients, which the feeds of a process share; made anew after a fault."""
+    return connector(aws_conn_id, region)
