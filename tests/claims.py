@@ -1,6 +1,7 @@
 """A claim with real files, and what its workers may have done of it."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,11 +23,20 @@ WRONG = Reason("truncated", "ends within line 3", {"line": 3})
 class Held:
     """A claim of some files: its desk, files and owner record."""
 
-    def __init__(self, place: Place, count: int, feed: Feed | None = None, token: str | None = None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        files: int | Sequence[bytes],
+        feed: Feed | None = None,
+        token: str | None = None,
+        bucket: str | None = None,
+    ) -> None:
         # Jobs are found by name in a queue that tests share: no two of them claim with the same token.
         self.place, self.token = place, token or f"{uuid.uuid4().hex[:16]}-0001"
         self.desk: Desk = place.desk(feed or feed_of())
-        self.files = [place.put(f"{self.desk.feed.prefix}{self.token[:4]}-{number}.csv") for number in range(count)]
+        contents = [b"a,b\n1,2\n"] * files if isinstance(files, int) else files
+        prefix = f"{self.desk.feed.prefix}{self.token[:4]}"
+        self.files = [place.put(f"{prefix}-{n}.csv", content, bucket) for n, content in enumerate(contents)]
         self.keys = place.arrive(*self.files, feed=self.desk.feed)
         self.open()
         self.claim = claiming.make_claim(self.desk, self.token, RUN_ID, [Planned(key, TAKE, 1) for key in self.keys])

@@ -17,7 +17,15 @@ from filebatch_worker import processor
 
 
 def stage(s3: Any, bucket: str, prefix: str, outputs: tuple[processor.Output, ...]) -> tuple[contract.Output, ...]:
-    """Upload a processor's outputs below `prefix`; return them with size and checksum."""
+    """Upload a processor's outputs below `prefix`; return them with size and checksum.
+
+    Raises:
+        ValueError: two outputs share a name, or one would not lie below `prefix` for whoever downloads it.
+    """
+    names = [output.name for output in outputs]
+    for name in names:
+        if names.count(name) > 1 or not _is_inside(name):
+            raise ValueError(f"output {name!r}: expected a name of its own, relative and without '..'")
     return tuple(_stage_one(s3, bucket, prefix, output) for output in outputs)
 
 
@@ -67,6 +75,10 @@ def commit(s3: Any, bucket: str, ledger: Ledger, result: Result) -> Result:
     return result
 
 
+def _is_inside(name: str) -> bool:
+    return not {"", ".", ".."} & set(name.split("/"))
+
+
 def _stage_one(s3: Any, bucket: str, prefix: str, output: processor.Output) -> contract.Output:
     key = prefix + output.name
     with output.path.open("rb") as content:
@@ -76,8 +88,9 @@ def _stage_one(s3: Any, bucket: str, prefix: str, output: processor.Output) -> c
 
 
 def _copy(s3: Any, file: FileVersion, bucket: str, key: str) -> None:
-    """Copy within S3, in parts where the file is large."""
+    """Copy this very version within S3, in parts where the file is large."""
     source = {"Bucket": file.bucket, "Key": file.key}
     if file.version_id != "null":
-        source["VersionId"] = file.version_id
-    s3.copy(source, bucket, key)
+        s3.copy({**source, "VersionId": file.version_id}, bucket, key)
+    else:
+        s3.copy(source, bucket, key, ExtraArgs={"CopySourceIfMatch": file.etag})

@@ -121,11 +121,19 @@ def _produce(
     with _Timed(timings, "fetch"):
         source = fetch(bench.s3, work.file, workdir)
     with _Timed(timings, "process"):
-        processed = bench.process(source, workdir, bench.unit.options)
+        processed = _process(bench, source, workdir)
     prefix = f"{paths.of_generation(paths.RESULTS, bench.unit.feed, work)}{bench.settings.attempt_name}/"
     with _Timed(timings, "upload"):
         outputs = stage(bench.s3, bench.settings.results_bucket, prefix, processed.outputs)
     return processed, outputs
+
+
+def _process(bench: Bench, source: processor.Source, workdir: Path) -> processor.Processed:
+    try:
+        return bench.process(source, workdir, bench.unit.options)
+    except SystemExit as error:
+        # Only the worker ends the worker: the unit's other files still have their turn.
+        raise RuntimeError(f"the processor called sys.exit({error.code!r})") from error
 
 
 class _Timed:

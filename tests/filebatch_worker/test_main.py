@@ -1,0 +1,400 @@
+"""The worker's loop, as a process against real services: what becomes of each file, and what it tells of it."""
+
+import hashlib
+import json
+import signal
+from dataclasses import replace
+
+import pytest
+
+from aws import KEYS, Place, feed_of
+from claims import OTHER, RUN_ID, Held, counted, summed
+from filebatch import claiming, clock, contract, paths, settling, states
+from filebatch.ledger import work_of
+from filebatch.results import read_result
+from workers import JOB, Worker
+
+ACTS = feed_of(processor="acts:process")
+OTHER_JOB = "99999999-2222-3333-4444-555555555555"
+
+
+def held_of(place, *words, feed=ACTS, **more):
+    return Held(place, [word.encode() for word in words], feed, **more)
+
+
+def object_of(place, key, bucket=None):
+    return place.connect("s3").get_object(Bucket=bucket or place.results, Key=key)["Body"].read()
+
+
+def keys_under(place, prefix):
+    found = place.connect("s3").list_objects_v2(Bucket=place.results, Prefix=prefix)
+    return [each["Key"] for each in found.get("Contents", [])]
+
+
+def result_of(held, number=0):
+    work = work_of(held.item(number))
+    return read_result(held.desk.s3, held.place.results, "orders", work)
+
+
+def quarantine_of(held, number):
+    return paths.of_generation(paths.QUARANTINE, "orders", work_of(held.item(number)))
+
+
+WORDS = (
+    "fine",
+    "invalid",
+    "raise",
+    "fine too",
+    "exit 0",
+    "memory",
+    "configuration",
+    "deleted",
+    "transient",
+    "connection",
+)
+FINE, INVALID, RAISES, FINE_TOO, EXITS, MEMORY, CONFIGURATION, DELETED, TRANSIENT, CONNECTION = range(len(WORDS))
+
+
+class TestAUnitWithEveryKindOfFile:
+    """One unit in which everything goes wrong that can: each file has its own end, and the others go on."""
+
+    @pytest.fixture(scope="class")
+    def done(self, server):
+        held = held_of(Place(server), *WORDS)
+        gone = held.files[DELETED]
+        held.desk.s3.delete_object(Bucket=gone.bucket, Key=gone.key, VersionId=gone.version_id)
+        return held, Worker(held).run()
+
+    @pytest.mark.parametrize(
+        ("number", "state", "code"),
+        [
+            (FINE, states.SUCCEEDED, None),
+            (INVALID, states.INVALID, "truncated"),
+            (RAISES, states.FAILED, "bug"),
+            (FINE_TOO, states.SUCCEEDED, None),
+            (EXITS, states.FAILED, "bug"),
+            (MEMORY, states.FAILED, "out_of_memory"),
+            (CONFIGURATION, states.FAILED, "configuration"),
+            (DELETED, states.INVALID, "deleted"),
+            (TRANSIENT, states.CLAIMED, None),
+            (CONNECTION, states.CLAIMED, None),
+        ],
+        ids=WORDS,
+    )
+    def test_each_file_has_its_own_end(self, done, number, state, code):
+        item = done[0].item(number)
+        assert (item["state"], item.get("reason", {}).get("code")) == (state, code)
+
+    def test_the_exit_code_asks_for_another_attempt_as_some_files_may_do_better(self, done):
+        assert done[1].code == 75
+
+    def test_what_failed_says_what_was_raised(self, done):
+        assert done[0].item(RAISES)["reason"]["message"] == "ValueError: a fault of ours"
+
+    def test_what_failed_waits_again_only_where_trying_can_help(self, done):
+        waits = [number for number in range(len(WORDS)) if "open" in done[0].item(number)]
+        assert waits == [RAISES, EXITS, MEMORY]
+
+    def test_what_ran_out_of_memory_asks_for_twice_as_much(self, done):
+        assert done[0].item(MEMORY)["memory"] == 2 * ACTS.memory
+
+    def test_a_result_names_its_objects_with_size_checksum_and_rows(self, done):
+        held, _ = done
+        result = result_of(held, FINE)
+        assert [(output.name, output.rows) for output in result.outputs] == [
+            ("data.txt", 3),
+            ("more/detail.json", None),
+        ]
+        for output in result.outputs:
+            content = object_of(held.place, output.key)
+            assert (output.size, output.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+    def test_a_result_says_what_was_done_by_whom_and_when(self, done):
+        held, _ = done
+        result = result_of(held, FINE)
+        assert (result.work.file.identity, result.claim, result.run_id) == (
+            held.files[FINE].identity,
+            held.token,
+            RUN_ID,
+        )
+        assert (result.job_id, result.rows, result.notes["word"]) == (JOB, 3, "fine")
+        assert result.notes["name"] == held.files[FINE].key.rsplit("/", 1)[-1]
+        assert result.timings.keys() == {"fetch", "process", "upload"}
+        assert result.started_at <= result.committed_at <= clock.text(clock.now())
+
+    def test_outputs_lie_where_no_other_attempt_writes(self, done):
+        held, _ = done
+        prefix = paths.of_generation(paths.RESULTS, "orders", work_of(held.item(FINE)))
+        assert keys_under(held.place, prefix) == [
+            f"{prefix}{JOB}-1/data.txt",
+            f"{prefix}{JOB}-1/more/detail.json",
+            f"{prefix}_result.json",
+        ]
+
+    def test_the_ledger_points_to_the_result(self, done):
+        held, _ = done
+        item = held.item(FINE)
+        assert item["result"] == f"s3://{held.place.results}/{paths.result('orders', work_of(item))}"
+        assert (item["rows"], item["attempts"]) == (3, 1)
+
+    def test_an_invalid_file_is_in_quarantine_with_the_reason_beside_it(self, done):
+        held, _ = done
+        prefix = quarantine_of(held, INVALID)
+        assert object_of(held.place, f"{prefix}file") == b"invalid"
+        document = json.loads(object_of(held.place, f"{prefix}_reason.json"))
+        assert document["reason"] == {
+            "code": "truncated",
+            "message": "the file ends within line 3",
+            "where": {"line": 3},
+        }
+        assert document["file"]["key"] == held.files[INVALID].key
+        result = result_of(held, INVALID)
+        assert (result.state, result.outputs, result.quarantine) == (states.INVALID, (), f"{prefix}file")
+
+    def test_of_a_deleted_file_the_reason_alone_is_in_quarantine(self, done):
+        held, _ = done
+        prefix = quarantine_of(held, DELETED)
+        assert keys_under(held.place, prefix) == [f"{prefix}_reason.json"]
+
+    def test_what_failed_has_no_result(self, done):
+        held, _ = done
+        assert [result_of(held, number) for number in (RAISES, EXITS, MEMORY, TRANSIENT)] == [None] * 4
+
+    def test_the_metrics_are_the_files_that_moved(self, done):
+        held, _ = done
+        assert counted(held.place) == {"Succeeded": 2, "Invalid": 2, "Failed": 4}
+        moved = [number for number in range(len(WORDS)) if held.item(number)["state"] != states.CLAIMED]
+        assert summed(held.place, "ProcessedBytes") == sum(held.files[number].size for number in moved)
+        assert summed(held.place, "ProcessedRows") == 6
+
+    def test_nothing_is_left_on_the_disk(self, done):
+        assert done[1].left == []
+
+    def test_the_log_names_every_file_and_no_secret(self, done):
+        held, ended = done
+        for file in held.files:
+            assert file.key in ended.output
+        for secret in (*KEYS.values(), "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"):
+            assert secret not in ended.output
+
+    def test_the_settling_reads_what_the_worker_wrote(self, done):
+        held, _ = done
+        settled = settling.settle(held.desk, held.record, None)
+        assert settled.counts == {"SUCCEEDED": 2, "INVALID": 2, "FAILED": 6}
+        assert counted(held.place) == {"Succeeded": 2, "Invalid": 2, "Failed": 6}
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("fine", "invalid"), 0),
+        (("fine", "raise"), 70),
+        (("memory",), 70),
+        (("configuration", "raise"), 78),
+        (("transient", "configuration"), 75),
+    ],
+)
+def test_the_exit_code_tells_the_trouble_that_asks_for_most(place, words, code):
+    assert Worker(held_of(place, *words)).run().code == code
+
+
+@pytest.mark.parametrize("processor", ["nowhere:process", "acts:nothing", "unheard_of", "acts:picky"])
+def test_a_processor_that_can_not_work_is_a_matter_of_configuration(place, processor):
+    held = held_of(place, "fine", feed=feed_of(processor=processor))
+    ended = Worker(held).run()
+    assert ended.code == 78
+    assert held.now_in() == [states.CLAIMED]
+
+
+@pytest.mark.parametrize("lost", ["FILEBATCH_LEDGER", "FILEBATCH_ROUND", "AWS_BATCH_JOB_ID"])
+def test_a_variable_that_is_missing_is_named(place, lost):
+    held = held_of(place, "fine")
+    worker = Worker(held)
+    environment = {name: value for name, value in worker.environment("/tmp").items() if name != lost}  # noqa: S108
+    worker.environment = lambda scratch: {**environment, "TMPDIR": scratch}
+    ended = worker.run()
+    assert ended.code == 78
+    assert f"expected {lost}" in ended.output
+    assert not any(secret in ended.output for secret in KEYS.values())
+
+
+def test_a_unit_of_another_contract_fails_loudly_and_touches_nothing(place):
+    held = held_of(place, "fine")
+    key = paths.round_units("orders", held.token, 1)
+    body = object_of(place, key).replace(b'"contract":1', b'"contract":2')
+    held.desk.s3.put_object(Bucket=place.results, Key=key, Body=body)
+    ended = Worker(held).run()
+    assert ended.code == 78
+    assert "expected contract 1, found 2; deploy image and DAGs together" in ended.output
+    assert held.now_in() == [states.CLAIMED]
+    assert "fence" not in held.record
+
+
+def test_a_child_does_its_own_unit_and_no_other(place):
+    held = held_of(place, "fine", "fine", "fine", feed=feed_of(processor="acts:process", packing={"files": 1}))
+    assert Worker(held, index=1).run().code == 0
+    assert held.now_in() == [states.CLAIMED, states.SUCCEEDED, states.CLAIMED]
+    assert held.record["fence"] == JOB
+    assert result_of(held, 1).job_id == f"{JOB}:1"
+
+
+def test_a_processor_gets_the_feeds_options(place):
+    held = held_of(place, "fine", feed=feed_of(processor="acts:picky", options={"text": "as told"}))
+    assert Worker(held).run().code == 0
+    assert object_of(place, result_of(held).outputs[0].key) == b"as told"
+
+
+def test_where_another_job_of_the_round_is_at_work_nothing_is_done(place):
+    held = held_of(place, "fine")
+    held.desk.ledger.move(states.fence("orders", held.token, 1, OTHER_JOB))
+    before = held.item()
+    ended = Worker(held).run()
+    assert ended.code == 0
+    assert "another job's: nothing is done here" in ended.output
+    assert held.item() == before
+    assert result_of(held) is None
+    assert counted(place) == {}
+
+
+def test_where_the_round_is_over_nothing_is_done(place):
+    held = held_of(place, "fine")
+    settling.give_back(held.desk, held.token)
+    assert Worker(held).run().code == 0
+    assert held.now_in() == [states.ARRIVED]
+    assert keys_under(place, "results/") == []
+
+
+def test_another_attempt_skips_what_is_done_and_adopts_what_was_committed(place):
+    held = held_of(place, "fine", "fine", "fine")
+    held.finish(0)
+    committed = held.commit(1)
+    before = held.item(0)
+    assert Worker(held, attempt=2).run().code == 0
+    assert held.item(0) == before
+    assert held.now_in() == [states.SUCCEEDED] * 3
+    assert result_of(held, 1) == committed
+    assert result_of(held, 2).worker == committed.worker
+    assert counted(place) == {"Succeeded": 2}
+
+
+def test_a_later_claim_adopts_what_an_earlier_owner_committed(place):
+    """Whatever attempt it is: the first result of a generation is the one."""
+    held = held_of(place, "fine")
+    earlier = replace(held.result(), claim=OTHER, job_id="earlier")
+    held.desk.s3.put_object(
+        Bucket=place.results, Key=paths.result("orders", earlier.work), Body=contract.encode(earlier.to_json())
+    )
+    assert Worker(held).run().code == 0
+    assert result_of(held) == earlier
+    assert held.now_in() == [states.SUCCEEDED]
+    versions = held.desk.s3.list_object_versions(Bucket=place.results, Prefix=paths.result("orders", earlier.work))
+    assert len(versions["Versions"]) == 1
+
+
+def test_the_next_generation_leaves_the_last_ones_result_alone(place):
+    held = held_of(place, "fine")
+    assert Worker(held).run().code == 0
+    first = result_of(held)
+    held.desk.ledger.move(states.redo(held.keys[0], held.token, RUN_ID, 2, clock.now()))
+    again(held)
+    assert Worker(held, round=2).run().code == 0
+    second = result_of(held)
+    assert (second.work.generation, held.item()["generation"]) == (2, 2)
+    assert held.item()["result"].endswith("/g2/_result.json")
+    assert read_result(held.desk.s3, place.results, "orders", first.work) == first
+    assert {output.key for output in first.outputs}.isdisjoint(output.key for output in second.outputs)
+
+
+def again(held):
+    """Give the claim another round of the files that it holds."""
+    items = [held.item(number) for number in range(len(held.keys))]
+    claiming.begin_round(held.desk, held.token, RUN_ID, 2, items)
+
+
+def test_an_old_worker_that_wakes_up_after_a_takeover_can_neither_commit_nor_move(place, tmp_path):
+    held = held_of(place, f"wait {tmp_path}")
+    with Worker(held).started() as worker:
+        worker.begun(tmp_path)
+        held.desk.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+        held.desk.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
+        before = held.item()
+        (tmp_path / "go").touch()
+        ended = worker.end()
+    assert ended.code == 0
+    assert held.item() == before
+    assert result_of(held) is None
+    assert counted(place) == {}
+
+
+def test_an_old_worker_cannot_fail_a_file_that_is_another_claims(place, tmp_path):
+    held = held_of(place, "raise", f"wait {tmp_path}")
+    with Worker(held).started() as worker:
+        worker.begun(tmp_path)
+        held.desk.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+        held.desk.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
+        before = held.item()
+        (tmp_path / "go").touch()
+        worker.end()
+    assert held.item() == before
+    assert counted(place) == {"Succeeded": 1}
+
+
+def test_sigterm_ends_it_between_files_and_leaves_the_rest_to_the_next_attempt(place, tmp_path):
+    held = held_of(place, "fine", f"wait {tmp_path}", "fine", "fine")
+    with Worker(held).started() as worker:
+        worker.begun(tmp_path)
+        worker.process.send_signal(signal.SIGTERM)
+        (tmp_path / "go").touch()
+        ended = worker.end()
+    assert ended.code == 75
+    assert held.now_in() == [states.SUCCEEDED, states.SUCCEEDED, states.CLAIMED, states.CLAIMED]
+    assert counted(place) == {"Succeeded": 2}
+    assert Worker(held, attempt=2).run().code == 0
+    assert held.now_in() == [states.SUCCEEDED] * 4
+    assert counted(place) == {"Succeeded": 4}
+
+
+def test_a_worker_killed_half_way_is_finished_by_the_next_attempt(place, tmp_path):
+    held = held_of(place, *["fine"] * 5, f"wait {tmp_path}", *["fine"] * 4)
+    with Worker(held).started() as worker:
+        worker.begun(tmp_path)
+        worker.process.kill()
+        assert worker.end().code == -signal.SIGKILL
+    (tmp_path / "go").touch()
+    assert [result_of(held, number) is not None for number in range(10)] == [True] * 5 + [False] * 5
+    first = result_of(held, 0)
+    assert Worker(held, attempt=2).run().code == 0
+    assert held.now_in() == [states.SUCCEEDED] * 10
+    assert result_of(held, 0) == first
+    assert counted(place) == {"Succeeded": 10}
+
+
+def test_a_file_overwritten_before_its_turn_in_a_bucket_without_versions_is_not_taken_for_the_old_one(place):
+    held = held_of(place, "invalid", bucket=place.plain_files)
+    place.put(held.files[0].key, b"fine", place.plain_files)
+    assert Worker(held).run().code == 0
+    item = held.item()
+    assert (item["state"], item["reason"]["code"]) == (states.INVALID, "overwritten")
+    prefix = quarantine_of(held, 0)
+    assert keys_under(place, prefix) == [f"{prefix}_reason.json"]
+
+
+def test_an_overwritten_file_of_a_bucket_with_versions_is_still_its_old_version(place):
+    held = held_of(place, "fine old")
+    place.put(held.files[0].key, b"raise")
+    assert Worker(held).run().code == 0
+    assert result_of(held).work.file.version_id == held.files[0].version_id
+
+
+@pytest.mark.parametrize("name", ["../escaped.txt", "a/../../escaped.txt", "/escaped.txt", "a//escaped.txt"])
+def test_a_processor_cannot_write_outside_the_results_prefix(place, name):
+    held = held_of(place, f"escape {name}")
+    assert Worker(held).run().code == 70
+    assert held.item()["reason"]["code"] == "bug"
+    assert [key for key in keys_under(place, "") if "escaped" in key] == []
+
+
+def test_a_bucket_that_is_not_there_is_a_matter_of_configuration(place):
+    held = held_of(place, "fine")
+    assert Worker(held, more={"FILEBATCH_RESULTS_BUCKET": "nowhere-at-all"}).run().code == 78
+    assert held.now_in() == [states.CLAIMED]

@@ -1,0 +1,102 @@
+"""The worker as Batch runs it: a process of its own, with a container's environment and nothing else."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aws import KEYS, REGION, ROOT, until
+from claims import Held
+from filebatch import paths
+
+PYTHON = ROOT / ".venv-worker" / "bin" / "python"
+JOB = "11111111-2222-3333-4444-555555555555"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a worker ended, what it wrote, and what it left on the disk."""
+
+    code: int
+    output: str
+    left: list[str]
+
+
+@dataclass
+class Worker:
+    """One attempt of one child of a claim's job."""
+
+    held: Held
+    job: str = JOB
+    index: int | None = None
+    attempt: int = 1
+    round: int = 1
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self, scratch: str) -> dict[str, str]:
+        desk = self.held.desk
+        job_id = self.job if self.index is None else f"{self.job}:{self.index}"
+        index = {} if self.index is None else {"AWS_BATCH_JOB_ARRAY_INDEX": str(self.index)}
+        return {
+            "PYTHONPATH": ":".join(str(ROOT / part) for part in ("worker", "plugins", "tests/processors")),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": scratch,
+            "AWS_ENDPOINT_URL": self.held.place.server.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            **KEYS,
+            "AWS_BATCH_JOB_ID": job_id,
+            "AWS_BATCH_JOB_ATTEMPT": str(self.attempt),
+            **index,
+            "FILEBATCH_FEED": desk.feed.name,
+            "FILEBATCH_LEDGER": desk.settings.ledger,
+            "FILEBATCH_RESULTS_BUCKET": desk.settings.results,
+            "FILEBATCH_NAMESPACE": desk.settings.namespace,
+            "FILEBATCH_ROUND": paths.round_units(desk.feed.name, self.held.token, self.round),
+            "FILEBATCH_MEMORY_MIB": str(desk.feed.memory),
+            **self.more,
+        }
+
+    def run(self) -> Ended:
+        """Let it do its unit."""
+        with self.started() as process:
+            return process.end()
+
+    @contextmanager
+    def started(self) -> Iterator["Running"]:
+        """Start it; it is gone when the block ends."""
+        with tempfile.TemporaryDirectory(prefix="worker-") as scratch, (Path(scratch) / "output").open("w+b") as output:
+            disk = Path(scratch) / "disk"
+            disk.mkdir()
+            process = subprocess.Popen(
+                [str(PYTHON), "-m", "filebatch_worker"],
+                env=self.environment(str(disk)),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                yield Running(process, Path(scratch))
+            finally:
+                process.kill()
+                process.wait()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A worker at work."""
+
+    process: subprocess.Popen[bytes]
+    scratch: Path
+
+    def end(self, seconds: float = 60) -> Ended:
+        code = self.process.wait(timeout=seconds)
+        output = (self.scratch / "output").read_text(encoding="utf-8", errors="replace")
+        return Ended(code, output, [path.name for path in (self.scratch / "disk").iterdir()])
+
+    def begun(self, folder: Path) -> None:
+        """Wait until its processor is at a file that says `wait`."""
+        until(lambda: (folder / "begun").exists() or self.process.poll() is not None, seconds=60)
+        assert self.process.poll() is None, self.end().output
