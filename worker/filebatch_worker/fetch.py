@@ -51,5 +51,9 @@ def _fetch_whole(s3: Any, file: FileVersion, path: Path) -> None:
 
 
 def _fetch_parts(s3: Any, file: FileVersion, path: Path) -> None:
-    version = {name: value for name, value in version_arguments(file).items() if name == "VersionId"}
-    s3.download_file(file.bucket, file.key, str(path), ExtraArgs=version)
+    version = version_arguments(file)
+    if "VersionId" in version:
+        s3.download_file(file.bucket, file.key, str(path), ExtraArgs=version)
+    else:
+        s3.download_file(file.bucket, file.key, str(path))  # which takes no condition
+        s3.head_object(Bucket=file.bucket, Key=file.key, **version)

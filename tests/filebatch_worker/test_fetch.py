@@ -1,0 +1,69 @@
+"""Fetching exactly one version of a file."""
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from filebatch_worker import fetch
+from filebatch_worker.processor import InvalidFile
+
+KINDS = ["whole", "in parts"]
+
+
+@pytest.fixture(params=KINDS)
+def get(request, place, tmp_path, monkeypatch):
+    """Fetch a file to the test's folder, in one request or in several."""
+    if request.param == "in parts":
+        monkeypatch.setattr(fetch, "PARALLEL_FROM", 0)
+    return lambda file: fetch.fetch(place.connect("s3"), file, tmp_path)
+
+
+def test_the_very_version_is_fetched(place, get):
+    old = place.put("orders/a b.csv", b"old")
+    place.put("orders/a b.csv", b"newer")
+    source = get(old)
+    assert (source.path.read_bytes(), source.name, source.size) == (b"old", "a b.csv", 3)
+
+
+def test_an_empty_file_is_fetched_as_it_is(place, get):
+    assert get(place.put("orders/a.csv", b"")).path.read_bytes() == b""
+
+
+def test_the_name_is_the_keys_last_part_and_never_a_place_on_the_disk(place, get, tmp_path):
+    source = get(place.put("orders/../../x.csv", b"x"))
+    assert source.name == "x.csv"
+    assert source.path.parent == tmp_path
+
+
+def test_a_version_that_was_deleted_is_invalid(place, get):
+    file = place.put("orders/a.csv")
+    place.connect("s3").delete_object(Bucket=file.bucket, Key=file.key, VersionId=file.version_id)
+    with pytest.raises(InvalidFile, match="deleted before its turn") as error:
+        get(file)
+    assert (error.value.code, error.value.where) == ("deleted", {"version": file.version})
+
+
+def test_a_version_under_a_delete_marker_is_still_there(place, get):
+    file = place.put("orders/a.csv", b"x")
+    place.connect("s3").delete_object(Bucket=file.bucket, Key=file.key)
+    assert get(file).size == 1
+
+
+def test_a_file_deleted_in_a_bucket_without_versions_is_invalid(place, get):
+    file = place.put("orders/a.csv", bucket=place.plain_files)
+    place.connect("s3").delete_object(Bucket=file.bucket, Key=file.key)
+    with pytest.raises(InvalidFile, match="deleted"):
+        get(file)
+
+
+def test_a_file_overwritten_in_a_bucket_without_versions_is_invalid(place, get):
+    file = place.put("orders/a.csv", b"old", place.plain_files)
+    place.put("orders/a.csv", b"new", place.plain_files)
+    with pytest.raises(InvalidFile, match="overwritten"):
+        get(file)
+
+
+def test_a_bucket_that_is_not_there_is_no_fault_of_the_file(place, tmp_path):
+    with pytest.raises(ClientError):
+        fetch.fetch(place.connect("s3"), replace(place.put("orders/a.csv"), bucket="nowhere-at-all"), tmp_path)
