@@ -50,7 +50,7 @@ def test_of_many_conditional_puts_one_wins(clients, table):
 
 def test_a_transaction_that_fails_undoes_no_write_of_another(clients, table):
     dynamodb, over = clients("dynamodb"), threading.Event()
-    for start in range(0, 1000, 25):
+    for start in range(0, 300, 25):
         puts = [{"PutRequest": {"Item": {"pk": {"S": f"before-{start + number}"}}}} for number in range(25)]
         dynamodb.batch_write_item(RequestItems={table: puts})
     put = {"TableName": table, "Item": {"pk": {"S": "never"}}, "ConditionExpression": "attribute_exists(pk)"}
@@ -64,8 +64,8 @@ def test_a_transaction_that_fails_undoes_no_write_of_another(clients, table):
 
     with ThreadPoolExecutor(1) as pool:
         failing = pool.submit(fail)
-        for number in range(40):
+        for number in range(20):
             dynamodb.put_item(TableName=table, Item={"pk": {"S": f"meanwhile-{number}"}})
         over.set()
         failing.result()
-    assert dynamodb.scan(TableName=table, Select="COUNT")["Count"] == 1040
+    assert dynamodb.scan(TableName=table, Select="COUNT")["Count"] == 320

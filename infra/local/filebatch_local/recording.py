@@ -27,11 +27,19 @@ class Recorder:
         self._app, self._file, self._lock = app, file, threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Write the request down and hand it on."""
+        """Hand the request on, and write it down with the answer's status."""
         found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if found:
-            self._write({**found.groupdict(), **_request(environ, with_body=found["service"] != "s3")})
-        return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
+        if not found:
+            return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
+        request = {**found.groupdict(), **_request(environ, with_body=found["service"] != "s3")}
+
+        def start(status: str, *more: Any) -> Any:
+            request["status"] = int(status.split(" ", 1)[0])
+            return start_response(status, *more)
+
+        answer: Iterable[bytes] = self._app(environ, start)
+        self._write(request)
+        return answer
 
     def _write(self, request: dict[str, Any]) -> None:
         with self._lock, open(self._file, "a", encoding="utf-8") as output:  # noqa: PTH123 - a path from the environment
