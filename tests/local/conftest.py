@@ -1,5 +1,6 @@
 """A local AWS for the tests of this folder, and a Batch client that waits."""
 
+import functools
 import itertools
 import sys
 import time
@@ -104,5 +105,4 @@ def batch(aws: LocalAws) -> Batch:
 
 @pytest.fixture(scope="session")
 def clients(aws: LocalAws) -> Any:
-    made: dict[str, Any] = {}
-    return lambda service: made.setdefault(service, client(aws, service))
+    return functools.cache(lambda service: client(aws, service))

@@ -1,8 +1,10 @@
 """The environment that is provisioned from feed files and documents."""
 
+import functools
 import json
 import urllib.request
 
+import boto3
 import pytest
 
 from filebatch_local.background import local_aws
@@ -27,10 +29,8 @@ def provisioned(feeds):
 
 @pytest.fixture(scope="module")
 def ask(provisioned):
-    import boto3
-
     session = boto3.Session("test", "test", region_name="eu-west-1")
-    return lambda service: session.client(service, endpoint_url=provisioned.endpoint)
+    return functools.cache(lambda service: session.client(service, endpoint_url=provisioned.endpoint))
 
 
 def test_the_settings_name_everything(provisioned):
