@@ -7,14 +7,14 @@ locals {
     {
       Sid      = "TakeArrivals"
       Effect   = "Allow"
-      Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      Action   = ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
       Resource = var.queue_arns
     },
     {
       Sid    = "KeepLedger"
       Effect = "Allow"
       Action = [
-        "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+        "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
       ]
       Resource = var.ledger_arn
     },
@@ -33,7 +33,7 @@ locals {
     {
       Sid      = "LookAtNewFiles"
       Effect   = "Allow"
-      Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+      Action   = "s3:GetObject"
       Resource = "${var.new_files_bucket_arn}/*"
     },
     {
@@ -47,6 +47,12 @@ locals {
       Effect   = "Allow"
       Action   = "s3:GetObject"
       Resource = "${var.results_bucket_arn}/results/*"
+    },
+    {
+      Sid      = "KnowWhatIsMissing"
+      Effect   = "Allow"
+      Action   = "s3:ListBucket" # without it S3 says 403 for a result that isn't there
+      Resource = var.results_bucket_arn
     },
     {
       Sid      = "SubmitJobs"
@@ -65,12 +71,6 @@ locals {
       Effect   = "Allow"
       Action   = "batch:TerminateJob"
       Resource = local.job_arns
-    },
-    {
-      Sid      = "ReadLogs"
-      Effect   = "Allow"
-      Action   = "logs:GetLogEvents"
-      Resource = "${var.log_group_arn}:*"
     },
     {
       Sid      = "Notify"

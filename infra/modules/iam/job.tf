@@ -5,8 +5,14 @@ locals {
     {
       Sid      = "ReadNewFiles"
       Effect   = "Allow"
-      Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+      Action   = "s3:GetObjectVersion" # the bucket has versions, and a worker always names one
       Resource = "${var.new_files_bucket_arn}/*"
+    },
+    {
+      Sid      = "KnowWhatIsMissing"
+      Effect   = "Allow"
+      Action   = "s3:ListBucket" # without it S3 says 403 for a version that is gone
+      Resource = var.new_files_bucket_arn
     },
     {
       Sid      = "ReadUnits"
