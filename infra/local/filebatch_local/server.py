@@ -23,6 +23,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from filebatch_local import batch_api, gaps_events, gaps_s3, gaps_sqs, recording
 from filebatch_local.attempts import Runtime
+from filebatch_local.batch_backend import LocalBatch
 from filebatch_local.gaps_dynamodb import OneAtATime
 from filebatch_local.layout import HOST, REGION
 
@@ -114,7 +115,7 @@ def _default_network() -> dict[str, list[str]]:
     return {"subnets": [one.id for one in subnets.values()], "securityGroupIds": [group.id]}
 
 
-def _cause(backend: batch_api.LocalBatch, fault: str, job_id: str, body: dict[str, Any]) -> bool:
+def _cause(backend: LocalBatch, fault: str, job_id: str, body: dict[str, Any]) -> bool:
     if fault == "vanish":
         return backend.vanish(job_id, kill=body.get("kill", True))
     return backend.lose_host(job_id, body.get("statusReason", HOST_LOST))
