@@ -10,6 +10,6 @@ Each reader passes over the whole file to find every column's type and every bad
 anything is written, so that a late surprise widens a column or refuses the file, and never loses a value.
 """
 
-from filebatch_worker.processors.tabular.process import check_options, process
+from filebatch_worker.processors.tabular.pipeline import check_options, process
 
 __all__ = ["check_options", "process"]

@@ -24,6 +24,7 @@ from filebatch_worker.processors.tabular.column_types import (
     decimal,
     formatted,
     literal,
+    trimmed,
 )
 
 
@@ -95,6 +96,23 @@ def resolve(kinds: Kind) -> ColumnType:
     return _number(kinds) or STRING
 
 
+def is_settled(kinds: Kind) -> bool:
+    """Whether a column stays text whatever else occurs in it."""
+    return bool(kinds & Kind.TEXT)
+
+
+def kept_by(kinds: Kind) -> Kind:
+    """Return the classes that may still occur without changing the type that `kinds` resolve to; none if unsure."""
+    found = resolve(kinds)
+    if found == INTEGER:
+        return Kind.SMALL_INTEGER | Kind.INTEGER
+    if found == FLOAT:
+        return Kind.SMALL_INTEGER | Kind.FLOAT | Kind.NOT_FINITE
+    if kinds in _FORMATS and kinds & (Kind.DAY_FIRST | Kind.MONTH_FIRST):
+        return kinds | Kind.DAY_OR_MONTH
+    return kinds if found.sql in ("BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMPTZ") else Kind(0)
+
+
 def _number(kinds: Kind) -> ColumnType | None:
     if not kinds & (_INTEGERS | Kind.FLOAT) or kinds & ~(_INTEGERS | Kind.FLOAT | Kind.NOT_FINITE):
         return None
@@ -114,7 +132,7 @@ def _cases(*forms: _DateForm) -> str:
     return " ".join(map(_form_case, forms))
 
 
-# The macros are given trimmed text `t`. Cheap tests stand first: most values never reach a regular expression.
+# Macros of `t` are given trimmed text. Cheap tests stand first: most values never reach a regular expression.
 _DATE_KIND = f"""CASE
   WHEN regexp_full_match(t, {literal(_SLASHED)}) THEN
     CASE WHEN try_strptime(t, '{_DAY_FIRST}') IS NULL THEN
@@ -152,7 +170,7 @@ _WORD_KIND = f"""CASE
   {_cases(*_NAMED_FORMS)}
   ELSE {Kind.TEXT.value} END"""
 
-_TEXT_KIND = f"""CASE
+_TRIMMED_KIND = f"""CASE
   WHEN t IS NULL THEN 0
   WHEN strlen(t) > 40 THEN {Kind.TEXT.value}
   WHEN t[1] BETWEEN '0' AND '9' OR t[1] IN ('-', '.') AND lower(t) <> '-inf' THEN
@@ -160,10 +178,10 @@ _TEXT_KIND = f"""CASE
   ELSE word_kind(t) END"""
 
 # With a decimal comma, a point groups thousands: 1.234 is no number that we would guess at.
-_COMMA_TEXT_KIND = f"""CASE
+_COMMA_KIND = f"""CASE
   WHEN contains(t, ',') THEN coalesce(float_kind(translate(t, ',.', '.,')), {Kind.TEXT.value})
   WHEN contains(t, '.') THEN date_kind(t)
-  ELSE text_kind(t) END"""
+  ELSE trimmed_kind(t) END"""
 
 _JSON_NUMBER_KIND = f"""coalesce(integer_kind(t),
   CASE WHEN isfinite(TRY_CAST(t AS DOUBLE)) THEN {Kind.FLOAT.value} ELSE {Kind.TEXT.value} END)"""
@@ -173,7 +191,7 @@ _JSON_STRING_KIND = f"""CASE
   WHEN t IS NULL OR strlen(t) > 40 OR NOT t[1] BETWEEN '0' AND '9' THEN {Kind.TEXT.value} ELSE date_kind(t) END"""
 
 _JSON_KIND = f"""CASE json_type(j)
-  WHEN 'VARCHAR' THEN json_string_kind(nullif(trim(j->>'$', ' \t'), ''))
+  WHEN 'VARCHAR' THEN json_string_kind({trimmed("j->>'$'")})
   WHEN 'NULL' THEN 0
   WHEN 'BOOLEAN' THEN {Kind.BOOLEAN.value}
   WHEN 'OBJECT' THEN {Kind.NESTED.value}
@@ -187,10 +205,12 @@ MACROS = tuple(
         ("integer_kind", "t", _INTEGER_KIND),
         ("float_kind", "t", _FLOAT_KIND),
         ("word_kind", "t", _WORD_KIND),
-        ("text_kind", "t", _TEXT_KIND),
-        ("comma_text_kind", "t", _COMMA_TEXT_KIND),
+        ("trimmed_kind", "t", _TRIMMED_KIND),
+        ("comma_kind", "t", _COMMA_KIND),
         ("json_number_kind", "t", _JSON_NUMBER_KIND),
         ("json_string_kind", "t", _JSON_STRING_KIND),
+        ("text_kind", "v", f"trimmed_kind({trimmed('v')})"),
+        ("comma_text_kind", "v", f"comma_kind({trimmed('v')})"),
         ("json_kind", "j", _JSON_KIND),
     )
 )

@@ -11,17 +11,23 @@ from filebatch_worker.processors.tabular.column_types import ColumnType
 class Column:
     """A column as it stands in the file.
 
-    `text` is SQL for its values as text, `kind` SQL for the class of one value (see `classify`). A column that has a
-    type already, as in Parquet, has `native` (SQL for the typed value and the type's label) and no `kind`.
+    `text` is SQL for its values as text. A column whose type is to be found has a `classifier`, the macro that tells
+    the class of a value (see `classify`); one that has a type already, as in Parquet, has `native` (SQL for the typed
+    value, and the type).
     """
 
     name: str
     source_name: str
     text: str
-    kind: str | None = None
+    classifier: str | None = None
     number_text: str | None = None  # `text` with a decimal point, where it differs
-    nested_text: str | None = None  # `text` that keeps the quotes of JSON strings beside objects and arrays
+    json: str | None = None  # the value as JSON, for a file of JSON
     native: tuple[str, ColumnType] | None = None
+
+    @property
+    def classified(self) -> str:
+        """SQL for what the classifier is given."""
+        return self.json or self.text
 
     def text_for(self, column_type: ColumnType) -> str:
         """Return the SQL text that `column_type` parses."""

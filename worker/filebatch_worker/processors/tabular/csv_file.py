@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.column import Column
-from filebatch_worker.processors.tabular.column_types import literal, trimmed
+from filebatch_worker.processors.tabular.column_types import literal
 from filebatch_worker.processors.tabular.csv_rejects import (
     LINE_BYTES,
     LONG_LINE_BYTES,
@@ -134,7 +134,7 @@ def _column(at: int, name: str, source: str, options: TabularOptions) -> Column:
         name=name,
         source_name=source,
         text=text,
-        kind=f"{'comma_text_kind' if comma else 'text_kind'}({trimmed(text)})",
+        classifier="comma_text_kind" if comma else "text_kind",
         number_text=f"translate({text}, ',.', '.,')" if comma else None,
     )
 

@@ -28,6 +28,7 @@ DELIMITERS = ",;\t|"  # in the order they are preferred where two fit alike
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
 _SINGLE_QUOTED = re.compile(r"(?:^|[,;\t|])'(?:[^'\n]|'')*'(?=[,;\t|\r\n]|$)", re.MULTILINE)
+_YEAR = re.compile(r"(19|20)\d\d")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d\d:\d\d.*)?")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?%?")
 
@@ -102,24 +103,27 @@ def _single_column(sample: str, read: list[tuple[Dialect, list[list[str]]]]) -> 
 
 
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """A first row is a header unless it looks like data: a number or date where no column below says otherwise.
+    """A first row is a header unless it looks like data: a number or date that the column below doesn't belie.
 
-    A text above a column of numbers or dates settles it. Where all is text nothing can, and a header is taken for
-    granted: feeds without one say `header: false`.
+    A text above a column of numbers or dates settles it, and so does a year above what are no years. Where all is
+    text nothing can, and a header is taken for granted: feeds without one say `header: false`.
     """
     if not rows:
         return True
     first, below = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    if any(not _is_value(name) and _all_values(row[at] for row in below) for at, name in enumerate(first)):
+    if any(_heads(name, [row[at] for row in below]) for at, name in enumerate(first)):
         return True
     return not any(_is_value(name) for name in first)
+
+
+def _heads(name: str, column: Sequence[str]) -> bool:
+    """Whether `name` is of another kind than the values below it."""
+    values = [cell for cell in column if cell.strip()]
+    if not values or not all(map(_is_value, values)):
+        return False
+    return not _is_value(name) or (bool(_YEAR.fullmatch(name)) and not any(map(_YEAR.fullmatch, values)))
 
 
 def _is_value(cell: str) -> bool:
     text = cell.strip()
     return bool(_NUMBER.fullmatch(text) or _DATE.fullmatch(text)) or text.lower() in ("true", "false")
-
-
-def _all_values(cells: Iterable[str]) -> bool:
-    found = [cell for cell in cells if cell.strip()]
-    return bool(found) and all(map(_is_value, found))

@@ -73,8 +73,8 @@ def reading(name: str, workdir: Path) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise MemoryError(_first_line(error)) from error
-    except duckdb.PermissionException:
-        raise  # the sandbox is in our own way
+    except (duckdb.PermissionException, duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException):
+        raise  # the sandbox or our SQL is wrong, not the file
     except duckdb.Error as error:
         message = _first_line(error).replace(str(workdir), "").strip()
         if "No space left" in message:

@@ -46,7 +46,8 @@ _FOREIGN = {
     b"\x7fELF": "a program",
     b"MZ\x90\x00": "a program",
 }
-_MARKUP = re.compile(rb"\s*<(!doctype|html|head|body|\?xml|[a-z][\w:.-]*[ >/])", re.IGNORECASE)
+_MARKUP = re.compile(rb"\s*<(!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
+_TAG = re.compile(rb"\s*<[a-z][\w:.-]*[ >/]", re.IGNORECASE)
 _ARRAY_OF_OBJECTS = re.compile(r"\s*\[\s*(\{|\]\s*$)")
 
 
@@ -123,9 +124,13 @@ def _foreign(head: bytes) -> str | None:
         return "a tar archive"
     if known is None and compression_of(head):
         return "a compressed file within a compressed file"
-    if known is None and _MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
+    if known is None and _is_markup(head.removeprefix(b"\xef\xbb\xbf")):
         return "an HTML or XML page"
     return known
+
+
+def _is_markup(head: bytes) -> bool:
+    return bool(_MARKUP.match(head)) or (bool(_TAG.match(head)) and b"</" in head)
 
 
 def _json_kind(start: str, *, insist: bool) -> str | None:

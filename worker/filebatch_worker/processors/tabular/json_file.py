@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 BLANKS = " \t\r\n"
+TAIL = 64 * 1024  # bytes read at once from the end
 
 _POSITION = re.compile(r"at byte (\d+) in record/value (\d+): (.*)")
 
@@ -48,6 +49,8 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
     """
     file = _JsonFile(text.path, is_array)
     keys = _keys(connection, file)
+    if is_array:
+        _check_end(text.path)
     bad = tuple(_bad_rows(connection, file, max(1000, options.max_bad_rows + 1)))
     if not keys:
         raise _nothing(bad)
@@ -62,6 +65,21 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
         bad_rows=bad,
         locate=lambda rows: _locate(file, rows, {row.row for row in bad}),
     )
+
+
+def _check_end(path: Path) -> None:
+    """Refuse an array without its closing bracket: the engine takes one that is cut after a comma for whole."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        while size > 0:
+            start = max(0, size - TAIL)
+            file.seek(start)
+            tail = file.read(size - start).rstrip()
+            if tail:
+                break
+            size = start
+    if not tail.endswith(b"]"):
+        raise InvalidFile("truncated", "the JSON array is not closed: the file was cut short")
 
 
 def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
@@ -106,7 +124,8 @@ def _malformed(error: Exception) -> InvalidFile | None:
     reason = found[3].strip().rstrip(".")
     cut = "end of data" in reason or "length is 0" in reason
     code = "truncated" if cut else "bad-json"
-    return InvalidFile(code, f"value {found[2]} of the array is no JSON: {reason}", row=int(found[2]))
+    row = int(found[2]) - 1  # the engine counts the array itself
+    return InvalidFile(code, f"value {row} of the array is no JSON: {reason}", row=row)
 
 
 def _bad_rows(connection: DuckDBPyConnection, file: _JsonFile, limit: int) -> Iterator[BadRow]:
@@ -169,9 +188,9 @@ def _relation(file: _JsonFile, keys: Sequence[str]) -> str:
 
 
 def _distinct(keys: Sequence[str]) -> list[str]:
-    """Return the keys that differ in more than case: only these can be fields of one of the engine's structs."""
+    """Return the keys that the engine's structs can have as fields: not empty, and different in more than case."""
     folded = Counter(key.casefold() for key in keys)
-    return [key for key in keys if folded[key.casefold()] == 1]
+    return [key for key in keys if key and folded[key.casefold()] == 1]
 
 
 def _columns(keys: Sequence[str]) -> Iterator[Column]:
@@ -183,8 +202,8 @@ def _columns(keys: Sequence[str]) -> Iterator[Column]:
             name=name,
             source_name=key,
             text=f"({value}->>'$')",
-            kind=f"json_kind({value})",
-            nested_text=f"CAST({value} AS VARCHAR)",
+            classifier="json_kind",
+            json=value,
         )
 
 

@@ -1,21 +1,31 @@
-"""The pass over a whole file that decides what its columns are and how many of its rows can't be kept."""
+"""The passes over a whole file that decide what its columns are and how many of its rows can't be kept.
+
+Classing every value costs more than reading it. So types are guessed from the first rows, and the pass over the whole
+file only checks that every value keeps to the guess; columns that don't are classed in full in another pass. What is
+found is the same as if all were classed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from filebatch_worker.processor import InvalidFile
-from filebatch_worker.processors.tabular.classify import Kind, resolve
+from filebatch_worker.processors.tabular.classify import Kind, is_settled, kept_by, resolve
 from filebatch_worker.processors.tabular.column import Column
-from filebatch_worker.processors.tabular.column_types import JSON, ColumnType, trimmed
+from filebatch_worker.processors.tabular.column_types import JSON, STRING, ColumnType, trimmed
 from filebatch_worker.processors.tabular.options import TabularOptions
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-COLUMNS_AT_ONCE = 500  # a query over more spends its time in the planner
+SAMPLE_ROWS = 5_000
+GUESS = "guess"
+VALUES_AT_ONCE = 2_500  # columns of a query: the engine holds a batch of 2,048 rows of them
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -29,21 +39,37 @@ class Typed:
 
 @dataclass(frozen=True)
 class Fault:
-    """What may be wrong with one value of a column: `condition` is SQL for it."""
+    """What may be wrong with one value of a column: `text` is SQL for the value, `fits` SQL for what holds if not."""
 
     code: str
-    condition: str
     column: Column
+    text: str
+    fits: str  # with {v} for the value
     expected: str
+
+    @property
+    def condition(self) -> str:
+        """SQL that is true for a row with this fault."""
+        return f"NOT ({self.fits.replace('{v}', self.text)})"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a pass over all rows found: how many there are, each column's type, and the faults that occur."""
+    """What the passes over all rows found: how many there are, each column's type, and the faults that occur."""
 
     rows: int
     columns: tuple[Typed, ...]
     faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True)
+class _Relation:
+    connection: DuckDBPyConnection
+    sql: str
+    parameters: Sequence[Any]
+
+    def all(self, query: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query, self.parameters).fetchall()
 
 
 def measure(
@@ -55,20 +81,25 @@ def measure(
 ) -> Measured:
     """Return what `columns` are over all rows of `relation`. Raises InvalidFile "missing-column", "extra-column"."""
     check_names([column.name for column in columns], options)
-    rows, kinds = 0, list[int]()
+    table = _Relation(connection, relation, parameters)
+    untyped = [column for column in columns if column.classifier and column.name not in options.columns]
+    kinds = _classes(table, [column for column in untyped if column.json is None], sample=True)
+    guesses = {name: kept_by(found) for name, found in kinds.items() if kept_by(found)}
     faults = [fault for column in columns for fault in _possible_faults(column, options)]
-    occurring: list[Fault] = []
-    for batch in _batches(columns):
-        names = {column.name for column in batch}
-        possible = [fault for fault in faults if fault.column.name in names]
-        counts = [f"count(*) FILTER (WHERE {fault.condition})" for fault in possible]
-        expressions = ["count(*)", *(_kinds(column, options) for column in batch), *counts]
-        found = connection.execute(f"SELECT {', '.join(expressions)} FROM {relation}", parameters).fetchall()[0]  # noqa: S608
-        rows = found[0]
-        kinds.extend(found[1 : len(batch) + 1])
-        occurring.extend(fault for fault, count in zip(possible, found[len(batch) + 1 :], strict=True) if count)
-    typed = (_typed(column, Kind(kind or 0), options) for column, kind in zip(columns, kinds, strict=True))
-    return Measured(rows, tuple(typed), tuple(occurring))
+    checks = faults + [_guess(column, guesses[column.name]) for column in untyped if column.name in guesses]
+    rows, misfits = _misfits(table, checks)
+    wrong = {check.column.name for check, count in zip(checks, misfits, strict=True) if count and check.code == GUESS}
+    open_ = [
+        column
+        for column in untyped
+        if column.name in wrong or (column.name not in guesses and not is_settled(kinds.get(column.name, Kind(0))))
+    ]
+    kinds |= _classes(table, open_, sample=False)
+    return Measured(
+        rows,
+        tuple(_typed(column, kinds.get(column.name, Kind(0)), options) for column in columns),
+        tuple(fault for fault, count in zip(faults, misfits, strict=False) if count),
+    )
 
 
 def check_names(names: Sequence[str], options: TabularOptions) -> None:
@@ -93,25 +124,70 @@ def check_names(names: Sequence[str], options: TabularOptions) -> None:
         )
 
 
-def _batches(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
-    for start in range(0, len(columns), COLUMNS_AT_ONCE):
-        yield columns[start : start + COLUMNS_AT_ONCE]
-
-
-def _kinds(column: Column, options: TabularOptions) -> str:
-    """Return SQL for the classes that occur in a column whose type is still to be found, else 0."""
-    return f"bit_or({column.kind})" if column.kind and column.name not in options.columns else "0"
-
-
 def _possible_faults(column: Column, options: TabularOptions) -> Iterator[Fault]:
     declared = options.columns.get(column.name)
-    filled = trimmed(column.text)
-    if declared is not None and not _stands(column, declared):
-        parsed = declared.parse(column.text_for(declared))
-        if declared.sql != "VARCHAR":
-            yield Fault("type-mismatch", f"{filled} IS NOT NULL AND {parsed} IS NULL", column, declared.label)
+    if declared is not None and not _stands(column, declared) and declared.sql != "VARCHAR":
+        fits = f"{{v}} IS NULL OR {declared.quick_for('{v}')} OR {trimmed('{v}')} IS NULL"
+        fits = f"CASE WHEN {fits} THEN true ELSE {declared.parse('{v}')} IS NOT NULL END"
+        yield Fault("type-mismatch", column, column.text_for(declared), fits, declared.label)
     if column.name in options.required:
-        yield Fault("missing-value", f"{filled} IS NULL", column, "a value")
+        yield Fault("missing-value", column, column.text, f"{trimmed('{v}')} IS NOT NULL", "a value")
+
+
+def _guess(column: Column, kept: Kind) -> Fault:
+    """Return the check that every value of `column` is of one of the classes `kept`."""
+    quick = "false" if column.number_text else resolve(kept).quick_for("{v}")
+    slow = f"({column.classifier}({{v}}) | {kept.value}) = {kept.value}"
+    return Fault(GUESS, column, column.text, f"CASE WHEN {{v}} IS NULL OR {quick} THEN true ELSE {slow} END", "")
+
+
+def _classes(table: _Relation, columns: Sequence[Column], *, sample: bool) -> dict[str, Kind]:
+    """Return the classes that occur in each of `columns`, in the first rows or in all."""
+    found: dict[str, Kind] = {}
+    for batch in _batches(sorted(columns, key=lambda column: column.classifier or "")):
+        classes = _by_position([column.classifier or "" for column in batch], "{item}(v)")
+        values = ", ".join(column.classified for column in batch)
+        rows = table.all(
+            f"SELECT i, bit_or({classes}) FROM (SELECT unnest([{values}]) AS v, unnest(range({len(batch)})) AS i "  # noqa: S608
+            f"FROM (SELECT * FROM {table.sql} {f'LIMIT {SAMPLE_ROWS}' if sample else ''})) GROUP BY i"
+        )
+        found |= {batch[at].name: Kind(kinds or 0) for at, kinds in rows}
+    return found
+
+
+def _misfits(table: _Relation, checks: Sequence[Fault]) -> tuple[int, list[int]]:
+    """Return the number of rows, and for each check how many values don't fit it."""
+    if not checks:
+        return table.all(f"SELECT count(*) FROM {table.sql}")[0][0], []  # noqa: S608
+    rows, misfits = 0, dict[int, int]()
+    ordered = sorted(range(len(checks)), key=lambda at: checks[at].fits)
+    for batch in _batches(ordered):
+        fits = _by_position([checks[at].fits.replace("{v}", "v") for at in batch], "{item}")
+        values = ", ".join(checks[at].text for at in batch)
+        found = table.all(
+            f"SELECT i, count(*), count(*) FILTER (WHERE NOT ({fits})) FROM (SELECT unnest([{values}]) AS v, "  # noqa: S608
+            f"unnest(range({len(batch)})) AS i FROM {table.sql}) GROUP BY i"
+        )
+        rows = found[0][1] if found else 0
+        misfits |= {batch[at]: count for at, _, count in found}
+    return rows, [misfits.get(at, 0) for at in range(len(checks))]
+
+
+def _by_position(items: Sequence[str], template: str) -> str:
+    """Return SQL that is `template` of the item at position `i`; alike items stand together, so cases are few.
+
+    One expression over a list of columns keeps a query small: one per column takes minutes to plan for thousands.
+    """
+    cases, end = [], 0
+    for item, group in groupby(items):
+        end += len(list(group))
+        cases.append(f"WHEN i < {end} THEN {template.replace('{item}', item)}")
+    return f"CASE {' '.join(cases)} END"
+
+
+def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), VALUES_AT_ONCE):
+        yield items[start : start + VALUES_AT_ONCE]
 
 
 def _stands(column: Column, declared: ColumnType) -> bool:
@@ -125,7 +201,7 @@ def _typed(column: Column, kinds: Kind, options: TabularOptions) -> Typed:
         return Typed(column, column.native[1], column.native[0])
     if declared is not None:
         return Typed(column, declared, declared.parse(column.text_for(declared)))
-    if kinds & Kind.NESTED and column.nested_text is not None:
-        return Typed(column, JSON, column.nested_text)
-    found = resolve(kinds)
+    if kinds & Kind.NESTED:
+        return Typed(column, JSON, f"CAST({column.json} AS VARCHAR)")
+    found = STRING if is_settled(kinds) else resolve(kinds)
     return Typed(column, found, found.cast(column.text_for(found)))

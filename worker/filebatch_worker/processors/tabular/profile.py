@@ -12,8 +12,8 @@ from filebatch_worker.processors.tabular.measure import Typed
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-COLUMNS_AT_ONCE = 200
-EXACT_UP_TO = 100_000  # rows; distinct values are counted up to here and estimated beyond
+EXACT_ROWS, EXACT_COLUMNS = 100_000, 1_000  # distinct values are counted up to here and estimated beyond
+COLUMNS_AT_ONCE = {True: 25, False: 500}  # by `exact`: exact counts of many columns at once take far longer
 SHOWN = 100  # characters of the least and greatest text
 
 _UNORDERED = ("STRUCT", "MAP", "UNION", "BLOB", "JSON", "VARIANT", "GEOMETRY")
@@ -23,11 +23,12 @@ def profile(
     connection: DuckDBPyConnection, path: Path, rows: int, columns: Sequence[Typed], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return `profile.json`: the facts about the file, then each column's type, nulls, range and distinct values."""
-    exact = rows <= EXACT_UP_TO
+    exact = rows <= EXACT_ROWS and len(columns) <= EXACT_COLUMNS
+    width = COLUMNS_AT_ONCE[exact]
     described = [
         entry
-        for start in range(0, len(columns), COLUMNS_AT_ONCE)
-        for entry in _describe(connection, path, columns[start : start + COLUMNS_AT_ONCE], exact=exact)
+        for start in range(0, len(columns), width)
+        for entry in _describe(connection, path, columns[start : start + width], exact=exact)
     ]
     return {"rows": rows, **facts, "distinct": "exact" if exact else "estimated", "columns": described}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import shutil
 import struct
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from filebatch_worker.processor import InvalidFile, Source
 from filebatch_worker.processors.tabular import formats
@@ -26,6 +27,10 @@ _DAMAGED = (
     *(struct.error, ValueError, OverflowError, IndexError),  # what zipfile raises for forged directories
 )
 _UNSUPPORTED = (NotImplementedError, RuntimeError)  # zipfile's for methods and passwords
+
+
+class _Stream(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -76,19 +81,16 @@ def _inflate(source: Source, target: Path, compression: str, limit: int) -> str:
     return source.name.rpartition(".")[0] if formats.claim(source.name).compression else source.name
 
 
-def _open_stream(path: Path, compression: str) -> AbstractContextManager[IO[bytes]]:
+def _open_stream(path: Path, compression: str) -> AbstractContextManager[_Stream]:
     if compression == "gzip":
         return gzip.open(path)
     return _zstd_stream(path)
 
 
 @contextmanager
-def _zstd_stream(path: Path) -> Iterator[IO[bytes]]:
+def _zstd_stream(path: Path) -> Iterator[_Stream]:
     """Yield the content, with damage reported as zlib does. The module is loaded for the few files that need it."""
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
+    zstd = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
     try:
         with zstd.open(path) as stream:
             yield stream
@@ -118,7 +120,7 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     return members[0]
 
 
-def _copy(content: AbstractContextManager[IO[bytes]], target: Path, packed: int, limit: int) -> None:
+def _copy(content: AbstractContextManager[_Stream], target: Path, packed: int, limit: int) -> None:
     written = 0
     with content as reader, target.open("wb") as writer:
         while chunk := reader.read(CHUNK):

@@ -1,0 +1,144 @@
+"""What a file is, whatever its name says; and what is within an archive."""
+
+import gzip
+import importlib
+import io
+import sys
+import zipfile
+
+import pytest
+
+zstd = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+CSV = b"a,b\n1,x\n2,y\n"
+ROWS = [(1, "x"), (2, "y")]
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+PACKED = {
+    "gz": (gzip.compress(CSV), "gzip"),
+    "zst": (zstd.compress(CSV), "zstd"),
+    "zip": (zipped(("t.csv", CSV)), "zip"),
+}
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+@pytest.mark.parametrize("name", ["t.csv.{}", "T.CSV.{}", "t.{}", "t", "t.dat"])
+def test_a_compressed_table_is_a_table(run, suffix, name):
+    content, compression = PACKED[suffix]
+    result = run(content, name.format(suffix))
+    assert (result.rows, result.profile["compression"]) == (ROWS, compression)
+
+
+def test_a_gzip_of_several_members_is_read_whole(run):
+    assert run(gzip.compress(CSV) + gzip.compress(b"3,z\n"), "t.csv.gz").rows == [*ROWS, (3, "z")]
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_an_archive_that_is_cut_is_truncated(refuse, suffix, kept):
+    big = b"a,b\n" + b"".join(f"{at},{at * 7919}\n".encode() for at in range(50_000))
+    content = {"gz": gzip.compress, "zst": zstd.compress, "zip": lambda c: zipped(("t.csv", c))}[suffix](big)
+    assert refuse(content[: int(len(content) * kept)], f"t.csv.{suffix}").code == "truncated"
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_a_damaged_archive_is_corrupt(refuse, suffix):
+    big = b"a,b\n" + b"".join(f"{at},{at * 7919}\n".encode() for at in range(50_000))
+    content = bytearray({"gz": gzip.compress, "zst": zstd.compress, "zip": lambda c: zipped(("t.csv", c))}[suffix](big))
+    middle = len(content) // 2
+    content[middle : middle + 50] = bytes(byte ^ 0xFF for byte in content[middle : middle + 50])
+    assert refuse(bytes(content), f"t.csv.{suffix}").code in ("corrupt", "truncated")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("t.csv", b"PAR1" + b"x" * 100 + b"PAR1", "parquet"),
+        ("t.csv", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "a PNG image"),
+        ("t.csv", b"<!DOCTYPE html>\n<html><body>404, not found</body></html>", "an HTML or XML page"),
+        ("t.csv", b"  <?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "an HTML or XML page"),
+        ("t", b"<Error><Code>AccessDenied</Code></Error>", "an HTML or XML page"),
+        ("t.csv", b"%PDF-1.4\n", "a PDF document"),
+        ("t.csv", gzip.compress(CSV), "gzip"),
+        ("t.csv", zipped(("t.csv", CSV)), "zip"),
+        ("t.csv", b'{"a": 1}\n{"a": 2}\n', "json"),
+        ("t.csv", b'[{"a": 1}]', "json"),
+        ("t.csv.gz", CSV, "no compression"),
+        ("t.csv.gz", zstd.compress(CSV), "zstd"),
+        ("t.zip", CSV, "no compression"),
+        ("t.parquet", CSV, "something that doesn't start as Parquet does"),
+        ("t.json", CSV, "text that is not JSON"),
+        ("t.ndjson.gz", gzip.compress(CSV), "text that is not JSON"),
+        ("t.csv.gz", gzip.compress(gzip.compress(CSV)), "a compressed file within a compressed file"),
+        ("t.csv.gz", gzip.compress(b'{"a": 1}\n'), "json"),
+        ("t.xlsx", zipped(("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")), "Office"),
+        ("t.zip", zipped(("t.parquet", CSV)), "something that doesn't start as Parquet does"),
+    ],
+)
+def test_a_file_that_lies_about_its_format_is_refused(refuse, name, content, found):
+    error = refuse(content, name)
+    assert (error.code, error.where["found"]) == ("format-mismatch", found)
+
+
+@pytest.mark.parametrize("content", [b"[id],[name]\n1,x\n", b"{id},{name}\n1,x\n", b"<none>,b\n1,x\n"])
+def test_csv_may_start_like_something_else(run, content):
+    assert run(content, "t.csv").rows[0][1] == "x"
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ([], "bad-archive"),
+        ([("a.csv", CSV), ("b.csv", CSV)], "bad-archive"),
+        ([("a.csv", b"")], "empty"),
+        ([("dir/", b"")], "bad-archive"),
+    ],
+)
+def test_a_zip_holds_exactly_one_file(refuse, members, code):
+    assert refuse(zipped(*members), "t.zip").code == code
+
+
+def test_what_a_mac_adds_to_a_zip_is_no_file(run):
+    assert run(zipped(("dir/", b""), ("dir/t.csv", CSV), ("__MACOSX/dir/._t.csv", b"x")), "t.zip").rows == ROWS
+
+
+@pytest.mark.parametrize("member", ["../../escaped.csv", "/etc/escaped.csv", "..\\escaped.csv", "a\0b.csv"])
+def test_the_name_of_a_zips_member_is_never_a_path(run, tmp_path, member):
+    assert run(zipped((member, CSV)), "t.zip").rows == ROWS
+    assert not list(tmp_path.parent.rglob("escaped.csv"))
+
+
+def test_a_zip_with_a_password_is_refused(refuse):
+    content = bytearray(zipped(("t.csv", CSV)))
+    content[6] |= 1  # the local header's flag
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the directory's
+    assert refuse(bytes(content), "t.zip").code == "bad-archive"
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_a_bomb_goes_off_within_bounds(refuse, tmp_path, suffix):
+    zeros = b"0" * 50_000_000
+    content = {"gz": gzip.compress, "zst": zstd.compress, "zip": lambda c: zipped(("t.csv", c))}[suffix](zeros)
+    assert len(content) < 100_000
+    error = refuse(content, f"t.csv.{suffix}", max_uncompressed_bytes=5_000_000)
+    assert (error.code, error.where["expected"]) == ("too-large", 5_000_000)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 6_000_000
+
+
+def test_a_plain_file_is_bounded_too(refuse):
+    assert refuse(CSV, max_uncompressed_bytes=5).code == "too-large"
+
+
+@pytest.mark.parametrize(
+    "name", ["a'b.csv", "*.csv", "[a].csv", "a;DROP TABLE x.csv", "a=1.csv", "..", "", "ü\n.csv", "https://x.y/z.csv"]
+)
+def test_the_name_of_a_file_is_only_a_claim(run, name):
+    assert run(CSV, name).rows == ROWS

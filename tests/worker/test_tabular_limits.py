@@ -1,0 +1,127 @@
+"""What a stranger's file can't reach: the network, other files, the machine's memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from filebatch_worker.processors.tabular import engine as engines
+from filebatch_worker.processors.tabular.judge import Verdict
+
+
+@pytest.fixture
+def connection(tmp_path):
+    (tmp_path / "inside.csv").write_text("a,b\n1,2\n")
+    with engines.engine(tmp_path) as connection:
+        yield connection
+
+
+def test_files_of_the_work_directory_can_be_read(connection, tmp_path):
+    assert connection.execute("SELECT * FROM read_csv(?)", [str(tmp_path / "inside.csv")]).fetchall() == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM read_text('{workdir}/../outside.txt')",
+        "SELECT * FROM read_text('{workdir}/link.txt')",
+        "SELECT * FROM read_csv('https://example.com/x.csv')",
+        "SELECT * FROM 's3://bucket/key.parquet'",
+        "COPY (SELECT 1) TO '/tmp/filebatch-escaped.csv'",
+        "ATTACH '/tmp/filebatch-escaped.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET memory_limit = '100GB'",
+        "SET enable_external_access = true",
+    ],
+)
+def test_nothing_else_can_be_reached(connection, tmp_path, statement):
+    (tmp_path.parent / "outside.txt").write_text("secret")
+    (tmp_path / "link.txt").symlink_to(tmp_path.parent / "outside.txt")
+    with pytest.raises(duckdb.Error):
+        connection.execute(statement.format(workdir=tmp_path)).fetchall()
+
+
+@pytest.mark.parametrize(("told", "mib"), [("1024", 614), ("512.5", 307), ("10", 128)])
+def test_memory_is_a_share_of_the_containers(monkeypatch, told, mib):
+    monkeypatch.setenv("FILEBATCH_MEMORY_MIB", told)
+    assert engines.memory_limit_mib() == mib
+
+
+def test_memory_is_read_from_the_control_group_where_nobody_tells(monkeypatch, tmp_path):
+    monkeypatch.delenv("FILEBATCH_MEMORY_MIB", raising=False)
+    (tmp_path / "memory.max").write_text(f"{1000 * 1024**2}\n")
+    (tmp_path / "unlimited").write_text("max\n")
+    monkeypatch.setattr(engines, "_CGROUP_LIMITS", tuple(tmp_path / name for name in ("memory.max", "unlimited", "no")))
+    assert engines.memory_limit_mib() == 600
+
+
+@pytest.mark.parametrize(("told", "threads"), [("0.25", 1), ("1", 1), ("4", 4), ("1.5", 2)])
+def test_threads_follow_the_vcpus(monkeypatch, told, threads):
+    monkeypatch.setenv("FILEBATCH_VCPU", told)
+    assert engines.thread_count() == threads
+
+
+def test_what_does_not_fit_in_memory_is_no_fault_of_the_file(run, monkeypatch):
+    monkeypatch.setattr(engines, "memory_limit_mib", lambda: 20)
+    with pytest.raises(MemoryError):
+        run("a,b\n1," + "x" * 30_000_000 + "\n")
+
+
+def test_a_full_disk_is_no_fault_of_the_file(run, monkeypatch, tmp_path):
+    def full(*_):
+        raise duckdb.IOException("IO Error: Could not write all bytes to file: No space left on device")
+
+    monkeypatch.setattr("filebatch_worker.processors.tabular.pipeline.write_parquet", full)
+    with pytest.raises(OSError, match="No space left"):
+        run("a,b\n1,2\n")
+
+
+def test_our_own_mistakes_are_no_fault_of_the_file(run, monkeypatch):
+    monkeypatch.setattr("filebatch_worker.processors.tabular.write.identifier", lambda name: name)
+    with pytest.raises(duckdb.ParserException):
+        run('"a b c",d\n1,2\n')
+
+
+def test_a_row_that_went_missing_is_noticed(run, monkeypatch):
+    verdict = Verdict(bad=(), left_out="c0 = '1'")
+    monkeypatch.setattr("filebatch_worker.processors.tabular.pipeline.judge", lambda *_: verdict)
+    with pytest.raises(AssertionError, match="1 too few"):
+        run("a,b\n1,2\n3,4\n")
+
+
+def test_the_work_directory_holds_results_alone(run):
+    processed = run("a,b\n1,2\n").processed
+    workdir = processed.outputs[0].path.parent
+    assert sorted(path.name for path in workdir.iterdir() if path.is_file()) == ["data.parquet", "profile.json"]
+    assert not [path for path in workdir.rglob("*") if path.is_file() and path.parent != workdir]
+
+
+def test_a_table_larger_than_the_memory_passes(tmp_path):
+    """80 MB of CSV within a quarter of the memory that its text takes."""
+    code = """
+import sys, resource
+from pathlib import Path
+from filebatch_worker.processor import Source, load_processor
+work = Path(sys.argv[1]); path = work / "t.csv"
+with path.open("w") as file:
+    file.write("id,hash,number\\n")
+    for at in range(2_000_000):
+        file.write(f"{at},{at * 2654435761 % 2**32:032x},{at * 0.37:.2f}\\n")
+processed = load_processor("tabular")(Source(path, "t.csv", path.stat().st_size), work / "out", {})
+print(processed.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+    environment = {
+        "FILEBATCH_MEMORY_MIB": "300",
+        "FILEBATCH_VCPU": "2",
+        "PYTHONPATH": str(Path(engines.__file__).parents[3]),
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True, check=True
+    )
+    rows, peak = map(int, result.stdout.split())
+    assert rows == 2_000_000
+    assert peak < 400
