@@ -42,7 +42,7 @@ class Place:
     @property
     def home(self) -> Path:
         """AIRFLOW_HOME; one for each environment, as their databases differ."""
-        return self.layout.state / f"airflow{self.python.parents[1].name.removeprefix('.venv')}"
+        return self.layout.airflow_home(self.python.parents[1])
 
     @property
     def logs(self) -> Path:

@@ -127,7 +127,9 @@ def _env(layout: Layout) -> int:
         raise LocalAwsError("the local AWS is not running: start it with `python -m filebatch_local up`")
     for name, value in environment(layout, found.endpoint, found.settings).items():
         _say(f"export {name}={shlex.quote(value)}")
-    _say(f'export PATH={shlex.quote(str(layout.root / ".venv" / "bin"))}:"$PATH"')
+    # A user's own AWS CLI comes before the repository's.
+    airflow, cli = Path(sys.executable).parent, layout.root / ".venv-cli" / "bin"
+    _say(f'export PATH={shlex.quote(str(airflow))}:"$PATH":{shlex.quote(str(cli))}')
     return 0
 
 
@@ -156,7 +158,7 @@ def environment(layout: Layout, endpoint: str, settings: Mapping[str, object]) -
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AIRFLOW_HOME": str(layout.state / "airflow"),
+        "AIRFLOW_HOME": str(layout.airflow_home(Path(sys.prefix))),
         "AIRFLOW__CORE__DAGS_FOLDER": str(layout.root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

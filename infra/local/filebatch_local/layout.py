@@ -56,6 +56,10 @@ class Layout:
         """Folder in which jobs run."""
         return self.state / "jobs"
 
+    def airflow_home(self, venv: Path) -> Path:
+        """Return the AIRFLOW_HOME of an environment: each Airflow has a database of its own."""
+        return self.state / f"airflow{venv.name.removeprefix('.venv')}"
+
     def images(self) -> dict[str, ImageEnv]:
         """Return the image that is a place in this repository: the worker and its own environment."""
         path = (str(self.root / ".venv-worker" / "bin"), "/usr/local/bin", "/usr/bin", "/bin")

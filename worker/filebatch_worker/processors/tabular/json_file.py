@@ -180,9 +180,10 @@ def _nothing(bad: Sequence[BadRow]) -> InvalidFile:
 
 
 def _relation(file: _JsonFile, keys: Sequence[str]) -> str:
-    structure = literal(json.dumps(dict.fromkeys(_distinct(keys), "JSON"), ensure_ascii=False))
+    structure = json.dumps(dict.fromkeys(_distinct(keys), "JSON"), ensure_ascii=False)
+    fields = f"json_transform(json, {literal(structure)})" if structure != "{}" else "NULL"
     return (
-        f"(SELECT json, json_transform(json, {structure}) AS fields FROM {file.objects} "  # noqa: S608
+        f"(SELECT json, {fields} AS fields FROM {file.objects} "  # noqa: S608
         "WHERE json_type(json) = 'OBJECT')"
     )
 
