@@ -80,6 +80,36 @@ def test_a_taken_port_is_named_with_what_to_do(state):
     assert "Traceback" not in found.stderr
 
 
+def answers(address, port):
+    with socket.socket() as one:
+        return one.connect_ex((address, port)) == 0
+
+
+def test_only_this_machine_reaches_it_unless_another_host_is_asked_for(state):
+    port = free_port()
+    assert run(state, "up", "--port", str(port), "--feeds", "").returncode == 0
+    assert settings(state)["endpoint"] == f"http://127.0.0.1:{port}"
+    assert answers("127.0.0.1", port)
+    assert not answers("127.0.0.2", port)  # an address that only a server of all interfaces would have
+
+
+def test_a_host_that_is_asked_for_is_in_its_urls(state):
+    port = str(free_port())
+    started = run(state, "up", "--port", port, "--host", "localhost")
+    assert started.returncode == 0, started.stderr
+    found = settings(state)
+    assert found["endpoint"] == f"http://localhost:{port}"
+    assert all(url.startswith(f"http://localhost:{port}/") for url in found["settings"]["queues"].values())
+
+
+def test_a_host_of_another_machine_is_refused(state):
+    found = run(state, "serve", "--port", "0", "--host", "192.0.2.1")
+    assert found.returncode == 1
+    assert "192.0.2.1" in found.stderr
+    assert "--host" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_job_outlives_its_server(tmp_path, number, wait_until):
     images = tmp_path / "images.json"

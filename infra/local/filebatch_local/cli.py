@@ -14,7 +14,7 @@ from typing import IO, NoReturn
 
 from filebatch_local.clock import Clock
 from filebatch_local.images import images_from_json
-from filebatch_local.layout import PORT, Layout, LocalAwsError
+from filebatch_local.layout import HOST, PORT, Layout, LocalAwsError
 
 NOT_RUNNING = 3  # status's exit code, as of an init script
 
@@ -64,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--state", type=Path, default=argparse.SUPPRESS)
-    serve.add_argument("--port", type=int, default=PORT, help=f"port on loopback, 0 for any free one (default: {PORT})")
+    serve.add_argument("--port", type=int, default=PORT, help=f"port, 0 for any free one (default: {PORT})")
+    serve.add_argument(
+        "--host",
+        default=HOST,
+        help=f"name or address to listen at and be called by; anybody who reaches it may run jobs (default: {HOST})",
+    )
     serve.add_argument("--feeds", help='folder of feed files, "" for none (default: dags/feeds)')
     serve.add_argument(
         "--images", type=Path, help='JSON file {image: {"path": [folder], "env": {}}} in place of the worker'
@@ -95,6 +100,7 @@ def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
         start_delay=options.start_delay,
         docker=options.docker,
         tied=options.tied,
+        host=options.host,
     )
     serve(service)
     logging.shutdown()

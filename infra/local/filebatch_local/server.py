@@ -1,4 +1,4 @@
-"""The server: moto's services on loopback, Batch that runs jobs, and `/_filebatch/` for whoever tends or tests it.
+"""The server: moto's services, Batch that runs jobs, and `/_filebatch/` for whoever tends or tests it.
 
 GET  /_filebatch/health                 {"pid", "settings"}: 200 once provisioned, 503 till then
 GET  /_filebatch/network                {"subnets", "securityGroupIds"} of the default VPC
@@ -25,7 +25,7 @@ from filebatch_local import batch_api, gaps_events, gaps_s3, gaps_sqs, recording
 from filebatch_local.attempts import Runtime
 from filebatch_local.batch_backend import LocalBatch
 from filebatch_local.gaps_dynamodb import OneAtATime
-from filebatch_local.layout import HOST, REGION
+from filebatch_local.layout import REGION
 
 PREFIX = "/_filebatch/"
 HOST_LOST = "Host EC2 (instance i-0123456789abcdef0) terminated."
@@ -47,8 +47,8 @@ def make(listener: socket.socket, runtime: Runtime, admin: Admin) -> BaseWSGISer
     gaps_sqs.close()
     batch_api.install(runtime)
     app = admin.in_front_of(recording.in_front_of(OneAtATime(DomainDispatcherApplication(create_backend_app))))
-    port = listener.getsockname()[1]
-    return make_server(HOST, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
+    host, port = listener.getsockname()
+    return make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
 
 
 def stop_jobs() -> None:

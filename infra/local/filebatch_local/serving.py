@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import logging
@@ -31,13 +32,15 @@ class Service:
     Attributes:
         layout: where it reads documents and keeps its state.
         images: images that are places on this machine.
-        port: where it listens on loopback; 0 for any free port.
+        port: where it listens; 0 for any free port.
         feeds: folder of feed files, None for none.
         clock: how fast Batch's time runs.
         vcpus: maxvCpus of the compute environment.
         start_delay: seconds of the clock that a job stays STARTING.
         docker: run images that aren't places on this machine with the Docker engine, where one answers.
         tied: end when the process that started it does.
+        host: the name or address it listens at, which is also the one in its URLs (queues have some). Whoever reaches
+            it can do anything with it, jobs included: another than loopback is for a network of containers.
     """
 
     layout: Layout
@@ -49,24 +52,25 @@ class Service:
     start_delay: float = 0.0
     docker: bool = False
     tied: bool = False
+    host: str = HOST
 
 
 def serve(service: Service) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        LocalAwsError: the port is taken.
+        LocalAwsError: the port is taken, or the host is none of this machine's.
     """
     from filebatch_local.processes import end_leftovers
 
-    listener = listen(service.port)
+    listener = listen(service.port, service.host)
     with models_read_once():
         from filebatch_local import server
 
     stop = _stop_on_signal()
     service.layout.state.mkdir(parents=True, exist_ok=True)
     end_leftovers(service.layout.scratch)
-    endpoint = f"http://{HOST}:{listener.getsockname()[1]}"
+    endpoint = f"http://{service.host}:{listener.getsockname()[1]}"
     admin = server.Admin(lambda: _provision(service, endpoint, admin.state), {"pid": os.getpid()})
     web = server.make(listener, _runtime(service, endpoint), admin)
     threading.Thread(target=web.serve_forever, daemon=True).start()
@@ -79,24 +83,30 @@ def serve(service: Service) -> None:
         server.stop_jobs()
 
 
-def listen(port: int) -> socket.socket:
-    """Take a port of the loopback interface, 0 for any free one.
+def listen(port: int, host: str = HOST) -> socket.socket:
+    """Take a port, 0 for any free one, of one interface.
 
     Raises:
-        LocalAwsError: somebody has it.
+        LocalAwsError: somebody has it, or the host is none of this machine's.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise LocalAwsError(
-            f"port {port} on {HOST} is taken ({error.strerror}): expected it free for the local AWS. "
-            f"See who has it with `ss -ltnp 'sport = :{port}'`, stop that, or choose another port with --port."
-        ) from error
+        raise LocalAwsError(_cannot_listen(port, host, error)) from error
     listener.listen(128)
     return listener
+
+
+def _cannot_listen(port: int, host: str, error: OSError) -> str:
+    if error.errno != errno.EADDRINUSE and host != HOST:
+        return f"cannot listen at {host} ({error.strerror}): expected --host to be a name or address of this machine."
+    return (
+        f"port {port} on {host} is taken ({error.strerror}): expected it free for the local AWS. "
+        f"See who has it with `ss -ltnp 'sport = :{port}'`, stop that, or choose another port with --port."
+    )
 
 
 @contextlib.contextmanager
