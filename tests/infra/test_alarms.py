@@ -208,6 +208,26 @@ def test_a_failed_job_is_told_to_the_developers_and_its_children_are_not(applied
     assert json.loads(rule["EventPattern"])["detail"]["jobQueue"] == [queue["jobQueueArn"]]
 
 
+def test_the_developers_read_of_a_failed_job_what_it_was_and_why(applied: Applied) -> None:
+    sqs, batch = applied.client("sqs"), applied.client("batch")
+    url = sqs.create_queue(QueueName="developers-inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    applied.client("sns").subscribe(TopicArn=applied.settings["topics"]["developers"], Protocol="sqs", Endpoint=arn)
+
+    job = batch.submit_job(
+        jobName="fails",
+        jobQueue=applied.settings["job_queue"],
+        jobDefinition=applied.settings["job_definitions"]["lines"],
+        containerOverrides={"command": ["false"]},
+    )["jobId"]
+
+    told = until(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    text = json.loads(told[0]["Body"])["Message"]
+    assert f"Batch job fails ({job}) failed at " in text
+    assert "Essential container in task exited" in text
+    sqs.delete_queue(QueueUrl=url)
+
+
 @pytest.mark.parametrize("feed", ["daily", "lines"])
 def test_each_alarm_links_a_section_of_the_runbook_that_says_what_to_do(applied: Applied, feed: str) -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

@@ -10,6 +10,21 @@ from infra.applied import PREFIX, Applied
 
 pytestmark = [pytest.mark.terraform, pytest.mark.airflow]
 
+ALARM = (
+    "AlarmDescription",
+    "Namespace",
+    "MetricName",
+    "Dimensions",
+    "Statistic",
+    "Period",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+    "AlarmActions",
+    "OKActions",
+)
 FEEDS = ("daily", "lines", "tables", "weather")
 
 
@@ -67,6 +82,20 @@ class Side:
         rule = events.describe_rule(Name=name)
         return {"pattern": json.loads(rule["EventPattern"]), "state": rule["State"]}
 
+    def alarms(self, feed: str) -> dict[str, Any]:
+        found = {}
+        for alarm in self.client("cloudwatch").describe_alarms()["MetricAlarms"]:
+            name = self.plain(alarm["AlarmName"])
+            if name.startswith(f"NAME-{feed}-"):
+                found[name] = {field: alarm.get(field) for field in ALARM}
+        return found
+
+    def dashboard(self) -> Any:
+        cloudwatch = self.client("cloudwatch")
+        names = [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]]
+        (name,) = [each for each in names if self.plain(each) == "NAME-feeds"]
+        return json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
+
     def job_queue(self) -> dict[str, Any]:
         batch = self.client("batch")
         (queue,) = batch.describe_job_queues(jobQueues=[self.settings["job_queue"]])["jobQueues"]
@@ -112,6 +141,8 @@ def sides(applied: Applied) -> tuple[Side, Side]:
         applied.settings["buckets"]["new_files"]: "NEW-FILES",
         applied.settings["buckets"]["results"]: "RESULTS",
         f"{PREFIX}-events": "NAME",
+        f"{PREFIX}-observability": "NAME",
+        f"{PREFIX}-notifications": "NAME",
     }
     return Side(applied, local, ours), Side(applied, applied.settings, theirs)
 
@@ -121,6 +152,9 @@ LOOKS: Mapping[str, Callable[[Side], Any]] = {
     "results": lambda side: side.bucket("results"),
     "ledger": Side.ledger,
     "job queue": Side.job_queue,
+    "dashboard": Side.dashboard,
+    # Those of `daily` are overridden for other tests.
+    **{f"alarms {feed}": (lambda side, feed=feed: side.alarms(feed)) for feed in FEEDS if feed != "daily"},  # type: ignore[misc]
     **{f"queue {feed}": (lambda side, feed=feed: side.queue(feed)) for feed in FEEDS},  # type: ignore[misc]
     **{f"rule {feed}": (lambda side, feed=feed: side.rule(feed)) for feed in FEEDS},  # type: ignore[misc]
     **{f"job definition {feed}": (lambda side, feed=feed: side.job_definition(feed)) for feed in FEEDS},  # type: ignore[misc]

@@ -100,7 +100,9 @@ class _Rule(moto_events.Rule):  # type: ignore[misc]  # moto's classes are untyp
         if not transformer:
             return one
         return moto_events.EventTemplateParser.parse(
-            input_template=transformer["InputTemplate"], input_paths_map=transformer.get("InputPathsMap", {}), event=one
+            input_template=transformer["InputTemplate"],
+            input_paths_map=transformer.get("InputPathsMap", {}),
+            event={**one, "ingestion-time": one["time"]},
         )
 
 

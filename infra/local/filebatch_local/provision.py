@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from filebatch_local.documents import render
 from filebatch_local.layout import ENVIRONMENT, REGION, WORKER_IMAGE
+from filebatch_local.observing import observe
 
 NAMESPACE = "filebatch"
 ROLE = f"arn:aws:iam::123456789012:role/{ENVIRONMENT}"
@@ -82,6 +83,7 @@ class Provisioner:
         for feed in feeds:
             settings["queues"][feed.name] = self.queue(feed, settings["buckets"]["new_files"])
             settings["job_definitions"][feed.name] = self.job_definition(feed, settings, log_group)
+        observe(self._client("cloudwatch"), self.plan.documents, feeds, settings)
         return Provisioned(settings, [str(error) for error in errors])
 
     def bucket(self, name: str) -> str:
