@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 # Packages that people run from the repository: the library, the local AWS and the tools.
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
-.PHONY: help setup demo aws up down status env audit test lint bench bench-parse bench-latency lock
+.PHONY: help setup demo aws up down status env audit test test-infra lint bench bench-parse bench-latency lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0, 
 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
+
+test-infra: setup  ## what needs Terraform and the AWS provider (TF_PLUGIN_DIR names a folder that holds it)
+	@$(BIN)/python -m pytest -m terraform tests/infra $(ARGS)
 
 bench: bench-parse  ## what can be measured without a running system
 

@@ -1,4 +1,4 @@
-"""`make bench-parse`: what loading our DAG folder costs, beside a folder that only imports the stock sensor and operator.
+"""`make bench-parse`: what loading our DAG folder costs, beside one that only imports the stock sensor and operator.
 
 Both are loaded by fresh processes in turn; the medians of their CPU seconds are compared in one run. With --check the
 exit code is 1 where ours costs more than 1.3 times as much.
