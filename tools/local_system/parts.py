@@ -84,7 +84,9 @@ def stop(parts: list[Part]) -> None:
     while any(part.is_alive() for part in living) and time.monotonic() < deadline:
         time.sleep(0.1)
     for part in parts:
-        signal_group(part.pid, signal.SIGKILL)
+        # What a dead part has started keeps its group; an id that is another process's by now is nobody of ours.
+        if is_same_process(part.pid, part.started) or not psutil.pid_exists(part.pid):
+            signal_group(part.pid, signal.SIGKILL)
 
 
 def log_file(place: Place, name: str) -> Path:

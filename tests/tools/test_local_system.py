@@ -1,0 +1,77 @@
+"""Parts of a local system: recorded, found dead, ended; none of Airflow's own processes is needed for that."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aws import until
+from filebatch_local.layout import Layout
+from local_system import __main__ as command
+from local_system import parts
+from local_system.parts import Part
+from local_system.place import LocalSystemError, Place, airflow_environment
+from local_system.system import Status, status
+
+
+@pytest.fixture
+def here(tmp_path):
+    return Place(Layout.here(tmp_path), Path(sys.executable), aws_port=1, api_port=1)
+
+
+@pytest.fixture
+def sleeper():
+    process = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    yield Part("triggerer", process.pid, psutil.Process(process.pid).create_time())
+    process.kill()
+    process.wait()
+
+
+def test_what_was_recorded_is_ended_and_nothing_else(here, sleeper):
+    other = Part("scheduler", sleeper.pid, sleeper.started - 100)  # the id has been given to somebody else since
+    parts.stop([other])
+    with pytest.raises(psutil.TimeoutExpired):
+        psutil.Process(sleeper.pid).wait(timeout=0.2)
+    parts.record(here, [sleeper])
+    parts.stop(parts.recorded(here))
+    until(lambda: not sleeper.is_alive(), 5)
+
+
+def test_a_part_that_ended_is_named_with_its_log(here, sleeper, capsys):
+    parts.record(here, [Part("scheduler", 2**22 - 1, 0.0), sleeper])
+    assert status(here).dead == ["local AWS", "scheduler"]
+    assert command.main(["up", "--state", str(here.layout.state), "--api-port", "1"]) == 1
+    told = capsys.readouterr().out
+    assert f"scheduler has ended (log: {here.logs / 'scheduler.log'})" in told
+    assert "`make down` ends the rest" in told
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do(here, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalSystemError, match=f"port {port} on 127.0.0.1 is taken"):
+            parts.refuse_taken_port(port, "Airflow's API server", "--api-port")
+        assert command.main(["up", "--state", str(here.layout.state), "--api-port", str(port)]) == 1
+    assert "choose another with --api-port" in capsys.readouterr().out
+    assert parts.recorded(here) == []
+
+
+def test_nothing_runs(here, capsys):
+    state = str(here.layout.state)
+    assert status(here) == Status(None, {}, [], [])
+    assert command.main(["status", "--state", state]) == command.NOT_RUNNING
+    assert command.main(["down", "--state", state]) == 0
+    assert capsys.readouterr().out == "not running\nwas not running\n"
+
+
+def test_what_airflow_signs_with_is_kept_and_private(here):
+    settings = {"region": "eu-west-1"}
+    first, again = (airflow_environment(here, "http://127.0.0.1:1", settings) for _ in range(2))
+    assert first == again
+    assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64
+    assert {file.stat().st_mode & 0o077 for file in here.home.glob(".*-*")} == {0}
