@@ -95,8 +95,7 @@ def s3(request: Request) -> Meant:
         path, _, version = source.partition("?versionId=")
         yield f"s3:GetObject{'Version' if version else ''}", f"arn:aws:s3:::{unquote(path).lstrip('/')}", {}
     if request.method in {"GET", "HEAD"}:
-        version = request.asked.get("versionId")
-        yield f"s3:GetObject{'Version' if version else ''}", f"{arn}/{key}", {}
+        yield f"s3:GetObject{'Version' if 'versionId' in request.asked else ''}", f"{arn}/{key}", {}
         if request.status == HTTPStatus.NOT_FOUND:
             # Whoever may not list is answered 403 for what isn't there:
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
@@ -78,12 +79,10 @@ def test_what_the_judge_does_not_know_is_an_error(odd: dict[str, object]) -> Non
         policies.denied([odd], [GET, MEASURED])
 
 
-def request(service: str, method: str = "POST", path: str = "/", body: object = b"", **more: object) -> Request:
+def request(service: str, method: str = "POST", path: str = "/", body: object = b"", **more: Any) -> Request:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    known = {"key": "k", "region": "eu-west-1", "query": "", "headers": {}}
-    return Request(
-        **{**known, "service": service, "method": method, "path": path, "body": base64.b64encode(raw).decode(), **more}
-    )  # type: ignore[arg-type]
+    said: dict[str, Any] = {"key": "k", "region": "eu-west-1", "query": "", "headers": {}, **more}
+    return Request(service=service, method=method, path=path, body=base64.b64encode(raw).decode(), **said)
 
 
 def target(operation: str) -> dict[str, str]:
