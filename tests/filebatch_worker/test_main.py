@@ -266,8 +266,20 @@ def test_another_attempt_skips_what_is_done_and_adopts_what_was_committed(place)
     assert held.item(0) == before
     assert held.now_in() == [states.SUCCEEDED] * 3
     assert result_of(held, 1) == committed
-    assert result_of(held, 2).worker == committed.worker
     assert counted(place) == {"Succeeded": 2}
+    processed = {key.split("/")[5] for key in keys_under(place, "results/") if f"/{JOB}-2/" in key}
+    assert processed == {paths.result("orders", result_of(held, 2).work).split("/")[5]}
+
+
+def test_another_attempt_leaves_alone_what_has_failed_for_good(place):
+    held = held_of(place, "raise", "transient")
+    assert Worker(held).run().code == 75
+    before = held.item(0)
+    ended = Worker(held, attempt=2).run()
+    assert ended.code == 75
+    assert held.files[0].key not in ended.output
+    assert held.item(0) == before
+    assert counted(place) == {"Failed": 1}
 
 
 def test_a_later_claim_adopts_what_an_earlier_owner_committed(place):
