@@ -1,0 +1,121 @@
+"""docker-compose.yaml as a project of its own: brought up on free ports, asked, taken down with all it left."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from aws import until
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "docker-compose.yaml"
+DOCKER = shutil.which("docker") or ""
+STARTS_WITHIN = 1800.0  # seconds, of which all but one minute are for building images without a cache
+HEALTHY_WITHIN = 240.0
+
+
+def no_engine() -> str | None:
+    """Say why there is no Docker to use, None where there is one."""
+    if not DOCKER:
+        return "docker is not installed"
+    asked = subprocess.run([DOCKER, "version"], capture_output=True, text=True, check=False, timeout=30)
+    if asked.returncode:
+        return f"no Docker engine answers: {asked.stderr.strip().splitlines()[-1]}"
+    return None if compose_command() else "neither `docker compose` nor docker-compose is installed"
+
+
+def compose_command() -> list[str] | None:
+    """Return the command of Compose, the newer one where both are installed."""
+    if subprocess.run([DOCKER, "compose", "version"], capture_output=True, check=False, timeout=30).returncode == 0:
+        return [DOCKER, "compose"]
+    older = shutil.which("docker-compose")
+    return [older] if older else None
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Project:
+    """Running containers and how to reach them from this machine."""
+
+    name: str
+    aws_port: int
+    airflow_port: int
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.aws_port}"
+
+    @property
+    def airflow(self) -> str:
+        return f"http://127.0.0.1:{self.airflow_port}"
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        ports = {"FILEBATCH_AWS_PORT": str(self.aws_port), "FILEBATCH_AIRFLOW_PORT": str(self.airflow_port)}
+        return {**os.environ, **ports}
+
+    def client(self, service: str) -> Any:
+        keys = {"aws_access_key_id": "filebatch-local", "aws_secret_access_key": "filebatch-local"}
+        return boto3.client(service, endpoint_url=self.endpoint, region_name="eu-west-1", **keys)
+
+    def up(self) -> None:
+        """Build and start everything; return when it is healthy, which older Compose can't wait for itself."""
+        waiting = "--wait" if compose_command() == [DOCKER, "compose"] else "--detach"
+        started = self.compose("up", "--build", waiting, timeout=STARTS_WITHIN)
+        assert started.returncode == 0, f"{started.stdout}\n{started.stderr}\n{self.logs()}"
+        until(lambda: all(each["healthy"] for each in self.containers()), HEALTHY_WITHIN, every=1)
+
+    def down(self) -> None:
+        self.compose("down", "--volumes", "--timeout", "20", timeout=180)
+
+    def containers(self) -> list[dict[str, Any]]:
+        """Return service, user, published ports' addresses and health of each; one that ended well is healthy."""
+        ids = self.compose("ps", "-a", "-q").stdout.split()
+        if not ids:
+            return []
+        found = subprocess.run([DOCKER, "inspect", *ids], capture_output=True, text=True, check=True, timeout=30)
+        return [_container(one) for one in json.loads(found.stdout)]
+
+    def logs(self) -> str:
+        return self.compose("logs", "--tail", "30").stdout
+
+    def compose(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        command = [*(compose_command() or []), "--project-name", self.name, "--file", str(FILE), *arguments]
+        return subprocess.run(
+            command, env=self._environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout
+        )
+
+
+@contextmanager
+def project() -> Iterator[Project]:
+    found = Project(f"filebatch-test-{os.getpid()}", free_port(), free_port())
+    try:
+        found.up()
+        yield found
+    finally:
+        found.down()
+
+
+def _container(one: dict[str, Any]) -> dict[str, Any]:
+    state, published = one["State"], one["HostConfig"]["PortBindings"] or {}
+    ended_well = state["Status"] == "exited" and state["ExitCode"] == 0
+    return {
+        "service": one["Config"]["Labels"]["com.docker.compose.service"],
+        "user": one["Config"]["User"],
+        "addresses": {binding["HostIp"] for bindings in published.values() for binding in bindings},
+        "healthy": ended_well or state.get("Health", {}).get("Status") == "healthy",
+    }

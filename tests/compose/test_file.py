@@ -1,0 +1,132 @@
+"""What docker-compose.yaml and its Dockerfile say, read without Docker."""
+
+import importlib.util
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from compose.containers import FILE, ROOT
+from filebatch_local.layout import Layout
+from local_system.place import Place, airflow_environment
+
+DOCKER = ROOT / "infra" / "local" / "docker"
+DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+SERVICES = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]
+BUILT = {name: service for name, service in SERVICES.items() if "build" in service}
+AIRFLOW = {"migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
+
+# What differs between a laptop's processes and containers: places, addresses, the database, and what only SQLite needs.
+OWN = re.compile(
+    "AIRFLOW_HOME|AIRFLOW_VAR_|AWS_ENDPOINT_URL|PYTHON|AIRFLOW__(DATABASE|LOGGING|API|API_AUTH)__|.*(_FOLDER|_URL|_KEY)$"
+)
+
+
+def stages() -> dict[str, tuple[str, str]]:
+    """Return each stage of the Dockerfile: what it is made from, and the user it ends as."""
+    found: dict[str, tuple[str, str]] = {}
+    for base, name, body in re.findall(
+        r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL
+    ):
+        found[name] = (base, re.findall(r"^USER (\S+)", body, re.MULTILINE)[-1])
+    return found
+
+
+def test_it_is_a_whole_airflow_and_a_local_aws():
+    assert set(SERVICES) == AIRFLOW | {"aws", "postgres"}
+    assert SERVICES["scheduler"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+
+
+def test_ports_are_published_on_loopback_only():
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+    assert not [name for name, service in SERVICES.items() if service.get("network_mode") or service.get("privileged")]
+
+
+def test_what_is_pulled_is_pinned_to_a_version():
+    pulled = [service["image"] for name, service in SERVICES.items() if name not in BUILT]
+    pulled += [base for base, _ in stages().values() if base not in stages()]
+    assert pulled
+    assert all(re.search(r":\d", image) for image in pulled)
+    assert not [name for name, service in SERVICES.items() if service["image"].endswith(":latest")]
+
+
+def test_what_we_build_runs_as_somebody_without_rights():
+    assert set(BUILT) == AIRFLOW | {"aws"}
+    for service in BUILT.values():
+        assert stages()[service["build"]["target"]][1] not in {"root", "0"}
+        assert "user" not in service
+        assert service["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in service["security_opt"]
+
+
+def test_what_is_mounted_from_here_exists_and_cannot_be_written():
+    mounted = [volume for service in SERVICES.values() for volume in service["volumes"] if volume.startswith("./")]
+    assert {"./dags:/opt/filebatch/dags:ro", "./plugins:/opt/filebatch/plugins:ro"} <= set(mounted)
+    assert all(volume.endswith(":ro") for volume in mounted)
+    assert all((ROOT / volume.split(":")[0]).is_dir() for volume in mounted)
+
+
+def test_every_service_has_a_healthcheck_but_the_one_that_ends():
+    assert [name for name, service in SERVICES.items() if "healthcheck" not in service] == ["migrate"]
+    assert SERVICES["api-server"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_environments_are_the_repositorys_locks():
+    context = (ROOT / BUILT["aws"]["build"]["context"]).resolve()
+    assert (context / BUILT["aws"]["build"]["dockerfile"]).resolve() == DOCKER / "Dockerfile"
+    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
+    assert all((context / name).is_file() for line in copied for name in line.split())
+    uv = re.search(r"^UV=(uv==\S+)", (ROOT / "tools" / "setup").read_text(encoding="utf-8"), re.MULTILINE)
+    assert uv
+    assert uv[1] in DOCKERFILE
+
+
+def test_airflow_has_the_settings_of_a_laptops(tmp_path):
+    place = Place(Layout.here(tmp_path), Path("/opt/filebatch/.venv/bin/python"))
+    laptop = airflow_environment(place, "http://aws:4566", {"region": "eu-west-1"})
+    here = SERVICES["scheduler"]["environment"]
+    same = {name for name in laptop.keys() & here.keys() if not OWN.match(name)}
+    assert len(same) > 10
+    assert {name: here[name] for name in same} == {name: laptop[name] for name in same}
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, DOCKER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_containers_have_the_settings_that_the_local_aws_provisioned(server):
+    assert json.loads(script("with_settings").settings(server.endpoint)) == server.settings
+
+
+def test_a_local_aws_that_never_answers_is_an_error():
+    with pytest.raises(OSError, match="refused"):
+        script("with_settings").settings("http://127.0.0.1:1", within=0)
+
+
+def test_a_part_is_as_healthy_as_airflow_says():
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            found = {"scheduler": {"status": "healthy"}, "triggerer": {"status": None}, "dag_processor": None}
+            self.wfile.write(json.dumps(found).encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Health) as api:
+        threading.Thread(target=api.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{api.server_port}"
+        parts = ("scheduler", "triggerer", "dag_processor", "other")
+        said = [script("healthy").status(url, part) for part in parts]
+        api.shutdown()
+    assert said == ["healthy", "unknown", "unknown", "unknown"]

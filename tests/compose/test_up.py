@@ -1,0 +1,60 @@
+"""docker-compose.yaml brought up for real: a file dropped from this machine is processed by what runs in containers."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aws import until
+from compose.containers import HEALTHY_WITHIN, ROOT, Project, no_engine, project
+from filebatch import settings
+from filebatch.audit import audit
+from filebatch.feed import load_feeds
+from local_system import airflow
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Project]:
+    if reason := no_engine():
+        pytest.skip(reason)
+    with project() as found:
+        yield found
+    assert found.containers() == []
+
+
+def test_a_file_dropped_from_this_machine_is_processed_by_a_run_that_it_started(running):
+    with urllib.request.urlopen(f"{running.endpoint}/_filebatch/health", timeout=10) as answer:  # noqa: S310 - a test's
+        found = settings.parse(json.load(answer)["settings"])
+    s3, dynamodb = running.client("s3"), running.client("dynamodb")
+    s3.upload_file(str(ROOT / "samples" / "airports.csv"), found.new_files, "tables/airports.csv")
+
+    def settled() -> dict[str, Any] | None:
+        items = [one for one in dynamodb.scan(TableName=found.ledger)["Items"] if one.get("key") and one.get("rows")]
+        return items[0] if items else None
+
+    item = until(settled, HEALTHY_WITHIN, every=1)
+    assert item["key"]["S"] == "tables/airports.csv"
+    assert item["state"]["S"] == "SUCCEEDED"
+    # A sweep may have taken the file first, but the bell has rung in any case.
+    assert airflow.ask(running.airflow, "GET", "/api/v2/dags/tables/dagRuns?run_type=asset_triggered")["dag_runs"]
+    result = s3.get_object(Bucket=found.results, Key=item["result"]["S"].removeprefix(f"s3://{found.results}/"))
+    assert json.load(result["Body"])["outputs"]
+    feeds, _ = load_feeds(ROOT / "dags" / "feeds")
+    assert str(audit(feeds, found, s3, dynamodb)) == "lost=0 doubled=0 untrue=0 files=1"
+
+
+def test_airflow_is_up_with_every_feed_unpaused(running):
+    feeds, _ = load_feeds(ROOT / "dags" / "feeds")
+    assert {feed.name for feed in feeds} <= set(until(lambda: airflow.awake(running.airflow)))
+    assert airflow.ill(running.airflow, 0) == []
+    assert airflow.ask(running.airflow, "GET", "/api/v2/importErrors")["import_errors"] == []
+
+
+def test_nothing_of_ours_runs_as_root_and_all_is_published_on_loopback_only(running):
+    found = running.containers()
+    assert {one["user"] for one in found if one["service"] != "postgres"} == {"airflow"}
+    assert set().union(*(one["addresses"] for one in found)) == {"127.0.0.1"}
