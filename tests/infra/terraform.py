@@ -68,7 +68,7 @@ class Workspace:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["terraform", *arguments],  # noqa: S607 - whichever is on the path
+            ["terraform", *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
