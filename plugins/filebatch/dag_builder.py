@@ -78,9 +78,17 @@ def params(feed: Feed) -> dict[str, Param]:
             description="Only keys whose rest after the prefix matches this regular expression as a whole.",
         ),
         "from": Param(
-            None, type=optional, format="date-time", title="From", description="Only files of this time or later (UTC)."
+            None,
+            type=optional,
+            title="From",
+            description="Only files of this time or later, UTC: `2026-01-02` or `2026-01-02T03:04:05Z`.",
         ),
-        "to": Param(None, type=optional, format="date-time", title="To", description="Only files of an earlier time."),
+        "to": Param(
+            None,
+            type=optional,
+            title="To",
+            description="Only files of an earlier time than this, UTC: `2026-01-03`.",
+        ),
         "force": Param(
             False,
             type="boolean",

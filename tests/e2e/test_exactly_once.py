@@ -430,6 +430,19 @@ def test_a_backfill_takes_the_files_of_its_window_once_and_again_only_when_it_re
     assert here.files()[inside]["generation"] == 2
 
 
+def test_prefix_pattern_and_dates_take_just_what_fits_them_all(here: System, lines: Feed) -> None:
+    wanted = ["lines/2025-05-01/shop-1.txt", "lines/2025-05-02/shop-2.txt"]
+    others = ["lines/2025-05-01/depot.txt", "lines/2025-05-04/shop-1.txt", "lines/2025-06-01/shop-1.txt"]
+    for key in wanted + others:
+        here.put(key, "one\n")
+    params = {"prefix": "lines/2025-05-", "pattern": r".*/shop-\d\.txt", "from": "2025-05-01", "to": "2025-05-04"}
+
+    a_run(here, lines, params=params).all()
+
+    assert_each_done_once(here, wanted)
+    assert states_of(here, others) <= {"ARRIVED", "unknown"}
+
+
 def test_files_of_a_window_that_another_run_holds_are_not_nothing_to_do(here: System, lines: Feed) -> None:
     key = "lines/2025-04-04/a.txt"
     here.put(key, "sleep\n2\n")
