@@ -126,7 +126,7 @@ class TestBadRows:
 
     def test_none_are_allowed_by_default(self, refuse):
         error = refuse(self.CONTENT, columns={"n": "integer"})
-        assert (error.code, error.where["line"], error.where["bad_rows"]) == ("ragged", 3, 4)
+        assert (error.code, error.where["line"], error.where["bad_rows"]) == ("ragged", 3, 3)
 
     def test_up_to_the_number_allowed_they_are_left_out_and_listed(self, run):
         result = run(self.CONTENT, columns={"n": "integer"}, required=["n"], max_bad_rows=5)

@@ -4,55 +4,48 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import literal
-from filebatch_worker.processors.tabular.csv_rejects import (
-    LINE_BYTES,
-    LONG_LINE_BYTES,
-    CsvFile,
-    Reject,
-    bad_rows,
-    locate,
-    referee,
-    rejects,
-)
+from filebatch_worker.processors.tabular.csv_records import CsvFile, Survey, locate, survey
 from filebatch_worker.processors.tabular.dialect import SAMPLE, Dialect, detect_dialect
 from filebatch_worker.processors.tabular.layout import normalise, scan
 from filebatch_worker.processors.tabular.measure import Measured, measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
-from filebatch_worker.processors.tabular.table import Table
+from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
 from filebatch_worker.processors.tabular.text import TextFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-RECORDED_REJECTS = 1000  # beyond these only a lower bound is known
+LINE_BYTES = (2 * 1024**2, 16 * 1024**2, 256 * 1024**2)  # tried in turn: the engine's buffers grow with them
+BUFFER_BYTES = 32 * 1024**2
+DETAILED = 100  # bad rows that are told in detail
+SHOWN = 300  # characters of the engine's messages
 
 
 def read_csv(connection: DuckDBPyConnection, text: TextFile, workdir: Path, options: TabularOptions) -> Table:
     """Return the table in a delimited text file.
 
-    Raises InvalidFile: "bad-quoting", "truncated", "line-too-long", "too-many-columns", "missing-column",
-    "extra-column".
+    Raises InvalidFile: "ragged", "truncated", "bad-quoting", "line-too-long", "too-many-columns", "missing-column",
+    "extra-column", "duplicate-column", "unreadable".
     """
     file = _open(text.path, workdir, options)
     columns = _columns(file, options)
-    reading = _read(connection, file, columns, options)
-    bad = tuple(bad_rows(file, reading.rejects))
+    reading = _read(_Reader(connection, file, columns, options))
     return Table(
         relation=reading.relation,
         parameters=(str(file.path),),
         measured=reading.measured,
         size=file.path.stat().st_size,
         facts=_facts(file, text.encoding),
-        bad_rows=bad,
-        locate=lambda rows: locate(file, rows, {row.line for row in bad}),
+        bad_rows=reading.bad,
+        locate=lambda rows: locate(file, rows),
     )
 
 
@@ -139,55 +132,86 @@ def _column(at: int, name: str, source: str, options: TabularOptions) -> Column:
     )
 
 
+class _UnreadableError(Exception):
+    """The engine found fault with the file; what it says of the place is less than the survey does."""
+
+
 @dataclass(frozen=True)
 class _Reading:
     relation: str
     measured: Measured
-    rejects: tuple[Reject, ...]
-
-    @property
-    def has_long_lines(self) -> bool:
-        return any(reject.error == "LINE SIZE OVER MAXIMUM" for reject in self.rejects)
+    bad: tuple[BadRow, ...] = ()
 
 
-def _read(
-    connection: DuckDBPyConnection, file: CsvFile, columns: tuple[Column, ...], options: TabularOptions
-) -> _Reading:
-    """Read in parallel where that is safe, then ever more carefully until engine and layout agree on the records."""
-    limit = max(RECORDED_REJECTS, options.max_bad_rows + 1)
-    line_bytes, parallel = LINE_BYTES, not file.layout.quoted_line_ends
-    while True:
-        relation = _relation(file, len(columns), line_bytes, parallel=parallel)
-        reading = _attempt(connection, file, relation, limit, columns, options)
-        if reading.has_long_lines and line_bytes == LINE_BYTES:
-            line_bytes = LONG_LINE_BYTES
-        elif len(reading.rejects) >= limit or reading.measured.rows + len(reading.rejects) == file.expected_rows:
+@dataclass(frozen=True)
+class _Reader:
+    """Has the engine read a file, in one way or another."""
+
+    connection: DuckDBPyConnection
+    file: CsvFile
+    columns: tuple[Column, ...]
+    options: TabularOptions
+
+    def read(self, line_bytes: int, *, parallel: bool = False, skip_bad: bool = False) -> _Reading:
+        relation = _relation(self.file, line_bytes, parallel=parallel, skip_bad=skip_bad)
+        parameters = (str(self.file.path),)
+        return _Reading(relation, measure(self.connection, relation, parameters, self.columns, self.options))
+
+
+def _read(reader: _Reader) -> _Reading:
+    """Read in parallel where that is safe, then ever more carefully until engine and layout agree on the records.
+
+    Raises InvalidFile where the rows that are bad are too many, or can't be told from the good.
+    """
+    file, options = reader.file, reader.options
+    problem = ""
+    measured = -1
+    for parallel in (False,) if file.layout.quoted_line_ends else (True, False):
+        try:
+            reading = _read_whole(reader, parallel=parallel)
+        except _UnreadableError as error:
+            problem = str(error)
+            continue
+        measured = reading.measured.rows
+        if measured == file.expected_rows:
             return reading
-        elif parallel:
-            parallel = False
-        else:
-            referee(file, reading.measured.rows + len(reading.rejects))
-            return reading
+    found = survey(file, max(DETAILED, options.max_bad_rows))
+    if found.bad > options.max_bad_rows:
+        raise refusal(found.first_bad[0], found.bad, options.max_bad_rows)
+    if found.bad:
+        return _read_good(reader, found)
+    if measured == found.good:  # stray quotes confuse the layout alone
+        return reading
+    raise InvalidFile("unreadable", problem or "the quotes leave open where rows end")
 
 
-def _attempt(
-    connection: DuckDBPyConnection,
-    file: CsvFile,
-    relation: str,
-    limit: int,
-    columns: tuple[Column, ...],
-    options: TabularOptions,
-) -> _Reading:
-    for table in ("reject_errors", "reject_scans"):
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
-    storing = relation.replace("ignore_errors=true", f"store_rejects=true, rejects_limit={limit}")
-    measured = measure(connection, storing, (str(file.path),), columns, options)
-    return _Reading(relation, measured, rejects(connection))
+def _read_whole(reader: _Reader, *, parallel: bool) -> _Reading:
+    import duckdb
+
+    for line_bytes in LINE_BYTES:
+        try:
+            return reader.read(line_bytes, parallel=parallel)
+        except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
+            problem = str(error)
+            if "aximum line size" not in problem:
+                raise _UnreadableError(problem.splitlines()[0][:SHOWN]) from error
+    raise InvalidFile("line-too-long", f"a line has more than {LINE_BYTES[-1]} bytes")
 
 
-def _relation(file: CsvFile, width: int, line_bytes: int, *, parallel: bool) -> str:
+def _read_good(reader: _Reader, found: Survey) -> _Reading:
+    """Read all but the bad rows, which are skipped without a word: hence the count."""
+    for line_bytes in LINE_BYTES:
+        reading = reader.read(line_bytes, skip_bad=True)
+        if reading.measured.rows == found.good:
+            return replace(reading, bad=found.first_bad)
+    raise InvalidFile(
+        "bad-quoting", "the quotes leave open where rows end", expected=found.good, found=reading.measured.rows
+    )
+
+
+def _relation(file: CsvFile, line_bytes: int, *, parallel: bool, skip_bad: bool) -> str:
     dialect = file.dialect
-    names = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(width))
+    names = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(file.width))
     settings = {
         "auto_detect": "false",
         "header": str(file.has_header_line).lower(),
@@ -198,8 +222,9 @@ def _relation(file: CsvFile, width: int, line_bytes: int, *, parallel: bool) -> 
         "nullstr": "''",
         "allow_quoted_nulls": "false",
         "strict_mode": "true",  # without it the engine drops surplus fields without a word
-        "ignore_errors": "true",
+        "ignore_errors": str(skip_bad).lower(),
         "max_line_size": str(line_bytes),
+        "buffer_size": str(max(BUFFER_BYTES, 2 * line_bytes)),
         "parallel": str(parallel).lower(),
         "compression": "'none'",
         "hive_partitioning": "false",

@@ -197,8 +197,7 @@ def _distinct(keys: Sequence[str]) -> list[str]:
 def _columns(keys: Sequence[str]) -> Iterator[Column]:
     fields = set(_distinct(keys))
     for key, name in zip(keys, column_names(keys), strict=True):
-        pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-        value = f"fields.{identifier(key)}" if key in fields else f"json_extract(json, {literal(pointer)})"
+        value = f"fields.{identifier(key)}" if key in fields else _extract(key)
         yield Column(
             name=name,
             source_name=key,
@@ -206,6 +205,12 @@ def _columns(keys: Sequence[str]) -> Iterator[Column]:
             classifier="json_kind",
             json=value,
         )
+
+
+def _extract(key: str) -> str:
+    """Return SQL for the value of `key` where it can't be a field; as with fields, its null is SQL's."""
+    pointer = literal("/" + key.replace("~", "~0").replace("/", "~1"))
+    return f"(CASE WHEN json_type(json, {pointer}) <> 'NULL' THEN json_extract(json, {pointer}) END)"
 
 
 def _locate(file: _JsonFile, rows: Sequence[int], bad: set[int | None]) -> dict[int, int]:

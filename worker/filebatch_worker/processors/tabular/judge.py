@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.measure import Fault
 from filebatch_worker.processors.tabular.options import TabularOptions
-from filebatch_worker.processors.tabular.table import BadRow, Table
+from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,7 +34,7 @@ def judge(connection: DuckDBPyConnection, table: Table, options: TabularOptions)
     found = _faulty_rows(connection, table, faults, left_out, options.max_bad_rows + 1) if faults else []
     bad = sorted([*table.bad_rows, *found], key=lambda row: row.line or row.row or 0)
     if count > options.max_bad_rows:
-        raise _refusal(bad[0], count, options.max_bad_rows)
+        raise refusal(bad[0], count, options.max_bad_rows)
     if not options.allow_empty and table.measured.rows - faulty == 0:
         raise InvalidFile("empty", "the table has no rows")
     return Verdict(tuple(bad), left_out)
@@ -74,20 +74,4 @@ def _bad_row(fault: Fault, row: int, line: int | None, value: str | None) -> Bad
         column=fault.column.source_name,
         expected=fault.expected,
         found=value or "",
-    )
-
-
-def _refusal(first: BadRow, count: int, allowed: int) -> InvalidFile:
-    place = f"line {first.line}" if first.line else f"row {first.row}"
-    column = f", column {first.column!r}" if first.column is not None else ""
-    others = f"; {count} bad rows in all, {allowed} allowed" if count > 1 or allowed else ""
-    return InvalidFile(
-        first.code,
-        f"{place}{column}: {first.reason}{others}",
-        line=first.line,
-        row=None if first.line else first.row,
-        column=first.column,
-        expected=first.expected,
-        found=first.found,
-        bad_rows=count,
     )

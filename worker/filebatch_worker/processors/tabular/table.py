@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.measure import Measured
 
 
@@ -37,3 +38,20 @@ class Table:
     facts: Mapping[str, Any]
     bad_rows: tuple[BadRow, ...] = ()
     locate: Callable[[Sequence[int]], Mapping[int, int]] = lambda _rows: {}
+
+
+def refusal(first: BadRow, count: int, allowed: int) -> InvalidFile:
+    """Return the error for a file with `count` bad rows where no more than `allowed` may be."""
+    place = f"line {first.line}" if first.line else f"row {first.row}"
+    column = f", column {first.column!r}" if first.column is not None else ""
+    others = f"; {count} bad rows in all, {allowed} allowed" if count > 1 or allowed else ""
+    return InvalidFile(
+        first.code,
+        f"{place}{column}: {first.reason}{others}",
+        line=first.line,
+        row=None if first.line else first.row,
+        column=first.column,
+        expected=first.expected,
+        found=first.found,
+        bad_rows=count,
+    )
