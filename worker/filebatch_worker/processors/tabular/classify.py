@@ -96,13 +96,10 @@ def resolve(kinds: Kind) -> ColumnType:
     return _number(kinds) or STRING
 
 
-def is_settled(kinds: Kind) -> bool:
-    """Whether a column stays text whatever else occurs in it."""
-    return bool(kinds & Kind.TEXT)
-
-
 def kept_by(kinds: Kind) -> Kind:
     """Return the classes that may still occur without changing the type that `kinds` resolve to; none if unsure."""
+    if kinds & Kind.TEXT:
+        return ~Kind.NESTED
     found = resolve(kinds)
     if found == INTEGER:
         return Kind.SMALL_INTEGER | Kind.INTEGER
@@ -186,17 +183,15 @@ _COMMA_KIND = f"""CASE
 _JSON_NUMBER_KIND = f"""coalesce(integer_kind(t),
   CASE WHEN isfinite(TRY_CAST(t AS DOUBLE)) THEN {Kind.FLOAT.value} ELSE {Kind.TEXT.value} END)"""
 
-# A JSON string that looks like a number or a boolean is a string all the same; JSON has no other way to write a date.
-_JSON_STRING_KIND = f"""CASE
-  WHEN t IS NULL OR strlen(t) > 40 OR NOT t[1] BETWEEN '0' AND '9' THEN {Kind.TEXT.value} ELSE date_kind(t) END"""
-
-_JSON_KIND = f"""CASE json_type(j)
-  WHEN 'VARCHAR' THEN json_string_kind({trimmed("j->>'$'")})
-  WHEN 'NULL' THEN 0
-  WHEN 'BOOLEAN' THEN {Kind.BOOLEAN.value}
-  WHEN 'OBJECT' THEN {Kind.NESTED.value}
-  WHEN 'ARRAY' THEN {Kind.NESTED.value}
-  ELSE CASE WHEN j IS NULL THEN 0 ELSE json_number_kind(j->>'$') END END"""
+# This looks at a JSON value's own text `j`, which saves parsing it again. A string that looks like a number or a
+# boolean is a string all the same; but JSON has no other way to write a date.
+_JSON_KIND = f"""CASE
+  WHEN j IS NULL OR j = 'null' THEN 0
+  WHEN j[1] = '"' THEN CASE WHEN strlen(j) <= 42 AND j[2] BETWEEN '0' AND '9' AND NOT contains(j, '\\')
+    THEN date_kind(trim(j, '"')) ELSE {Kind.TEXT.value} END
+  WHEN j IN ('true', 'false') THEN {Kind.BOOLEAN.value}
+  WHEN j[1] IN ('{{', '[') THEN {Kind.NESTED.value}
+  ELSE json_number_kind(j) END"""
 
 MACROS = tuple(
     f"CREATE TEMP MACRO {name}({argument}) AS ({body})"
@@ -208,7 +203,6 @@ MACROS = tuple(
         ("trimmed_kind", "t", _TRIMMED_KIND),
         ("comma_kind", "t", _COMMA_KIND),
         ("json_number_kind", "t", _JSON_NUMBER_KIND),
-        ("json_string_kind", "t", _JSON_STRING_KIND),
         ("text_kind", "v", f"trimmed_kind({trimmed('v')})"),
         ("comma_text_kind", "v", f"comma_kind({trimmed('v')})"),
         ("json_kind", "j", _JSON_KIND),

@@ -21,7 +21,7 @@ class Column:
     text: str
     classifier: str | None = None
     number_text: str | None = None  # `text` with a decimal point, where it differs
-    json: str | None = None  # the value as JSON, for a file of JSON
+    json: str | None = None  # the text of the JSON value, in a file of JSON
     native: tuple[str, ColumnType] | None = None
 
     @property

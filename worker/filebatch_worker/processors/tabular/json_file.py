@@ -16,7 +16,7 @@ from filebatch_worker.processors.tabular.column_types import identifier, literal
 from filebatch_worker.processors.tabular.measure import measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
-from filebatch_worker.processors.tabular.table import BadRow, Table
+from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
 from filebatch_worker.processors.tabular.text import TextFile
 
 if TYPE_CHECKING:
@@ -51,9 +51,12 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
     keys = _keys(connection, file)
     if is_array:
         _check_end(text.path)
-    bad = tuple(_bad_rows(connection, file, max(1000, options.max_bad_rows + 1)))
+    count = connection.execute("SELECT sum(objects) FROM key_lists WHERE keys IS NULL").fetchall()[0][0] or 0
+    bad = tuple(_bad_rows(connection, file, options.max_bad_rows + 1)) if count else ()
     if not keys:
         raise _nothing(bad)
+    if count > options.max_bad_rows:
+        raise refusal(bad[0], count, options.max_bad_rows)
     relation = _relation(file, keys)
     parameters = (str(file.path),)
     return Table(
@@ -86,9 +89,9 @@ def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
     """Return the keys of all objects of the file."""
     try:
         connection.execute(
-            "CREATE TEMP TABLE key_lists AS SELECT keys, min(row) AS first FROM ("  # noqa: S608 - no text of the file
+            "CREATE TEMP TABLE key_lists AS SELECT keys, min(row) AS first, count(*) AS objects FROM ("  # noqa: S608 - no text of the file
             "SELECT CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) END AS keys, row_number() OVER () AS row "
-            f"FROM {file.objects}) WHERE keys IS NOT NULL GROUP BY keys",
+            f"FROM {file.objects}) GROUP BY keys",
             (str(file.path),),
         )
     except Exception as error:
@@ -203,7 +206,7 @@ def _columns(keys: Sequence[str]) -> Iterator[Column]:
             source_name=key,
             text=f"({value}->>'$')",
             classifier="json_kind",
-            json=value,
+            json=f"CAST({value} AS VARCHAR)",
         )
 
 

@@ -13,16 +13,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from filebatch_worker.processor import InvalidFile
-from filebatch_worker.processors.tabular.classify import Kind, is_settled, kept_by, resolve
+from filebatch_worker.processors.tabular.classify import Kind, kept_by, resolve
 from filebatch_worker.processors.tabular.column import Column
-from filebatch_worker.processors.tabular.column_types import JSON, STRING, ColumnType, trimmed
+from filebatch_worker.processors.tabular.column_types import JSON, ColumnType, trimmed
 from filebatch_worker.processors.tabular.options import TabularOptions
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SAMPLE_ROWS = 5_000
-GUESS = "guess"
 VALUES_AT_ONCE = 2_500  # columns of a query: the engine holds a batch of 2,048 rows of them
 
 _Item = TypeVar("_Item")
@@ -83,18 +82,13 @@ def measure(
     check_names([column.name for column in columns], options)
     table = _Relation(connection, relation, parameters)
     untyped = [column for column in columns if column.classifier and column.name not in options.columns]
-    kinds = _classes(table, [column for column in untyped if column.json is None], sample=True)
-    guesses = {name: kept_by(found) for name, found in kinds.items() if kept_by(found)}
+    kinds = _classes(table, untyped, sample=True)
+    unsettled = [column for column in untyped if not _is_settled(column, kinds.get(column.name, Kind(0)))]
+    guesses = [_guess(column, kinds[column.name]) for column in unsettled if kept_by(kinds.get(column.name, Kind(0)))]
     faults = [fault for column in columns for fault in _possible_faults(column, options)]
-    checks = faults + [_guess(column, guesses[column.name]) for column in untyped if column.name in guesses]
-    rows, misfits = _misfits(table, checks)
-    wrong = {check.column.name for check, count in zip(checks, misfits, strict=True) if count and check.code == GUESS}
-    open_ = [
-        column
-        for column in untyped
-        if column.name in wrong or (column.name not in guesses and not is_settled(kinds.get(column.name, Kind(0))))
-    ]
-    kinds |= _classes(table, open_, sample=False)
+    rows, misfits = _misfits(table, faults + guesses)
+    right = {guess.column.name for guess, count in zip(guesses, misfits[len(faults) :], strict=True) if not count}
+    kinds |= _classes(table, [column for column in unsettled if column.name not in right], sample=False)
     return Measured(
         rows,
         tuple(_typed(column, kinds.get(column.name, Kind(0)), options) for column in columns),
@@ -134,11 +128,22 @@ def _possible_faults(column: Column, options: TabularOptions) -> Iterator[Fault]
         yield Fault("missing-value", column, column.text, f"{trimmed('{v}')} IS NOT NULL", "a value")
 
 
-def _guess(column: Column, kept: Kind) -> Fault:
-    """Return the check that every value of `column` is of one of the classes `kept`."""
-    quick = "false" if column.number_text else resolve(kept).quick_for("{v}")
-    slow = f"({column.classifier}({{v}}) | {kept.value}) = {kept.value}"
-    return Fault(GUESS, column, column.text, f"CASE WHEN {{v}} IS NULL OR {quick} THEN true ELSE {slow} END", "")
+def _is_settled(column: Column, kinds: Kind) -> bool:
+    """Whether the type of a column is certain whatever else occurs in it."""
+    return bool(kinds & (Kind.NESTED if column.json else Kind.TEXT))
+
+
+def _guess(column: Column, kinds: Kind) -> Fault:
+    """Return the check that no value of `column` is of a class that would change its type."""
+    kept = kept_by(kinds).value
+    quick = resolve(kinds).quick_for("{v}")
+    if column.json and kinds & Kind.TEXT:
+        quick = "{v}[1] = '\"'"
+    elif column.number_text:
+        quick = "false"
+    slow = f"({column.classifier}({{v}}) | {kept}) = {kept}"
+    fits = f"CASE WHEN {{v}} IS NULL OR {quick} THEN true ELSE {slow} END"
+    return Fault("", column, column.classified, fits, resolve(kinds).label)
 
 
 def _classes(table: _Relation, columns: Sequence[Column], *, sample: bool) -> dict[str, Kind]:
@@ -202,6 +207,6 @@ def _typed(column: Column, kinds: Kind, options: TabularOptions) -> Typed:
     if declared is not None:
         return Typed(column, declared, declared.parse(column.text_for(declared)))
     if kinds & Kind.NESTED:
-        return Typed(column, JSON, f"CAST({column.json} AS VARCHAR)")
-    found = STRING if is_settled(kinds) else resolve(kinds)
+        return Typed(column, JSON, column.classified)
+    found = resolve(kinds)
     return Typed(column, found, found.cast(column.text_for(found)))
