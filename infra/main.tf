@@ -176,6 +176,7 @@ module "observability" {
     for name, feed in local.feeds : name => {
       queue             = module.events.queues[name].name
       dead_letter_queue = module.events.dead_letter_queues[name].name
+      run_within        = feed.run_within
       has               = [for field, value in feed : field if value != null]
     }
   }

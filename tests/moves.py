@@ -83,7 +83,7 @@ def feed_moves() -> dict[str, Move]:
         "ring again": states.ring(FEED, 2, seen="2026-03-01T12:00:00.000Z", now=LATER),
         "answered": states.answered(FEED, NOW),
         "answered before": states.answered(FEED, NOW - SILENCE),
-        "swept": states.swept(FEED, "definition", NOW),
+        "swept": states.swept(FEED, "definition", NOW, 1),
         "arrived": states.arrived(FEED, NOW),
     }
 

@@ -16,7 +16,7 @@ variables {
   job_queue_arn        = "arn:aws:batch:eu-west-1:123456789012:job-queue/files"
   developers_topic_arn = "arn:aws:sns:eu-west-1:123456789012:developers"
   runbook_url          = "docs/runbook.md"
-  feeds                = { orders = { queue = "orders", dead_letter_queue = "orders-dead" } }
+  feeds                = { orders = { queue = "orders", dead_letter_queue = "orders-dead", run_within = 2 } }
 }
 
 run "alarms" {
@@ -28,8 +28,8 @@ run "alarms" {
 
   variables {
     feeds = {
-      orders = { queue = "orders", dead_letter_queue = "orders-dead" }
-      daily  = { queue = "daily", dead_letter_queue = "daily-dead", has = ["expected_by"] }
+      orders = { queue = "orders", dead_letter_queue = "orders-dead", run_within = 2 }
+      daily  = { queue = "daily", dead_letter_queue = "daily-dead", run_within = 24, has = ["expected_by"] }
     }
     overrides = {
       daily = { no-run = { period = 86400, evaluation_periods = 1 }, invalid-files = { enabled = false } }

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from botocore.exceptions import ClientError
+
 from filebatch import clock, contract, jobs, packing, paths, states
 from filebatch.contract import Unit
 from filebatch.desk import Desk
@@ -120,8 +122,6 @@ def memory_of(feed: Feed, items: Iterable[Item]) -> int:
 
 def read_plan(desk: Desk, token: str) -> list[Planned] | None:
     """Read a claim's plan, or None where none was written."""
-    from botocore.exceptions import ClientError
-
     try:
         body = desk.s3.get_object(Bucket=desk.settings.results, Key=paths.plan(desk.feed.name, token))["Body"].read()
     except ClientError as error:
@@ -142,10 +142,13 @@ def manifest_key(feed: str, record: Item) -> str:
 
 def _write_plan(desk: Desk, token: str, planned: Sequence[Planned]) -> Sequence[Planned]:
     """Write the plan; return the one that counts, which is the first."""
-    earlier = read_plan(desk, token)
-    if earlier is not None:
-        return earlier
     files = [{"pk": each.key[0], "sk": each.key[1], "how": each.how, "generation": each.generation} for each in planned]
     body = contract.encode({"contract": contract.VERSION, "files": files})
-    desk.s3.put_object(Bucket=desk.settings.results, Key=paths.plan(desk.feed.name, token), Body=body)
+    key = paths.plan(desk.feed.name, token)
+    try:
+        desk.s3.put_object(Bucket=desk.settings.results, Key=key, Body=body, IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise
+        return read_plan(desk, token) or planned
     return planned

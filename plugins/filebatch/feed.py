@@ -18,8 +18,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from filebatch.errors import FeedError
 
-# What a container is where a feed doesn't say; Terraform reads the same file.
-CONTAINER: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
+# What Terraform has to know where a feed doesn't say; it reads the same file.
+DEFAULTS: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
 
@@ -125,6 +125,7 @@ class Feed(_Strict):
         memory: MiB of the container.
         disk: GiB of scratch space.
         timeout: seconds that one attempt at a unit may take, at least 60.
+        run_within: hours without a completed run after which an alarm goes.
         packing: how files share a container.
         schedule: cron expression of the sweep that compares bucket and ledger.
         expected_by: UTC time of day by which a day's file is expected, or None.
@@ -142,10 +143,11 @@ class Feed(_Strict):
     processor: str = Field(default="tabular", pattern=r"^[a-z_]+$|^[\w.]+:\w+$")
     options: Annotated[dict[str, Any], AfterValidator(_json)] = Field(default_factory=dict)
     image: str | None = None
-    vcpu: float = CONTAINER["vcpu"]
-    memory: int = CONTAINER["memory"]
-    disk: int = Field(default=CONTAINER["disk"], ge=21, le=200)
-    timeout: int = Field(default=CONTAINER["timeout"], ge=60, le=14 * 86400)
+    vcpu: float = DEFAULTS["vcpu"]
+    memory: int = DEFAULTS["memory"]
+    disk: int = Field(default=DEFAULTS["disk"], ge=21, le=200)
+    timeout: int = Field(default=DEFAULTS["timeout"], ge=60, le=14 * 86400)
+    run_within: int = Field(default=DEFAULTS["run_within"], ge=1, le=24)
     packing: Packing = Packing()
     schedule: Annotated[str, AfterValidator(_cron)] = "*/15 * * * *"
     expected_by: Annotated[time | None, BeforeValidator(_time_of_day), AfterValidator(_utc)] = None

@@ -22,13 +22,15 @@ def of_run(feed: str, record: Item | None) -> list[dict[str, Any]]:
 
 
 def of_feed(desk: Desk) -> list[dict[str, Any]]:
-    """Return how many files wait, for how long the oldest has, and whether an expected one is missing."""
+    """Return how many files wait and for how long, what no pattern matches, and whether an expected file is missing."""
     now = clock.now()
     waiting = states.open_files(desk.feed.name)
     oldest = desk.ledger.open(waiting, due=now, limit=1)
+    sweep = desk.ledger.get(states.sweep_key(desk.feed.name)) or {}
     found = [
         datum(desk.feed.name, "FilesWaiting", "Count", [float(desk.ledger.count_open(waiting, now))]),
         datum(desk.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0]["arrived_at"], now) if oldest else 0.0]),
+        datum(desk.feed.name, "FilesUnmatched", "Count", [float(sweep.get("unmatched", 0))]),
         datum(desk.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(desk, now)]),
     ]
     if desk.feed.expected_by:
@@ -49,14 +51,9 @@ def oldest_runnable(desk: Desk, now: datetime) -> float:
 
     The queue's own time limit looks only at the job at its head.
     """
-    waiting = desk.batch.list_jobs(jobQueue=desk.settings.job_queue, jobStatus="RUNNABLE")["jobSummaryList"]
-    mine = [job["createdAt"] / 1000 for job in waiting if _feed_of(job["jobName"]) == desk.feed.name]
-    return max(0.0, now.timestamp() - min(mine)) if mine else 0.0
-
-
-def _feed_of(job_name: str) -> str | None:
-    parsed = jobs.parse_name(job_name)
-    return parsed[0] if parsed else None
+    waiting = jobs.waiting_for_capacity(desk.batch, desk.settings.job_queue, desk.feed.name)
+    since = [job["createdAt"] / 1000 for job in waiting]
+    return max(0.0, now.timestamp() - min(since)) if since else 0.0
 
 
 def _age(written: str, now: datetime) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from filebatch.failures import Ending
@@ -73,9 +73,34 @@ def find(batch: Any, queue: str, job_name: str) -> str | None:
 
     A job that was submitted a moment ago may be missed; the fence in the owner record makes that harmless.
     """
-    answer = batch.list_jobs(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [job_name]}])
-    found = sorted(answer["jobSummaryList"], key=lambda job: job["createdAt"])
+    listed = batch.get_paginator("list_jobs").paginate(
+        jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [job_name]}]
+    )
+    found = sorted((job for page in listed for job in page["jobSummaryList"]), key=lambda job: job["createdAt"])
     return str(found[-1]["jobId"]) if found else None
+
+
+def waiting_for_capacity(batch: Any, queue: str, feed: str) -> list[Mapping[str, Any]]:
+    """Return the feed's jobs that wait RUNNABLE: plain jobs, and arrays of which no child has begun.
+
+    An array's parent is PENDING until its last child has ended; only its summary tells what its children do.
+    """
+    listed = {
+        status: [
+            job
+            for page in batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus=status)
+            for job in page["jobSummaryList"]
+            if (parse_name(job["jobName"]) or ("",))[0] == feed
+        ]
+        for status in ("RUNNABLE", "PENDING")
+    }
+    parents = [job["jobId"] for job in listed["PENDING"]]
+    return [*listed["RUNNABLE"], *(job for job in described(batch, parents) if _waits(job))]
+
+
+def _waits(job: Mapping[str, Any]) -> bool:
+    summary = job.get("arrayProperties", {}).get("statusSummary", {})
+    return bool(summary.get("RUNNABLE")) and not any(summary.get(each) for each in ("STARTING", "RUNNING", *TERMINAL))
 
 
 def describe(batch: Any, job_id: str) -> Mapping[str, Any] | None:
@@ -86,11 +111,13 @@ def describe(batch: Any, job_id: str) -> Mapping[str, Any] | None:
 
 def endings(batch: Any, job_ids: Sequence[str]) -> dict[str, Ending]:
     """Return how jobs or children ended, by id, as far as Batch knows them."""
-    found: dict[str, Ending] = {}
+    return {job["jobId"]: ending(job) for job in described(batch, job_ids)}
+
+
+def described(batch: Any, job_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield DescribeJobs' descriptions of the jobs that Batch knows, a hundred a call."""
     for start in range(0, len(job_ids), DESCRIBE):
-        for job in batch.describe_jobs(jobs=list(job_ids[start : start + DESCRIBE]))["jobs"]:
-            found[job["jobId"]] = ending(job)
-    return found
+        yield from batch.describe_jobs(jobs=list(job_ids[start : start + DESCRIBE]))["jobs"]
 
 
 def ending(job: Mapping[str, Any]) -> Ending:

@@ -76,7 +76,7 @@ def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
     known = ledger.get_many([states.file_key(file) for file in recent])
     fresh = [file for file in recent if states.file_key(file) not in known]
     taken += Taken(known=len(known)) + record(ledger, feed, fresh, clock.now())
-    ledger.move(states.swept(feed.name, _definition(feed), began))
+    ledger.move(states.swept(feed.name, _definition(feed), began, taken.unmatched))
     return taken
 
 

@@ -364,9 +364,13 @@ def answered(feed: str, began: datetime) -> Move:
     return Move(bell_key(feed), "#rung_at <= :began", {"began": text(began)}, drop=("rung_at", "rings"))
 
 
-def swept(feed: str, definition: str, began: datetime) -> Move:
-    """Write down that all files older than `began` that the feed's `definition` means are in the ledger."""
-    return Move(sweep_key(feed), "", become={"swept_at": text(began), "definition": definition})
+def swept(feed: str, definition: str, began: datetime, unmatched: int) -> Move:
+    """Write down that all files older than `began` that the feed's `definition` means are in the ledger.
+
+    `unmatched` is how many object versions lie under the feed's prefix that its pattern doesn't match.
+    """
+    become = {"swept_at": text(began), "definition": definition, "unmatched": unmatched}
+    return Move(sweep_key(feed), "", become=become)
 
 
 def arrived(feed: str, now: datetime) -> Move:

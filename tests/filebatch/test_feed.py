@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aws import ROOT, feed_of
 from filebatch.errors import FeedError
-from filebatch.feed import CONTAINER, FARGATE_MEMORY, Feed, load_feed, load_feeds
+from filebatch.feed import DEFAULTS, FARGATE_MEMORY, Feed, load_feed, load_feeds
 from golden import agrees
 from values import KEYS
 
@@ -34,7 +34,7 @@ def test_ten_lines_are_enough(tmp_path):
         "failed",
         "*/15 * * * *",
     )
-    assert {name: getattr(feed, name) for name in CONTAINER} == CONTAINER
+    assert {name: getattr(feed, name) for name in DEFAULTS} == DEFAULTS
 
 
 @pytest.mark.parametrize("name", ["weather", "tables"])

@@ -28,6 +28,7 @@ def test_a_feed_without_waiting_files_is_well(place):
         "FilesWaiting": 0,
         "OldestWaitingAge": 0,
         "OldestRunnableAge": 0,
+        "FilesUnmatched": 0,
     }
 
 
@@ -73,19 +74,46 @@ def test_a_feed_that_expects_a_file_says_whether_it_came(place):
     assert values(health.of_feed(desk))["ExpectedFileMissing"] == 0
 
 
+def test_what_no_pattern_matches_is_told_as_the_last_sweep_counted_it(place):
+    desk = place.desk()
+    desk.ledger.move(states.swept("orders", "definition", NOW, unmatched=4))
+    assert values(health.of_feed(desk))["FilesUnmatched"] == 4
+
+
 class Queue:
-    """Batch with jobs that wait for capacity."""
+    """Batch with jobs that wait: plain ones RUNNABLE, and arrays PENDING with what their children do."""
 
-    def __init__(self, *jobs):
-        self.jobs = [{"jobName": name, "createdAt": at.timestamp() * 1000} for name, at in jobs]
+    def __init__(self, *jobs, arrays=()):
+        self.plain = [{"jobName": name, "createdAt": at.timestamp() * 1000, "jobId": name} for name, at in jobs]
+        self.arrays = [
+            {
+                "jobName": name,
+                "createdAt": at.timestamp() * 1000,
+                "jobId": f"{name}-{number}",
+                "arrayProperties": counts,
+            }
+            for number, (name, at, counts) in enumerate(arrays)
+        ]
 
-    def list_jobs(self, jobQueue, jobStatus):  # noqa: N803 - boto3's
-        assert jobStatus == "RUNNABLE"
-        return {"jobSummaryList": self.jobs}
+    def get_paginator(self, operation):
+        assert operation == "list_jobs"
+        return self
+
+    def paginate(self, jobQueue, jobStatus):  # noqa: N803 - boto3's
+        yield {"jobSummaryList": self.plain if jobStatus == "RUNNABLE" else self.arrays}
+
+    def describe_jobs(self, jobs):
+        return {"jobs": [job for job in self.arrays if job["jobId"] in jobs]}
 
 
 def name_of(feed):
     return f"{feed}-0123456789abcdef-0001-r1"
+
+
+def age_of(place, queue: Queue) -> float:
+    desk = place.desk()
+    object.__setattr__(desk, "batch", queue)
+    return health.oldest_runnable(desk, NOW)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +127,18 @@ def name_of(feed):
     ],
 )
 def test_the_age_of_a_runnable_job_is_that_of_the_feeds_own_oldest(place, jobs: list[tuple[str, datetime]], age):
-    desk = place.desk()
-    object.__setattr__(desk, "batch", Queue(*jobs))
-    assert health.oldest_runnable(desk, NOW) == age
+    assert age_of(place, Queue(*jobs)) == age
+
+
+@pytest.mark.parametrize(
+    ("children", "age"),
+    [
+        ({"RUNNABLE": 3}, 3600),
+        ({"RUNNABLE": 2, "RUNNING": 1}, 0),
+        ({"RUNNABLE": 2, "SUCCEEDED": 1}, 0),
+        ({"SUBMITTED": 3}, 0),
+    ],
+)
+def test_an_array_waits_for_capacity_as_long_as_no_child_has_begun(place, children: dict[str, int], age):
+    array = (name_of("orders"), NOW - timedelta(hours=1), {"statusSummary": children})
+    assert age_of(place, Queue(arrays=[array])) == age

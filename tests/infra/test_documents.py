@@ -121,7 +121,9 @@ def test_every_placeholder_is_explained(document: Any) -> None:
 
 def test_alarms_and_dashboard_name_metrics_that_are_published() -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "plugins" / "filebatch").rglob("*.py"))
-    values = dict.fromkeys(("name", "feed", "region", "queue", "dead_letter_queue", "developers_topic", "runbook"), "x")
+    values = dict.fromkeys(
+        ("name", "feed", "region", "queue", "dead_letter_queue", "developers_topic", "runbook", "run_within"), "2"
+    )
     alarms = [each["alarm"] for each in render(DOCUMENTS, "alarms", **values)]
     shown = [
         line[:2] for each in render(DOCUMENTS, "dashboard", **values) for line in each["properties"].get("metrics", [])
@@ -129,5 +131,5 @@ def test_alarms_and_dashboard_name_metrics_that_are_published() -> None:
     named = {*((each["Namespace"], each["MetricName"]) for each in alarms), *map(tuple, shown)}
 
     ours = {name for namespace, name in named if namespace == "filebatch"}
-    assert {name for name in ours if f'"{name}"' not in code} <= {"FilesUnmatched"}
+    assert {name for name in ours if f'"{name}"' not in code} == set()
     assert {namespace for namespace, _ in named} == {"filebatch", "AWS/SQS"}

@@ -88,9 +88,14 @@ def _stage_one(s3: Any, bucket: str, prefix: str, output: processor.Output) -> c
 
 
 def _copy(s3: Any, file: FileVersion, bucket: str, key: str) -> None:
-    """Copy this very version within S3, in parts where the file is large."""
+    """Copy this very version within S3, in parts where the file is large.
+
+    Without its tags: they are the supplier's, and copying them needs permissions that nothing else needs.
+    """
     source = {"Bucket": file.bucket, "Key": file.key}
+    arguments = {"TaggingDirective": "REPLACE"}
     if file.version_id != "null":
-        s3.copy({**source, "VersionId": file.version_id}, bucket, key)
+        source["VersionId"] = file.version_id
     else:
-        s3.copy(source, bucket, key, ExtraArgs={"CopySourceIfMatch": file.etag})
+        arguments["CopySourceIfMatch"] = file.etag
+    s3.copy(source, bucket, key, ExtraArgs=arguments)

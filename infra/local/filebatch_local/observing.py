@@ -20,12 +20,17 @@ def observe(cloudwatch: Any, documents: Path, feeds: Iterable[Any], settings: Ma
     """Create each feed's alarms, and one dashboard for all feeds."""
     widgets: list[dict[str, Any]] = []
     for feed in feeds:
-        values = _values(feed.name, settings)
+        values = {**_values(feed.name, settings), "run_within": str(feed.run_within)}
         for one in render(documents, "alarms", **values):
             if one["requires"] is None or getattr(feed, one["requires"]) is not None:
-                cloudwatch.put_metric_alarm(**one["alarm"])
+                cloudwatch.put_metric_alarm(**_with_numbers(one["alarm"]))
         widgets += render(documents, "dashboard", **values)
     cloudwatch.put_dashboard(DashboardName=f"{ENVIRONMENT}-feeds", DashboardBody=json.dumps({"widgets": widgets}))
+
+
+def _with_numbers(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an alarm with numbers where the document has a placeholder, which is text."""
+    return {**alarm, **{name: int(alarm[name]) for name in ("EvaluationPeriods", "DatapointsToAlarm")}}
 
 
 def _values(feed: str, settings: Mapping[str, Any]) -> dict[str, str]:

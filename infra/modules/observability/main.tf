@@ -14,6 +14,7 @@ locals {
         dead_letter_queue = facts.dead_letter_queue
         developers_topic  = var.developers_topic_arn
         runbook           = var.runbook_url
+        run_within        = facts.run_within
       }))
     }
   }

@@ -15,10 +15,11 @@ variable "region" {
 }
 
 variable "feeds" {
-  description = "Feeds by name: their queues' names, and which optional fields of the feed file are set."
+  description = "Feeds by name: their queues' names, hours within which a run is expected, and which fields of the feed file are set."
   type = map(object({
     queue             = string
     dead_letter_queue = string
+    run_within        = number
     has               = optional(set(string), [])
   }))
 }

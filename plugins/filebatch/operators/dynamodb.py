@@ -56,12 +56,11 @@ class ClaimFilesOperator(BaseOperator):
         if latest and not _settled_and_cleared(latest, run):
             return self._resume(desk, run, selection, latest)
         self._take_in(desk, run, selection, context)
-        redo = latest is not None
-        planned = self._again(desk, selection, latest) if latest else self._plan(desk, selection)
+        planned = self._plan(desk, selection, latest)
         if not planned and selection.everything:
             return None
         epoch = latest["epoch"] + 1 if latest else 1
-        return self._open(desk, run, planned, epoch=epoch, why=f"{selection}{', again' if redo else ''}")
+        return self._open(desk, run, planned, epoch=epoch, why=f"{selection}{', again' if latest else ''}")
 
     def _resume(self, desk: Desk, run: Run, selection: Selection, record: Item) -> Claim | None:
         """End where the claim that was begun ends."""
@@ -73,7 +72,10 @@ class ClaimFilesOperator(BaseOperator):
         if record["state"] not in (states.PLANNED, states.CLAIMED):
             return None
         planned = claiming.read_plan(desk, token)
-        return claiming.make_claim(desk, token, run.run_id, self._plan(desk, selection) if planned is None else planned)
+        if planned is None:
+            earlier = jobs.token(run.hash, record["epoch"] - 1)
+            planned = self._plan(desk, selection, desk.ledger.get(states.run_key(self.feed.name, earlier)))
+        return claiming.make_claim(desk, token, run.run_id, planned)
 
     def _open(self, desk: Desk, run: Run, planned: list[Planned], *, epoch: int, why: str) -> Claim | None:
         token = jobs.token(run.hash, epoch)
@@ -92,15 +94,15 @@ class ClaimFilesOperator(BaseOperator):
             self.log.info("the sweep found %s", listing.sweep(desk.s3, desk.settings.new_files, self.feed, desk.ledger))
         takeover.take_over(desk, run.hash, lambda run_id: _is_over(context, self.feed.name, run_id))
 
-    def _plan(self, desk: Desk, selection: Selection) -> list[Planned]:
-        items = self._items(desk, selection)
-        asked = not selection.everything
-        planned = [each for item in items if (each := claiming.plan_one(item, asked=asked, force=selection.force))]
+    def _plan(self, desk: Desk, selection: Selection, earlier: Item | None) -> list[Planned]:
+        """Plan the files of a selection; after an earlier claim of the same run its files too, all done again."""
+        items = self._items(desk, selection) if earlier is None else self._again(desk, selection, earlier)
+        asked, force = earlier is not None or not selection.everything, earlier is not None or selection.force
+        planned = [each for item in items if (each := claiming.plan_one(item, asked=asked, force=force))]
         self._report_held(items, planned)
-        if len(planned) > self.feed.packing.claim:
-            self.log.warning(
-                "%s of %s files are left for later runs", len(planned) - self.feed.packing.claim, len(planned)
-            )
+        left = len(planned) - self.feed.packing.claim
+        if left > 0:
+            self.log.warning("%s of %s files are left for later runs", left, len(planned))
         return planned[: self.feed.packing.claim]
 
     def _report_held(self, items: list[Item], planned: list[Planned]) -> None:
@@ -117,13 +119,13 @@ class ClaimFilesOperator(BaseOperator):
             raise AirflowException(f"{told}; clear this task when they have ended")
         self.log.warning("%s", told)
 
-    def _again(self, desk: Desk, selection: Selection, latest: Item) -> list[Planned]:
-        """Plan all files of the run's last claim, and of its selection, as their next generation."""
-        keys = {planned.key for planned in claiming.read_plan(desk, latest["sk"]) or []}
+    def _again(self, desk: Desk, selection: Selection, earlier: Item) -> list[Item]:
+        """Return all files of the run's earlier claim, and of its window or params."""
+        keys = {planned.key for planned in claiming.read_plan(desk, earlier["sk"]) or []}
         items = list(desk.ledger.get_many(list(keys)).values())
         if not selection.everything:
             items += [item for item in self._items(desk, selection) if (item["pk"], item["sk"]) not in keys]
-        return [each for item in items if (each := claiming.plan_one(item, asked=True, force=True))]
+        return items
 
     def _items(self, desk: Desk, selection: Selection) -> list[Item]:
         """Return the ledger's items of a selection; files that the ledger hasn't got are recorded on the way."""
