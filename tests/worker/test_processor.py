@@ -1,7 +1,10 @@
 """The interface that users' own processors are written against."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +12,7 @@ from filebatch_worker.processor import (
     ConfigurationError,
     InvalidFile,
     Processed,
+    Source,
     check_options,
     load_processor,
 )
@@ -73,3 +77,16 @@ def test_loading_the_tabular_processor_does_not_load_its_engine():
     path = next(entry for entry in sys.path if entry.endswith("worker"))
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=path, check=True)
     assert result.stdout.strip() == "False"
+
+
+def test_the_processor_of_the_readme_works(tmp_path):
+    readme = Path(__file__).parents[2] / "worker" / "README.md"
+    (code,) = re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(code, module)  # noqa: S102 - the README's own
+    (tmp_path / "t").write_bytes(b"a\nb\n")
+    processed = module["count_lines"](Source(tmp_path / "t", "t", 4), tmp_path, {})
+    assert (processed.rows, processed.outputs[0].path.read_text()) == (2, "2\n")
+    (tmp_path / "t").write_bytes(b"")
+    with pytest.raises(InvalidFile):
+        module["count_lines"](Source(tmp_path / "t", "t", 0), tmp_path, {})
