@@ -1,6 +1,6 @@
 """Files that arrive start the work by themselves, whatever else goes on. Each test has a feed of its own.
 
-What each protection is good for is shown in tests/filebatch/triggers/test_protections.py, where it is taken away.
+What each protection is good for is shown in tests/filebatch/triggers/test_sqs.py, where it is taken away.
 """
 
 import signal

@@ -1,0 +1,135 @@
+"""Backfills, redoing and clearing on a real scheduler: each file once, and again only when somebody says so."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aws import until
+from filebatch import states
+from local_system import airflow
+from scheduler.harness import DAILY, TODAY, Whole, whole
+
+pytestmark = pytest.mark.scheduler
+FEED = "days"
+DAYS = [TODAY - timedelta(days=ago) for ago in (12, 11, 10)]
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with whole(tmp_path_factory.mktemp("system"), {FEED: DAILY}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def files(system: Whole) -> list[states.Key]:
+    """Two files a day that no event announces: only a backfill finds them, once the day's sweep is over."""
+    until(lambda: [run for run in system.runs(FEED) if run["state"] == "success"], 90, 0.5)
+    events = system.client("events")
+    for rule in events.list_rules()["Rules"]:
+        if FEED in rule["Name"]:
+            events.disable_rule(Name=rule["Name"])
+    return [key for day in DAYS for key in system.drop(FEED, "a", "b", day=day)]
+
+
+def backfill(system: Whole, *, again: bool = False) -> list[dict[str, Any]]:
+    """Create a backfill of the three days, wait until its runs have ended, and return them."""
+    body = {
+        "dag_id": FEED,
+        "from_date": f"{DAYS[0]}T00:00:00Z",
+        "to_date": f"{DAYS[-1]}T00:00:00Z",
+        "reprocess_behavior": "completed" if again else "none",
+        "max_active_runs": 3,
+        "dag_run_conf": {},
+    }
+    created = airflow.ask(system.place.api, "POST", "/api/v2/backfills", body)
+    until(lambda: airflow.ask(system.place.api, "GET", f"/api/v2/backfills/{created['id']}")["completed_at"], 240, 1)
+    runs = [run for run in system.runs(FEED) if run["run_type"] == "backfill"]
+    assert {run["state"] for run in runs} == {"success"}
+    return runs
+
+
+def generations(system: Whole, files: list[states.Key]) -> set[int]:
+    items = system.items(files)
+    assert {item["state"] for item in items} == {states.SUCCEEDED}
+    assert len(items) == len(files)
+    return {item["generation"] for item in items}
+
+
+def jobs(system: Whole) -> list[str]:
+    filters = [{"name": "JOB_NAME", "values": [f"{FEED}-*"]}]
+    listed = system.client("batch").list_jobs(jobQueue=system.aws.settings["job_queue"], filters=filters)
+    return sorted(job["jobName"] for job in listed["jobSummaryList"])
+
+
+def test_a_backfill_does_each_days_files_once(system: Whole, files: list[states.Key]) -> None:
+    runs = backfill(system)
+
+    assert len(runs) == len(DAYS)
+    assert generations(system, files) == {1}
+    assert len(jobs(system)) == len(DAYS)
+    runs_of = {item["key"].split("/")[1]: item["run_id"] for item in system.items(files)}
+    assert len(set(runs_of.values())) == len(DAYS)
+
+
+def test_the_same_backfill_again_submits_nothing(system: Whole, files: list[states.Key]) -> None:
+    before = jobs(system)
+
+    backfill(system)
+
+    assert jobs(system) == before
+    assert generations(system, files) == {1}
+
+
+def test_a_backfill_that_reprocesses_does_each_day_again_as_a_new_generation(
+    system: Whole, files: list[states.Key]
+) -> None:
+    results = {item["key"]: item["result"] for item in system.items(files)}
+
+    backfill(system, again=True)
+
+    assert generations(system, files) == {2}
+    for item in system.items(files):
+        assert item["result"] == results[item["key"]].replace("/g1/", "/g2/")
+        for uri in (results[item["key"]], item["result"]):
+            bucket, key = uri.removeprefix("s3://").split("/", 1)
+            result = json.loads(system.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            assert all(system.s3.head_object(Bucket=bucket, Key=output["key"]) for output in result["outputs"])
+
+
+def test_clearing_process_files_of_a_settled_run_settles_again_and_submits_nothing(
+    system: Whole, files: list[states.Key]
+) -> None:
+    before, run = jobs(system), system.items(files)[0]["run_id"]
+
+    clear(system, run, "process_files")
+
+    assert jobs(system) == before
+    assert generations(system, files) == {2}
+
+
+def test_clearing_claim_files_of_a_settled_run_does_its_files_again(system: Whole, files: list[states.Key]) -> None:
+    run = system.items(files)[0]["run_id"]
+    day = [key for key, item in zip(files, system.items(files), strict=True) if item["run_id"] == run]
+
+    clear(system, run, "claim_files", "process_files", "publish_metrics", "notify")
+
+    assert generations(system, day) == {3}
+    assert generations(system, [key for key in files if key not in day]) == {2}
+
+
+def clear(system: Whole, run_id: str, *tasks: str) -> None:
+    """Clear tasks of a run, as a user does in the UI, and wait until it has ended again."""
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": list(tasks), "only_failed": False}
+    airflow.ask(system.place.api, "POST", f"/api/v2/dags/{FEED}/clearTaskInstances", body)
+    until(lambda: state(system, run_id) == "success", 90, 1)
+
+
+def state(system: Whole, run_id: str) -> str:
+    return next(str(run["state"]) for run in system.runs(FEED) if run["dag_run_id"] == run_id)
+
+
+def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:
+    assert system.audit().splitlines()[0].startswith("lost=0 doubled=0 untrue=0")
