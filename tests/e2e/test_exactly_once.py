@@ -152,6 +152,7 @@ def test_failed_files_get_another_round_when_process_files_is_cleared(here: Syst
     assert (item["state"], item["attempts"], item["generation"]) == ("FAILED", 2, 1)
     (record,) = [found for found in here.runs("lines") if found["run_id"] == run.facts.run_id]
     assert record["round"] == 2
+    retire(here, [key])
 
 
 # ------------------------------------------------------------------------------------------------ events and keys
