@@ -79,7 +79,7 @@ def up(place: Place, aws_options: Sequence[str] = ()) -> LocalAws:
         parts.start_all(place, FIRST, environment)
         _wait(place, lambda found: "api-server" not in found.ill)
         parts.start_all(place, [name for name in parts.COMMANDS if name not in FIRST], environment)
-        _wait(place, lambda found: found.healthy and set(aws.settings["queues"]) <= set(found.dags))
+        _wait(place, lambda found: found.healthy and _are_awake(place, set(aws.settings["queues"]), set(found.dags)))
     except BaseException:
         down(place)
         raise
@@ -112,6 +112,13 @@ def _make_database(place: Place, environment: Mapping[str, str]) -> None:
     if done.returncode:
         raise LocalSystemError(f"Airflow's database could not be made; see {log}")
     marker.write_text(version, encoding="utf-8")
+
+
+def _are_awake(place: Place, feeds: set[str], awake: set[str]) -> bool:
+    """Wake the feeds that an earlier `airflow dags test` left paused in the database; tell whether all are awake."""
+    for feed in feeds - awake:
+        airflow.unpause(place.api, feed)
+    return feeds <= awake
 
 
 def _wait(place: Place, ready: Callable[[Status], bool]) -> None:
