@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 # Packages that people run from the repository: the library, the local AWS and the tools.
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
-.PHONY: help setup demo aws up down status env audit test test-infra lint bench bench-parse bench-latency lock
+.PHONY: help setup made demo aws up down status env audit test test-infra lint bench bench-parse bench-latency lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,13 +35,17 @@ aws: setup  ## start the local AWS in the background
 up: setup  ## start a whole local system: local AWS, Airflow and its UI, feeds unpaused
 	@$(RUN) -m local_system up
 
-status:  ## say what of `make up` runs
+# What only asks or stops doesn't set up anything first.
+made:
+	@test -e $(VENV)/.ready || { echo "nothing is set up here, so nothing runs: make setup" >&2; exit 1; }
+
+status: made  ## say what of `make up` runs
 	@$(RUN) -m local_system status
 
-down:  ## stop what `make aws` or `make up` started
+down: made  ## stop what `make aws` or `make up` started
 	@$(RUN) -m local_system down
 
-env:  ## print the settings of a shell: eval "$$(make -s env)"
+env: made  ## print the settings of a shell: eval "$$(make -s env)"
 	@$(RUN) -m filebatch_local env
 
 audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0, or what is wrong
