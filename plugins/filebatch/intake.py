@@ -20,9 +20,8 @@ from filebatch.errors import ContractError
 from filebatch.feed import Feed
 from filebatch.ledger import Ledger, side_by_side
 
-RECEIVE = (
-    10  # messages a call, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
-)
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+RECEIVE = 10  # messages a call
 DELETE_TRIES = 2
 DRAIN_SECONDS = 30.0
 

@@ -17,8 +17,10 @@ from filebatch.selection import Selection
 
 # A window of more days than this is one listing of the whole prefix rather than one a day.
 MAX_DAYS = 366
-# The sweep looks again at what is this much older than the last one: clocks differ, and puts take their time.
-SWEEP_OVERLAP = timedelta(days=1)
+# The sweep looks again at what is this much older than the last one: LastModified of a multipart upload is when it
+# was begun, which may be as long ago as the bucket lets one lie (7 days); a day more, as clocks differ.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+SWEEP_OVERLAP = timedelta(days=8)
 
 log = logging.getLogger(__name__)
 

@@ -158,8 +158,7 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
 
 def _airflow_home(folder: Path) -> Path:
     """Return an AIRFLOW_HOME with the database that set-up made for this interpreter's Airflow."""
-    venv = Path(sys.prefix).name
-    made = ROOT / ".local" / f"airflow{venv.removeprefix('.venv')}" / "airflow.db"
+    made = Layout.here().airflow_home(Path(sys.prefix)) / "pristine.db"
     home = folder / "airflow"
     home.mkdir()
     shutil.copy(made, home / "airflow.db")

@@ -1,6 +1,7 @@
 """The whole way with `airflow dags test`, as a user types it: S3, queue, ledger, DAG, Batch, workers, results, SNS."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from demo.subscriber import Subscriber, subscribe
 from e2e.system import HERE, ROOT, System, system
+from filebatch import clock, states
 
 pytestmark = pytest.mark.airflow
 
@@ -94,13 +96,22 @@ def test_a_result_names_its_outputs_and_nothing_else_counts(here: System) -> Non
 
 def test_a_second_run_with_nothing_new_is_green_and_submits_no_job(here: System, inbox: Subscriber) -> None:
     before = here.jobs()
+    forgotten = a_claim_of_a_run_that_airflow_has_forgotten(here)
 
     run = here.dags_test("lines")
 
     assert run.code == 0, run.output[-3000:]
     assert "nothing to do for lines" in run.output
+    assert (here.ledger.get(forgotten) or {})["state"] == "ANNOUNCED"
     assert here.jobs() == before
     assert inbox.received() == []
+
+
+def a_claim_of_a_run_that_airflow_has_forgotten(here: System) -> states.Key:
+    facts = {"run_id": "gone", "epoch": 1, "cleared": 0, "why": "all that waits"}
+    record = states.open_run("lines", "0123456789abcdef-0001", facts, silence=timedelta(hours=1), now=clock.now())
+    assert here.ledger.add(record)
+    return record["pk"], record["sk"]
 
 
 def test_a_past_date_takes_the_files_of_its_interval_and_nothing_else(here: System) -> None:

@@ -1,6 +1,7 @@
 """What went wrong with a file, in the taxonomy's words."""
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from filebatch import errors, failures
@@ -38,6 +39,22 @@ def refusal(code):
 def test_what_was_raised_has_a_name(error, code):
     assert classify(error) == code
     assert failures.failure(code)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "code"),
+    [(refusal("AccessDenied"), "configuration"), (refusal("SlowDown"), "transient"), (None, "transient")],
+)
+def test_an_upload_that_failed_is_named_by_what_s3_said(hidden, code):
+    def upload():
+        try:
+            raise hidden or S3UploadFailedError("x")
+        except ClientError as error:
+            raise S3UploadFailedError(f"Failed to upload: {error}")  # noqa: B904 - as boto3 does
+
+    with pytest.raises(S3UploadFailedError) as raised:
+        upload()
+    assert classify(raised.value) == code
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,10 @@ def _named(paths: Sequence[Path]) -> dict[str, bytes]:
 
 def _airflow_home() -> str:
     """Return an AIRFLOW_HOME of the demo's own, with the database that set-up made."""
-    made = ROOT / ".local" / ("airflow" if Path(sys.prefix).name == ".venv" else "airflow-newest")
+    made = Layout.here().airflow_home(Path(sys.prefix))
     home = ROOT / ".local" / "demo"
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(made / "airflow.db", home / "airflow.db")
+    shutil.copy(made / "pristine.db", home / "airflow.db")
     return str(home)
 
 

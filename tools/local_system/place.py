@@ -93,7 +93,7 @@ def airflow_environment(place: Place, endpoint: str, settings: Mapping[str, obje
 
 
 def _secrets(home: Path) -> dict[str, str]:
-    """Return what Airflow's processes sign and encrypt with, the same as at the last start; Fernet's is 32 bytes."""
+    """Return what Airflow's processes sign with, the same as at the last start."""
 
     def kept(name: str, size: int = 32) -> str:
         file = home / f".{name}"
@@ -104,7 +104,6 @@ def _secrets(home: Path) -> dict[str, str]:
         return file.read_text(encoding="ascii")
 
     return {
-        "AIRFLOW__CORE__FERNET_KEY": kept("fernet-key"),
         "AIRFLOW__API_AUTH__JWT_SECRET": kept("jwt-secret", 64),
         "AIRFLOW__API__SECRET_KEY": kept("secret-key"),
     }

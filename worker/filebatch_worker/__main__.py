@@ -134,9 +134,10 @@ def _fail_move(unit: Unit, work: Work, code: str, message: str, memory: int, now
 def _exit_code(troubles: Iterable[str]) -> int:
     found = set(troubles)
     worst = next((code for code in _URGENCY if code in found), None)
-    return {None: 0, "out_of_memory": failures.exit_code("bug")}.get(worst) or (
-        failures.exit_code(worst) if worst else 0
-    )
+    if worst is None:
+        return 0
+    # Our own MemoryError leaves no exit code of Batch's; like a bug it is not for Batch to retry.
+    return failures.exit_code("bug" if worst == "out_of_memory" else worst)
 
 
 def _why(result: Result) -> str:

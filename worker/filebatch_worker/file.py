@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from filebatch import clock, paths, states
@@ -108,6 +109,10 @@ def classify(error: Exception) -> str:
         return "out_of_memory"
     if isinstance(error, (ConfigurationError, ContractError, processor.ConfigurationError)):
         return "configuration"
+    if isinstance(error, Boto3Error):
+        # What boto3's transfers raise hides what went wrong in the exception they were handling.
+        hidden = error.__cause__ or error.__context__
+        return classify(hidden) if isinstance(hidden, Exception) else "transient"
     if isinstance(error, ClientError):
         return "configuration" if error.response["Error"]["Code"] in _DENIED else "transient"
     if isinstance(error, (processor.TransientError, BotoCoreError, ConnectionError, TimeoutError)):

@@ -168,6 +168,8 @@ def environment(layout: Layout, endpoint: str, settings: Mapping[str, object]) -
         "AIRFLOW__CORE__DAGS_FOLDER": str(layout.root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # No secret lies in a local Airflow's database, and every shell and process has to be able to read it.
+        "AIRFLOW__CORE__FERNET_KEY": "",
         "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         "AIRFLOW_VAR_FILEBATCH": json.dumps(settings),
     }

@@ -144,9 +144,7 @@ class ProcessFilesOperator(BatchOperator):
 
     def _judge(self, settled: Settled) -> None:
         """Fail where the feed says so, naming the files and why."""
-        bad = {"failed": (states.FAILED,), "invalid": (states.FAILED, states.INVALID), "never": ()}[
-            self.feed.fail_run_on
-        ]
+        bad = FAILS_RUN[self.feed.fail_run_on]
         if settled.of(*bad):
             named = settling.describe(settled, *bad)
             raise AirflowFailException(f"{len(settled.of(*bad))} files of {len(settled.items)}:\n{named}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -17,6 +19,8 @@ from filebatch.feed import Feed
 from filebatch.ledger import Item
 from filebatch.run_context import AWS_CONN_ID, Run, desk_of, run_of
 from filebatch.selection import Selection
+
+log = logging.getLogger(__name__)
 
 
 class ClaimFilesOperator(BaseOperator):
@@ -92,7 +96,7 @@ class ClaimFilesOperator(BaseOperator):
         self.log.info("the queue brought %s", taken)
         if selection.sweep:
             self.log.info("the sweep found %s", listing.sweep(desk.s3, desk.settings.new_files, self.feed, desk.ledger))
-        takeover.take_over(desk, run.hash, lambda run_id: _is_over(context, self.feed.name, run_id))
+        takeover.take_over(desk, run.hash, lambda run_id: is_over(context["ti"], self.feed.name, run_id))
 
     def _plan(self, desk: Desk, selection: Selection, earlier: Item | None) -> list[Planned]:
         """Plan the files of a selection; after an earlier claim of the same run its files too, all done again."""
@@ -146,12 +150,22 @@ def _settled_and_cleared(record: Item, run: Run) -> bool:
     return record["state"] in (states.SETTLED, states.ANNOUNCED) and run.cleared > record["cleared"]
 
 
-def _is_over(context: Mapping[str, Any], dag_id: str, run_id: str) -> bool:
-    """Ask Airflow whether a run has ended; a run that it doesn't know has."""
+def is_over(ti: Any, dag_id: str, run_id: str) -> bool:
+    """Ask Airflow whether a run has ended; one that it doesn't know has.
+
+    Any other answer than 404 says nothing about the run, which may live: then only its silence tells.
+    """
+    from airflow.sdk.api.client import ServerResponseError
     from airflow.sdk.exceptions import AirflowRuntimeError
 
     try:
-        state = context["ti"].get_dagrun_state(dag_id, run_id)
-    except AirflowRuntimeError:
-        return True
-    return str(getattr(state, "value", state)) in {"success", "failed"}
+        state = ti.get_dagrun_state(dag_id, run_id)
+    except AirflowRuntimeError as error:
+        found = (error.error.detail or {}).get("status_code")
+    except ServerResponseError as error:  # `airflow dags test` hands it on as it came
+        found = error.response.status_code
+    else:
+        return str(getattr(state, "value", state)) in {"success", "failed"}
+    if found != HTTPStatus.NOT_FOUND:
+        log.warning("Airflow did not tell the state of run %s: status %s", run_id, found)
+    return bool(found == HTTPStatus.NOT_FOUND)
