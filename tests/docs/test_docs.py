@@ -2,12 +2,14 @@
 
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
 from filebatch.feed import Feed
+from filebatch_worker.processors.tabular.options import TabularOptions
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -47,6 +49,13 @@ def test_the_feed_reference_has_every_field() -> None:
 
     for name in Feed.model_fields:
         assert name == "name" or re.search(rf"`{name}[`.]", text), name
+
+
+def test_the_processor_reference_has_every_option_of_tables() -> None:
+    text = (ROOT / "docs" / "processors.md").read_text()
+
+    for option in fields(TabularOptions):
+        assert f"| `{option.name}` |" in text, option.name
 
 
 def test_the_architecture_names_every_plain_module() -> None:
