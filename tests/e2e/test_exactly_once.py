@@ -286,6 +286,32 @@ def test_two_jobs_of_one_round_are_one_at_work(here: System, lines: Feed) -> Non
     assert here.metric("ProcessingSucceeded", "lines") >= 1
 
 
+def test_a_job_that_left_the_work_to_another_has_no_say_in_what_became_of_it(
+    here: System, lines: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = drop(here, 1, "sleep\n3\n")
+    run = a_run(here, lines)
+    claim = run.task("claim_files")
+    record = next(found for found in here.runs("lines") if found["sk"] == claim["token"])
+    batch = here.client("batch")
+    twin = jobs.submit_request(
+        settings_of(here), lines, record["job_name"], units=claiming.manifest_key("lines", record), count=1, memory=1024
+    )
+
+    def meanwhile(*_: Any) -> str:
+        """Find a job that has ended without work, as another had begun since the owner record was read."""
+        batch.submit_job(**twin)
+        until(lambda: (here.ledger.get((record["pk"], record["sk"])) or {}).get("fence"))
+        idle = str(batch.submit_job(**twin)["jobId"])
+        until(lambda: batch.describe_jobs(jobs=[idle])["jobs"][0]["status"] == "SUCCEEDED")
+        return idle
+
+    monkeypatch.setattr(jobs, "find", meanwhile)
+    run.task("process_files")
+
+    assert_each_done_once(here, keys)
+
+
 def settings_of(here: System) -> Any:
     from filebatch import settings
 

@@ -65,12 +65,7 @@ class ProcessFilesOperator(BatchOperator):
         """Settle after the trigger has fired; without an event the job is looked for again."""
         if event is None:
             return self.execute(context)
-        desk = desk_of(self.feed, self.aws_conn_id)
-        record = self._record(desk, context)
-        if record is not None and record.get("fence", event["job_id"]) != event["job_id"]:
-            self.log.warning("another job of this round was at work first: %s", record["fence"])
-            return self._wait(desk, context, record["sk"], record["fence"])
-        return self._settle(desk, context, event["job_id"])
+        return self._ended(desk_of(self.feed, self.aws_conn_id), context, event["job_id"])
 
     def _record(self, desk: Desk, context: Mapping[str, Any]) -> Item | None:
         return desk.ledger.latest_run(self.feed.name, run_of(context).hash)
@@ -119,9 +114,17 @@ class ProcessFilesOperator(BatchOperator):
         self.job_id = job_id
         job = jobs.describe(desk.batch, job_id)
         if job is not None and job["status"] in jobs.TERMINAL:
-            return self._settle(desk, context, job_id)
+            return self._ended(desk, context, job_id)
         self._link(context, desk, job)
         return self._defer(desk, claim, job_id)
+
+    def _ended(self, desk: Desk, context: Any, job_id: str) -> str | None:
+        """Settle by a job that has ended, unless it left the work to another of the round: then wait for that one."""
+        record = self._record(desk, context)
+        if record is not None and record.get("fence", job_id) != job_id:
+            self.log.warning("another job of this round was at work first: %s", record["fence"])
+            return self._wait(desk, context, record["sk"], record["fence"])
+        return self._settle(desk, context, job_id)
 
     def _defer(self, desk: Desk, claim: str, job_id: str) -> NoReturn:
         where = desk.settings
