@@ -24,6 +24,7 @@ from filebatch_local.background import LocalAws, local_aws
 from filebatch_local.cli import environment
 from filebatch_local.images import ImageEnv
 from filebatch_local.layout import WORKER_IMAGE, Layout
+from infra import judged
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -135,7 +136,7 @@ class System:
 
 @contextmanager
 def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] = ()) -> Iterator[System]:
-    """Start a system with the repository's DAGs and feeds, and some more feeds."""
+    """Start a system with the repository's DAGs and feeds, and some more; judge in the end what it asked of AWS."""
     dags = folder / "dags"
     shutil.copytree(ROOT / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
     for feed in feeds:
@@ -145,8 +146,10 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
     paths = f"{worker.env['PYTHONPATH']}:{HERE / 'processors'}"
     images = {WORKER_IMAGE: ImageEnv(worker.path, {**worker.env, "PYTHONPATH": paths})}
     home = _airflow_home(folder)
-    with local_aws(images=images, feeds_dir=dags / "feeds", options=options) as aws:
+    recording = folder / "requests.jsonl"
+    with local_aws(images=images, feeds_dir=dags / "feeds", options=("--record", str(recording), *options)) as aws:
         airflow = {
+            **judged.AIRFLOW,
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
@@ -154,6 +157,7 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
         variables = {**os.environ, **environment(layout, aws.endpoint, aws.settings), **airflow}
         variables.pop("PYTHONPATH", None)
         yield System(aws, folder, variables)
+        judged.judge(recording, aws.settings)
 
 
 def _airflow_home(folder: Path) -> Path:

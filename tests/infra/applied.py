@@ -19,6 +19,7 @@ from filebatch_local.background import LocalAws
 from infra.terraform import Workspace
 
 PREFIX = "acme-test"
+MWAA_PREFIX = "acme-mwaa"
 REGION = "eu-west-1"
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -67,10 +66,10 @@ class Request:
         return f"arn:aws:{self.service}:{self.region}:{ACCOUNT}:{rest}"
 
 
-def read(file: Path, roles: Mapping[str, str]) -> list[Call]:
-    """Read a recording; `roles` says which role each access key stands for, others are left out."""
+def read(lines: Iterable[str], roles: Mapping[str, str]) -> list[Call]:
+    """Read a recording's lines; `roles` says which role each access key stands for, others are left out."""
     found: dict[Call, None] = {}
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         request = Request(**json.loads(line))
         if role := roles.get(request.key):
             found.update(dict.fromkeys(meant(role, request)))

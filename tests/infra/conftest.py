@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,8 @@ from filebatch_local.background import LocalAws, local_aws
 from filebatch_local.cli import environment
 from filebatch_local.images import ImageEnv
 from filebatch_local.layout import WORKER_IMAGE, Layout
-from infra import calls
-from infra.applied import PREFIX, REGION, Applied
+from infra import calls, judged
+from infra.applied import MWAA_PREFIX, PREFIX, REGION, Applied
 from infra.terraform import ROOT, workspace
 
 # So that an age of a second is too old, three jobs are too many, and a feed's alarms can be seen to fire.
@@ -34,6 +36,8 @@ VARIABLES = {
         }
     },
 }
+
+MANAGED_POLICIES = ("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")  # AWSBatchServiceRole is one
 
 
 @pytest.fixture(scope="package")
@@ -55,14 +59,13 @@ def applied(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     layout = Layout.here()
     worker = layout.images()[WORKER_IMAGE]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FILEBATCH_RECORD", str(recording))
-        patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")  # AWSBatchServiceRole is one
+        patch.setenv(*MANAGED_POLICIES)
         for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
             patch.delenv(name, raising=False)
         image = f"{calls.ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{PREFIX}-registry-worker:0.1.0"
         paths = f"{worker.env['PYTHONPATH']}:{E2E / 'processors'}"
         images = {image: ImageEnv(worker.path, {**worker.env, "PYTHONPATH": paths})}
-        with local_aws(images=images, feeds_dir=feeds) as aws:
+        with local_aws(images=images, feeds_dir=feeds, options=("--record", str(recording))) as aws:
             terraform = workspace(folder, aws.endpoint, feeds, VARIABLES)
             terraform.init()
             terraform.apply()
@@ -70,11 +73,45 @@ def applied(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
             for name, value in environment(layout, aws.endpoint, json.loads(outputs["settings"])).items():
                 if name.startswith(("AWS_", "AIRFLOW_")):
                     patch.setenv(name, value)
-            patch.setenv("AWS_ACCESS_KEY_ID", "airflow")
+            for name, value in judged.AIRFLOW.items():
+                patch.setenv(name, value)
             yield Applied(aws, terraform, outputs, recording)
             terraform.destroy()
             assert terraform.resources() == []
             assert_nothing_is_left(aws)
+
+
+@pytest.fixture(scope="package")
+def with_mwaa(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
+    """The roles of an environment that has MWAA and CI, and what they are roles for; the DAGs deployed as CI does it.
+
+    The MWAA environment itself is left out: the local AWS has none.
+    """
+    deploys = {
+        "res_prefix": MWAA_PREFIX,
+        "mwaa": {"plugins_zip": "build/plugins.zip"},
+        "ci": {"repository": "acme/filebatch"},
+    }
+    folder = tmp_path_factory.mktemp("mwaa")
+    recording = folder / "requests.jsonl"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*MANAGED_POLICIES)
+        with local_aws(options=("--record", str(recording))) as aws:
+            terraform = workspace(folder, aws.endpoint, feeds, {**VARIABLES, **deploys})
+            terraform.init()
+            terraform.apply("module.iam")
+            deploy_dags(aws, f"{MWAA_PREFIX}-storage-airflow", folder / "dags")
+            yield Applied(aws, terraform, terraform.outputs(), recording)
+
+
+def deploy_dags(aws: LocalAws, bucket: str, folder: Path) -> None:
+    """Sync DAGs as docs/runbook.md says, and again after one is gone."""
+    shutil.copytree(ROOT / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [str(ROOT / ".venv-cli" / "bin" / "aws"), "s3", "sync", str(folder), f"s3://{bucket}/dags", "--delete"]
+    environment = {**os.environ, **judged.DEPLOY, "AWS_ENDPOINT_URL": aws.endpoint, "AWS_REGION": REGION}
+    for _ in range(2):
+        subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        (folder / "example_downstream.py").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="package")
@@ -102,7 +139,8 @@ def done(applied: Applied, lines: Feed) -> Applied:
 
 
 def arrivals_failures_and_a_sweep(applied: Applied, lines: Feed) -> None:
-    for name, content in {"a": "one\n", "b": "one\ntwo\n", "broken": "invalid\n", "raises": "raise\n"}.items():
+    contents = {"a": "one\n", "b": "one\ntwo\n", "broken": "invalid\n", "raises": "raise\n", "killed": "kill-once\n"}
+    for name, content in contents.items():
         applied.put(f"lines/{name}.txt", content)
     with pytest.raises(AirflowFailException):
         applied.run(lines).all()

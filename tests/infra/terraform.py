@@ -41,8 +41,9 @@ class Workspace:
         if ended.returncode:
             pytest.skip(f"the AWS provider can't be had (TF_PLUGIN_DIR names a folder with it): {ended.stdout[-500:]}")
 
-    def apply(self) -> None:
-        self._must("apply", "-auto-approve", PARALLEL)
+    def apply(self, target: str | None = None) -> None:
+        """Apply all of it, or one module with what that needs."""
+        self._must("apply", "-auto-approve", PARALLEL, *([f"-target={target}"] if target else []))
 
     def changes(self) -> list[str]:
         """Return what a plan would change now, one line each; none where all is as written."""

@@ -56,6 +56,15 @@ def test_anything_else_is_denied(made: Call) -> None:
     assert policies.denied([READ, LIST, METRICS], [made]) == [made]
 
 
+def test_conditions_may_have_patterns_and_resources_may_be_those_not_named() -> None:
+    like = {**METRICS, "Condition": {"StringLike": {"cloudwatch:namespace": "file*"}}}
+    others = {"Sid": "Others", "Effect": "Allow", "Action": "s3:GetObject", "NotResource": "arn:aws:s3:::c/*"}
+    foreign, own = call("s3:GetObject", "arn:aws:s3:::d/x"), call("s3:GetObject", "arn:aws:s3:::c/x")
+    measured = call("cloudwatch:PutMetricData", cloudwatch_namespace="other")
+
+    assert policies.denied([like, others], [MEASURED, measured, foreign, own]) == [measured, own]
+
+
 def test_a_statement_that_no_call_needs_is_idle() -> None:
     assert policies.idle([READ, LIST, METRICS], [GET, MEASURED]) == ["List"]
     assert policies.idle([READ, READ], [GET]) == ["Read", "Read"]
@@ -71,7 +80,7 @@ def test_an_action_that_no_call_needs_is_unused() -> None:
     [
         {**READ, "Effect": "Deny"},
         {**READ, "NotAction": "s3:*"},
-        {**METRICS, "Condition": {"StringLike": {"cloudwatch:namespace": "f*"}}},
+        {**METRICS, "Condition": {"StringNotLike": {"cloudwatch:namespace": "f*"}}},
     ],
 )
 def test_what_the_judge_does_not_know_is_an_error(odd: dict[str, object]) -> None:

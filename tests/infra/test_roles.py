@@ -1,78 +1,85 @@
 """Each role may do what was really asked as it, and nothing else."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from filebatch_local.images import CREDENTIALS
-from infra import calls, policies
-from infra.applied import PREFIX, REGION, Applied
+from golden import agrees
+from infra import calls, judged, policies
+from infra.applied import MWAA_PREFIX, PREFIX, Applied
 from infra.policies import Call
+from infra.stand_ins import EVERYWHERE, WITH_MWAA, StandIn
 
 pytestmark = [pytest.mark.terraform, pytest.mark.airflow]
 
-ROLES = {"airflow": "airflow", CREDENTIALS["AWS_ACCESS_KEY_ID"]: "job"}
-
-# What AWS's own parts do as a role, or a role through them, and no local request shows.
-FARGATE = "Fargate pulls the image and writes the logs, and there is none here"
-OF_AWS: Mapping[str, Sequence[tuple[str, str, str, dict[str, str]]]] = {
-    "execution": [
-        (FARGATE, "ecr:GetAuthorizationToken", "*", {}),
-        *[
-            (FARGATE, f"ecr:{action}", f"arn:aws:ecr:{REGION}:{calls.ACCOUNT}:repository/{PREFIX}-registry-worker", {})
-            for action in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
-        ],
-        *[
-            (
-                FARGATE,
-                f"logs:{action}",
-                f"arn:aws:logs:{REGION}:{calls.ACCOUNT}:log-group:{PREFIX}-batch-jobs:log-stream:a",
-                {},
-            )
-            for action in ("CreateLogStream", "PutLogEvents")
-        ],
-    ],
-    "airflow": [
-        ("SQS decrypts what Airflow receives", "kms:Decrypt", "KEY", {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"}),
-        (
-            "SNS encrypts what Airflow publishes",
-            "kms:GenerateDataKey",
-            "KEY",
-            {"kms:ViaService": f"sns.{REGION}.amazonaws.com"},
-        ),
-    ],
-    "job": [],
-}
+# An Airflow that is there already, and Amazon MWAA with a CI that deploys.
+ROLES = [("existing", "airflow"), ("existing", "execution"), ("existing", "job")]
+ROLES += [("mwaa", "airflow"), ("mwaa", "execution"), ("mwaa", "job"), ("mwaa", "deploy")]
 
 
 @pytest.fixture(scope="module")
-def made(done: Applied) -> list[Call]:
-    """What both roles did, and what AWS does as them or through them."""
-    aliases = done.client("kms").list_aliases()["Aliases"]
-    key_id = next(each["TargetKeyId"] for each in aliases if each["AliasName"] == f"alias/{PREFIX}-keys-messages")
-    key = f"arn:aws:kms:{REGION}:{calls.ACCOUNT}:key/{key_id}"
-    of_aws = [
-        Call(role, action, resource.replace("KEY", key), tuple(context.items()))
-        for role, each in OF_AWS.items()
-        for _, action, resource, context in each
-    ]
-    return [*calls.read(done.recording, ROLES), *of_aws]
+def policies_of(done: Applied, with_mwaa: Applied) -> Mapping[str, Mapping[str, Any]]:
+    """The statements of each environment's roles, all in the names of one, whose key and secret are called ANY."""
+    return {"existing": rendered(done), "mwaa": rendered(with_mwaa)}
 
 
-@pytest.mark.parametrize("role", ["airflow", "execution", "job"])
-def test_a_role_may_do_what_was_asked_and_nothing_that_was_not(done: Applied, made: list[Call], role: str) -> None:
-    statements, asked = done.statements(role), [call for call in made if call.role == role]
+@pytest.fixture(scope="module")
+def made(done: Applied, with_mwaa: Applied) -> Mapping[str, Sequence[Call]]:
+    """What was done as each environment's roles, and what stands for what can't be seen here."""
+    seen = recorded(done) + recorded(with_mwaa)
+    return {"existing": [*seen, *of(EVERYWHERE)], "mwaa": [*seen, *of(EVERYWHERE), *of(WITH_MWAA)]}
+
+
+def rendered(environment: Applied) -> dict[str, Any]:
+    """Return what Terraform made of each role's policy."""
+    text = json.dumps(environment.outputs["policies"]).replace(MWAA_PREFIX, PREFIX)
+    text = re.sub(r"key/[0-9a-f-]{36}", "key/ANY", text)
+    found = json.loads(re.sub(r"variables/filebatch-\w{6}", "variables/filebatch-ANY", text))
+    return {role: json.loads(policy)["Statement"] for role, policy in found.items()}
+
+
+def recorded(environment: Applied) -> list[Call]:
+    """Return what was done as each role."""
+    text = environment.recording.read_text(encoding="utf-8").replace(MWAA_PREFIX, PREFIX)
+    return calls.read(text.splitlines(), judged.ROLES)
+
+
+def of(stand_ins: Sequence[StandIn]) -> list[Call]:
+    return [call for each in stand_ins for call in each.calls()]
+
+
+@pytest.mark.parametrize(("environment", "role"), ROLES)
+def test_a_role_may_do_what_was_asked_and_nothing_that_was_not(policies_of, made, environment, role) -> None:
+    statements = policies_of[environment][role]
+    asked = [call for call in made[environment] if call.role == role]
 
     assert policies.denied(statements, asked) == []
     assert policies.idle(statements, asked) == []
     assert policies.unused(statements, asked) == []
 
 
-@pytest.mark.parametrize("role", ["airflow", "execution", "job"])
-def test_without_any_one_statement_the_check_fails(done: Applied, made: list[Call], role: str) -> None:
-    statements, asked = done.statements(role), [call for call in made if call.role == role]
+@pytest.mark.parametrize(("environment", "role"), ROLES)
+def test_without_any_one_statement_the_check_fails(policies_of, made, environment, role) -> None:
+    statements = policies_of[environment][role]
+    asked = [call for call in made[environment] if call.role == role]
 
     assert len({each["Sid"] for each in statements}) == len(statements)
     for number in range(len(statements)):
         rest = [*statements[:number], *statements[number + 1 :]]
         assert policies.denied(rest, asked), f"nothing needs {statements[number]['Sid']}"
+
+
+def test_no_role_is_left_out(policies_of) -> None:
+    assert {(environment, role) for environment, found in policies_of.items() for role in found} == set(ROLES)
+
+
+def test_no_stand_in_is_for_what_a_request_shows(done: Applied, with_mwaa: Applied) -> None:
+    assert not set(of([*EVERYWHERE, *WITH_MWAA])) & set(recorded(done) + recorded(with_mwaa))
+
+
+def test_other_tests_are_judged_by_what_terraform_renders(done: Applied, policies_of) -> None:
+    roles = {role: policies_of["existing"][role] for role in ("airflow", "job")}
+    assert agrees("roles", {"names": judged.names(done.settings), "policies": roles})

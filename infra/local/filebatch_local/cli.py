@@ -80,6 +80,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--vcpus", type=int, default=4, help="vCPUs that jobs may have together (default: 4)")
     serve.add_argument("--start-delay", type=float, default=0.0, help="seconds that a job stays STARTING (default: 0)")
     serve.add_argument("--docker", action="store_true", help="run other images with the Docker engine")
+    serve.add_argument("--record", type=Path, help="append each signed request to this file, a line of JSON each")
     serve.add_argument("--tied", action="store_true", help="end when the process that started it does")
 
 
@@ -101,6 +102,7 @@ def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
         docker=options.docker,
         tied=options.tied,
         host=options.host,
+        record=options.record,
     )
     serve(service)
     logging.shutdown()

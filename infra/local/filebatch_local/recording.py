@@ -1,7 +1,6 @@
 """Writes down which key signed which request, so that tests can hold IAM policies to what is really asked.
 
-Off unless the environment variable FILEBATCH_RECORD names a file: one line of JSON a request. What a request means
-(action, resource) is the reader's business.
+One line of JSON a request. What a request means (action, resource) is the reader's business.
 """
 
 from __future__ import annotations
@@ -9,13 +8,12 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import re
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-VARIABLE = "FILEBATCH_RECORD"
 # Signature version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
@@ -23,7 +21,7 @@ CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<
 class Recorder:
     """WSGI middleware that appends each signed request to a file."""
 
-    def __init__(self, app: Any, file: str) -> None:
+    def __init__(self, app: Any, file: Path) -> None:
         self._app, self._file, self._lock = app, file, threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -42,14 +40,8 @@ class Recorder:
         return answer
 
     def _write(self, request: dict[str, Any]) -> None:
-        with self._lock, open(self._file, "a", encoding="utf-8") as output:  # noqa: PTH123 - a path from the environment
+        with self._lock, self._file.open("a", encoding="utf-8") as output:
             output.write(json.dumps(request) + "\n")
-
-
-def in_front_of(app: Any) -> Any:
-    """Return the application with a recorder before it, where one is asked for."""
-    file = os.environ.get(VARIABLE)
-    return Recorder(app, file) if file else app
 
 
 def _request(environ: dict[str, Any], *, with_body: bool) -> dict[str, Any]:

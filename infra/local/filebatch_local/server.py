@@ -16,16 +16,18 @@ import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from filebatch_local import batch_api, gaps_events, gaps_s3, gaps_sqs, recording
+from filebatch_local import batch_api, gaps_events, gaps_s3, gaps_sqs
 from filebatch_local.attempts import Runtime
 from filebatch_local.batch_backend import LocalBatch
 from filebatch_local.gaps_dynamodb import OneAtATime
 from filebatch_local.layout import REGION
+from filebatch_local.recording import Recorder
 
 PREFIX = "/_filebatch/"
 HOST_LOST = "Host EC2 (instance i-0123456789abcdef0) terminated."
@@ -40,13 +42,14 @@ class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's classes
         pass
 
 
-def make(listener: socket.socket, runtime: Runtime, admin: Admin) -> BaseWSGIServer:
+def make(listener: socket.socket, runtime: Runtime, admin: Admin, record: Path | None) -> BaseWSGIServer:
     """Return the server, ready for `serve_forever`; moto is this process's from now on."""
     gaps_s3.close()
     gaps_events.close()
     gaps_sqs.close()
     batch_api.install(runtime)
-    app = admin.in_front_of(recording.in_front_of(OneAtATime(DomainDispatcherApplication(create_backend_app))))
+    app: Any = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    app = admin.in_front_of(Recorder(app, record) if record else app)
     host, port = listener.getsockname()
     return make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
 

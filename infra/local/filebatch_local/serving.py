@@ -41,6 +41,7 @@ class Service:
         tied: end when the process that started it does.
         host: the name or address it listens at, which is also the one in its URLs (queues have some). Whoever reaches
             it can do anything with it, jobs included: another than loopback is for a network of containers.
+        record: file that each signed request is appended to, None for none.
     """
 
     layout: Layout
@@ -53,6 +54,7 @@ class Service:
     docker: bool = False
     tied: bool = False
     host: str = HOST
+    record: Path | None = None
 
 
 def serve(service: Service) -> None:
@@ -72,7 +74,7 @@ def serve(service: Service) -> None:
     end_leftovers(service.layout.scratch)
     endpoint = f"http://{service.host}:{listener.getsockname()[1]}"
     admin = server.Admin(lambda: _provision(service, endpoint, admin.state), {"pid": os.getpid()})
-    web = server.make(listener, _runtime(service, endpoint), admin)
+    web = server.make(listener, _runtime(service, endpoint), admin, service.record)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     try:
         admin.state["settings"] = admin.provision()

@@ -9,10 +9,16 @@ locals {
       Resource = "${var.new_files_bucket_arn}/*"
     },
     {
-      Sid      = "KnowWhatIsMissing"
+      Sid      = "KnowWhatIsGone"
       Effect   = "Allow"
       Action   = "s3:ListBucket" # without it S3 says 403 for a version that is gone
       Resource = var.new_files_bucket_arn
+    },
+    {
+      Sid      = "KnowWhatIsNotDone"
+      Effect   = "Allow"
+      Action   = "s3:ListBucket" # without it S3 says 403 for a result that isn't there yet
+      Resource = var.results_bucket_arn
     },
     {
       Sid      = "ReadUnits"

@@ -10,5 +10,8 @@ output "deploy_role_arn" {
 
 output "policies" {
   description = "Role => its policy as rendered JSON, for the check against recorded calls."
-  value       = { for name, policy in aws_iam_role_policy.this : name => policy.policy }
+  value = merge(
+    { for name, policy in aws_iam_role_policy.this : name => policy.policy },
+    { for policy in aws_iam_role_policy.deploy : "deploy" => policy.policy },
+  )
 }
