@@ -42,6 +42,14 @@ def until(look: Callable[[], T | None], seconds: float = 20.0, every: float = 0.
         time.sleep(every)
 
 
+def stays(look: Callable[[], object], seconds: float) -> None:
+    """Look again and again for so long; fail where an answer isn't true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert look()
+        time.sleep(min(1.0, seconds / 10))
+
+
 def feed_of(name: str = "orders", **fields: Any) -> Feed:
     return Feed.model_validate({"name": name, "prefix": f"{name}/", "start": "2020-01-01", **fields})
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 
 from aws import until
 from filebatch import settings, states
@@ -20,15 +21,22 @@ from filebatch.feed import load_feeds
 from filebatch.ledger import Item, Ledger
 from filebatch_local.background import LocalAws
 from filebatch_local.layout import Layout
+from infra import judged
 from local_system import airflow, parts
 from local_system.place import Place, airflow_environment
 from local_system.system import down, up
 from scheduler.proxy import Proxy, proxy_of
 
 HERE = Path(__file__).parent
-NEVER = "0 0 29 2 *"
-DAILY = "0 0 * * *"
 TODAY = datetime.now(UTC).date()
+# Runs of the schedule would hide what most tests are about: a feed has none unless it is told otherwise.
+SELDOM = {
+    "pattern": r"(?P<date>\d{4}-\d{2}-\d{2})/[^/]+\.csv",
+    "day_prefix": "%Y-%m-%d/",
+    "start": str(TODAY),
+    "schedule": "0 0 29 2 *",
+}
+DAILY = {"start": str(TODAY - timedelta(days=60)), "schedule": "0 0 * * *"}
 VISIBILITY = 8  # seconds until a message that was received comes again
 
 
@@ -71,12 +79,24 @@ class Whole:
         return len(items) == len(keys) and all(item["state"] in found for item in items)
 
     def done(self, keys: Sequence[states.Key], seconds: float) -> None:
-        """Wait until all have SUCCEEDED, and see that each did at once."""
+        """Wait until all have SUCCEEDED, and see that each did at once, and that these are all that was claimed."""
         until(lambda: self.are(keys, states.SUCCEEDED), seconds, every=0.5)
-        assert {(item["generation"], item["attempts"]) for item in self.items(keys)} == {(1, 1)}
+        items = self.items(keys)
+        assert {(item["generation"], item["attempts"]) for item in items} == {(1, 1)}
+        assert sum(map(self.claimed, {item["feed"] for item in items})) == len(keys)
+
+    def claimed(self, feed: str) -> int:
+        """Return how many files all runs of a feed have claimed, whatever became of them."""
+        partition = states.run_key(feed, "")[0]
+        return sum(item.get("files", 0) for item in self.ledger.scan() if item["pk"] == partition)
 
     def runs(self, feed: str) -> list[dict[str, Any]]:
         return list(airflow.ask(self.place.api, "GET", f"/api/v2/dags/{feed}/dagRuns?limit=1000")["dag_runs"])
+
+    def events(self, feed: str) -> int:
+        """Return how often Airflow has heard the doorbell of a feed that has no run yet."""
+        found = airflow.ask(self.place.api, "GET", f"/api/v2/assets/events?name_pattern={feed}-arrivals&limit=1000")
+        return len([event for event in found["asset_events"] if event["name"] == f"{feed}-arrivals"])
 
     def pause(self, feed: str, *, paused: bool) -> None:
         airflow.ask(self.place.api, "PATCH", f"/api/v2/dags/{feed}", {"is_paused": paused})
@@ -97,48 +117,74 @@ class Whole:
     def part(self, name: str) -> parts.Part:
         return next(part for part in reversed(parts.recorded(self.place)) if part.name == name)
 
-    def restart(self, name: str) -> None:
-        environment = airflow_environment(self.place, self.aws.endpoint, self.aws.settings)
-        left = [part for part in parts.recorded(self.place) if part.name != name]
-        parts.record(self.place, left)
-        parts.start_all(self.place, [name], environment)
+    def start(self, name: str, **more: str) -> None:
+        """Start a part, beside any of the same name, with more environment."""
+        place = replace(self.place, more={**self.place.more, name: {**self.place.more.get(name, {}), **more}})
+        parts.start_all(place, [name], airflow_environment(place, self.aws.endpoint, self.aws.settings))
+
+    def restart(self, name: str, **more: str) -> None:
+        """End a part, if it hasn't ended, and start it anew."""
+        parts.stop([self.part(name)])
+        parts.record(self.place, [part for part in parts.recorded(self.place) if part.name != name])
+        self.start(name, **more)
+
+    def triggerers(self) -> int:
+        """Return how many triggerers Airflow knows to be alive."""
+        found = airflow.ask(self.place.api, "GET", "/api/v2/jobs?job_type=TriggererJob&is_alive=true")
+        return int(found["total_entries"])
 
     def queue_is_empty(self, feed: str) -> bool:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        kinds = ("", "NotVisible", "Delayed")
+        names = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
         found = self.sqs.get_queue_attributes(QueueUrl=self.aws.settings["queues"][feed], AttributeNames=names)
         return not any(int(count) for count in found["Attributes"].values())
 
-    def audit(self) -> str:
-        feeds, _ = load_feeds(self.place.dags / "feeds")
+    def audit(self, names: Sequence[str] | None = None) -> str:
+        """Return what the audit says of some feeds, or of all."""
+        feeds = [feed for feed in load_feeds(self.place.dags / "feeds")[0] if names is None or feed.name in names]
         return str(audit(feeds, settings.parse(self.aws.settings), self.s3, self.client("dynamodb")))
 
 
 @contextmanager
-def whole(folder: Path, feeds: Mapping[str, str]) -> Iterator[Whole]:
-    """Start a system on free ports with feeds and their schedules, on this interpreter's Airflow; end it afterwards."""
-    dags = _dags(folder / "dags", feeds)
+def whole(
+    folder: Path, feeds: Mapping[str, Mapping[str, Any]], file: str = "dags_file.py", **triggerer: str
+) -> Iterator[Whole]:
+    """Start a system on free ports, on this interpreter's Airflow; end it afterwards, and judge what it asked of AWS.
+
+    Args:
+        folder: where it keeps its state.
+        feeds: what each feed says, by its name.
+        file: the DAG file.
+        triggerer: more environment of the triggerer.
+    """
+    dags, recording = _dags(folder / "dags", feeds, file), folder / "requests.jsonl"
     place = Place(Layout.here(folder / "state"), Path(sys.executable), free_port(), free_port(), dags)
     with proxy_of(f"http://127.0.0.1:{place.aws_port}") as (proxy, url):
         place = replace(
             place,
             more={
+                **dict.fromkeys(parts.COMMANDS, judged.AIRFLOW),
                 "triggerer": {
+                    **judged.AIRFLOW,
                     "AWS_ENDPOINT_URL": url,
+                    "PYTHONPATH": f"{place.layout.root / 'tools'}:{dags}",  # only there it isn't on the path
                     # A new triggerer takes over from a dead one after this many seconds.
                     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
                     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+                    **triggerer,
                 },
-                "dag-processor": {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10"},
+                "dag-processor": {**judged.AIRFLOW, "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10"},
             },
         )
         try:
-            aws = up(place, ("--feeds", str(dags / "feeds")))
+            aws = up(place, ("--feeds", str(dags / "feeds"), "--record", str(recording)))
             found = Whole(place, aws, proxy)
             for queue in aws.settings["queues"].values():
                 found.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(VISIBILITY)})
             yield found
         finally:
             down(place)
+        judged.judge(recording, aws.settings)
 
 
 def free_port() -> int:
@@ -147,17 +193,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _dags(folder: Path, feeds: Mapping[str, str]) -> Path:
+def _dags(folder: Path, feeds: Mapping[str, Mapping[str, Any]], file: str) -> Path:
     (folder / "feeds").mkdir(parents=True)
-    shutil.copy(HERE / "dags_file.py", folder / "feeds.py")
-    for name, schedule in feeds.items():
-        start = TODAY - timedelta(days=60) if schedule == DAILY else TODAY
-        lines = [
-            f"prefix: {name}/",
-            r"pattern: (?P<date>\d{4}-\d{2}-\d{2})/[^/]+\.csv",
-            'day_prefix: "%Y-%m-%d/"',
-            f"start: {start}",
-            f'schedule: "{schedule}"',
-        ]
-        (folder / "feeds" / f"{name}.yaml").write_text("\n".join(lines) + "\n")
+    shutil.copy(HERE / file, folder / "feeds.py")
+    shutil.copy(HERE / "unprotected.py", folder)
+    (folder / ".airflowignore").write_text("unprotected.py\n", encoding="utf-8")
+    for name, said in feeds.items():
+        feed = {"prefix": f"{name}/", **SELDOM, **said}
+        (folder / "feeds" / f"{name}.yaml").write_text(yaml.safe_dump(feed), encoding="utf-8")
     return folder

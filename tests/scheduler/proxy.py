@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+LATER = 15  # seconds; by then the file has been processed
+
 
 class Hold:
     """A call that doesn't get through: `reached` says that somebody has made it."""
@@ -56,7 +58,7 @@ class Proxy:
             connection.close()
 
     def repeat(self, headers: dict[str, str], request: str, answer: bytes) -> None:
-        """Send two copies of each message that is received for the first time."""
+        """Send two copies of each message that is received for the first time: one at once, and one for later."""
         if not any(word in request for word in self.thrice):
             return
         for message in json.loads(answer).get("Messages", []):
@@ -64,12 +66,12 @@ class Proxy:
             if event in self._seen:
                 continue
             self._seen.add(event)
-            copy = json.dumps({"QueueUrl": json.loads(request)["QueueUrl"], "MessageBody": message["Body"]}).encode()
+            copy = {"QueueUrl": json.loads(request)["QueueUrl"], "MessageBody": message["Body"]}
             wanted = {"content-type", "x-amz-target", "authorization", "x-amz-date"}
             send = {name: value for name, value in headers.items() if name.lower() in wanted}
             send |= {"X-Amz-Target": "AmazonSQS.SendMessage"}
-            for _ in range(2):
-                self.forward("POST", "/", send, copy)
+            for delay in (0, LATER):
+                self.forward("POST", "/", send, json.dumps({**copy, "DelaySeconds": delay}).encode())
                 self.again += 1
 
 

@@ -1,6 +1,7 @@
-"""Files that arrive start the work by themselves, whatever else goes on. Each test has a feed of its own.
+"""Files that arrive start the work by themselves, whatever else goes on.
 
-What each protection is good for is shown in tests/filebatch/triggers/test_sqs.py, where it is taken away.
+Each test has a feed of its own, and beside it one whose protection is taken away (`WITHOUT` in dags_file.py): what
+becomes of that one's files shows that the test would notice.
 """
 
 import signal
@@ -9,24 +10,32 @@ from collections.abc import Iterator
 
 import pytest
 
-from aws import until
+from aws import stays, until
 from filebatch import states
 from filebatch_local.processes import signal_group
-from scheduler.harness import DAILY, NEVER, Whole, whole
+from scheduler.harness import DAILY, Whole, whole
 
 pytestmark = pytest.mark.scheduler
 
 PATIENCE = 150  # seconds; it only says when to give up, on a machine that others use too
-# Runs of the schedule would hide what these tests are about: feeds have none but for backfills.
+# Longer than an idle doorbell's look at the ledger, and than a ring is waited for.
+LEFT_FOR_GOOD = 35  # seconds
+BURST = [f"more-{number}" for number in range(25)]
 FEEDS = {
-    "burst": NEVER,
-    "paused": NEVER,
-    "thrice": NEVER,
-    "deaf": NEVER,
-    "dies-early": NEVER,
-    "dies-late": NEVER,
+    "burst": {"packing": {"claim": 5}},
+    "no-levels-burst": {"packing": {"claim": 5}},
+    "paused": {},
+    "no-levels-paused": {},
     "filled": DAILY,
-    "bounded": DAILY,
+    "no-space-filled": DAILY,
+    "thrice": {},
+    "no-condition-thrice": {},
+    "deaf": {},
+    "no-patience-deaf": {},
+    "early": {},
+    "no-order-early": {},
+    "late": {},
+    "no-condition-late": {},
 }
 
 
@@ -37,26 +46,34 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 def test_a_burst_during_a_run_leaves_no_file_waiting(system):
-    first = system.drop("burst", "first")
-    until(lambda: system.are(first, states.CLAIMED, states.SUCCEEDED), PATIENCE)
-    rest = system.drop("burst", *(f"more-{number}" for number in range(25)))
-    system.done(first + rest, PATIENCE)
+    feeds = ("burst", "no-levels-burst")
+    first = {feed: system.drop(feed, "first") for feed in feeds}
+    until(lambda: all(system.are(first[feed], states.CLAIMED, states.SUCCEEDED) for feed in feeds), PATIENCE)
+    rest = {feed: system.drop(feed, *BURST) for feed in feeds}
+    system.done(first["burst"] + rest["burst"], PATIENCE)
     assert {run["run_type"] for run in system.runs("burst")} == {"asset_triggered"}
+    assert system.claimed("no-levels-burst") < len(BURST)
+    assert states.ARRIVED in {item["state"] for item in system.items(rest["no-levels-burst"])}
 
 
 def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(system):
-    system.pause("paused", paused=True)
-    files = system.drop("paused", "one", "two")
-    until(lambda: system.ledger.get(states.bell_key("paused")), PATIENCE)
-    until(lambda: system.are(files, states.ARRIVED), PATIENCE)
-    system.pause("paused", paused=False)
-    system.done(files, PATIENCE)
+    feeds = ("paused", "no-levels-paused")
+    for feed in feeds:
+        system.pause(feed, paused=True)
+    files = {feed: system.drop(feed, "file") for feed in feeds}
+    until(lambda: all(system.events(feed) for feed in feeds), PATIENCE)
+    assert all(system.are(files[feed], states.ARRIVED) for feed in feeds)
+    for feed in feeds:
+        system.pause(feed, paused=False)
+    system.done(files["paused"], PATIENCE)
+    stays(lambda: system.are(files["no-levels-paused"], states.ARRIVED), LEFT_FOR_GOOD)
 
 
 def test_a_file_does_not_wait_for_a_long_backfill_as_it_would_with_bounded_runs(system):
-    backfills = [system.backfill(feed, days=30) for feed in ("filled", "bounded")]
-    until(lambda: all(len(_backfill_runs(system, feed)) >= 29 for feed in ("filled", "bounded")), PATIENCE)
-    file, starved = system.drop("filled", "arrives"), system.drop("bounded", "arrives")
+    feeds = ("filled", "no-space-filled")
+    backfills = [system.backfill(feed, days=30) for feed in feeds]
+    until(lambda: all(len(_backfill_runs(system, feed)) >= 29 for feed in feeds), PATIENCE)
+    file, starved = system.drop("filled", "arrives"), system.drop("no-space-filled", "arrives")
     system.done(file, PATIENCE)
     assert len(_unfinished(system, "filled")) > 20
     assert system.are(starved, states.ARRIVED)
@@ -66,41 +83,56 @@ def test_a_file_does_not_wait_for_a_long_backfill_as_it_would_with_bounded_runs(
 
 
 def test_messages_that_come_three_times_are_one_file_each(system):
-    system.proxy.thrice.add("filebatch-local-thrice")
-    files = system.drop("thrice", *(f"file-{number}" for number in range(8)))
+    feeds = ("thrice", "no-condition-thrice")
+    system.proxy.thrice.update(f"filebatch-local-{feed}" for feed in feeds)
+    files, again = (system.drop(feed, *(f"file-{number}" for number in range(8))) for feed in feeds)
     system.done(files, PATIENCE)
-    until(lambda: system.proxy.again and system.queue_is_empty("thrice"), PATIENCE)
+    until(lambda: system.proxy.again and all(system.queue_is_empty(feed) for feed in feeds), PATIENCE)
     system.done(files, 1)
+    until(lambda: system.claimed("no-condition-thrice") > len(again), PATIENCE)
 
 
 def test_a_queue_that_is_out_of_reach_for_20_seconds_delays_and_loses_nothing(system):
-    system.proxy.dead.add("filebatch-local-deaf")
+    feeds = ("deaf", "no-patience-deaf")
+    system.proxy.dead.update(f"filebatch-local-{feed}" for feed in feeds)
     since = time.monotonic()
-    files = system.drop("deaf", "one", "two")
+    files, lost = (system.drop(feed, "one", "two") for feed in feeds)
     until(lambda: system.proxy.cut and time.monotonic() > since + 20, PATIENCE, every=0.5)
-    assert system.items(files) == []
+    assert system.items([*files, *lost]) == []
     assert system.part("triggerer").is_alive()
     system.proxy.dead.clear()
     system.done(files, PATIENCE)
+    assert system.items(lost) == []
+    assert not system.queue_is_empty("no-patience-deaf")
 
 
 def test_a_triggerer_killed_between_receive_and_record_and_between_record_and_acknowledge(system):
-    early = system.proxy.hold("PutItem", "dies-early/")
-    late = system.proxy.hold("DeleteMessageBatch", "filebatch-local-dies-late")
-    files = system.drop("dies-early", "file") + system.drop("dies-late", "file")
-    assert early.reached.wait(PATIENCE)
-    assert late.reached.wait(PATIENCE)
-    assert [item["feed"] for item in system.items(files)] == ["dies-late"]
+    early = [system.proxy.hold("PutItem", f"/{feed}/") for feed in ("early", "no-order-early")]
+    late = [
+        system.proxy.hold("DeleteMessageBatch", f"filebatch-local-{feed}") for feed in ("late", "no-condition-late")
+    ]
+    files, doubled = (
+        system.drop("early", "file") + system.drop("late", "file"),
+        system.drop("no-condition-late", "file"),
+    )
+    lost = system.drop("no-order-early", "file")
+    assert all(hold.reached.wait(PATIENCE) for hold in early + late)
+    system.done([*files[1:], *doubled], PATIENCE)
+    assert system.items([files[0], *lost]) == []
     signal_group(system.part("triggerer").pid, signal.SIGKILL)
     system.proxy.holds.clear()
     system.restart("triggerer")
     system.done(files, PATIENCE)
-    until(lambda: system.queue_is_empty("dies-early") and system.queue_is_empty("dies-late"), PATIENCE)
+    until(lambda: all(system.queue_is_empty(feed) for feed in ("early", "late", "no-order-early")), PATIENCE)
     system.done(files, 1)
+    assert system.items(lost) == []
+    until(lambda: system.claimed("no-condition-late") > len(doubled), PATIENCE)
 
 
-def test_bucket_ledger_and_results_agree_in_the_end(system):
-    assert system.audit().splitlines()[0].startswith("lost=0 doubled=0 untrue=0")
+def test_bucket_ledger_and_results_agree_in_the_end_but_for_what_lost_its_protection(system):
+    protected = [feed for feed in FEEDS if not feed.startswith("no-") or feed == "no-space-filled"]
+    assert system.audit(protected).splitlines()[0].startswith("lost=0 doubled=0 untrue=0")
+    assert not system.audit().startswith("lost=0")
 
 
 def _backfill_runs(system: Whole, feed: str) -> list[dict[str, str]]:

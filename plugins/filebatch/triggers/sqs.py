@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from enum import Enum
 from typing import Any
 
@@ -67,13 +67,13 @@ class ArrivalsTrigger(BaseEventTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
         names = ("feed", "prefix", "pattern", "start", "expected_by", "aws_conn_id")
-        return "filebatch.triggers.sqs.ArrivalsTrigger", {name: getattr(self, name) for name in names}
+        kind = type(self)
+        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ring whenever the rule of `filebatch.doorbell` says so."""
         site, arrived, rings = Site(self._feed(), self.aws_conn_id), asyncio.Event(), asyncio.Queue[str]()
-        work = (Listener(site, arrived).listen(), Watch(site, arrived, rings).watch(), Reporter(site).report())
-        tasks = [asyncio.create_task(each) for each in work]
+        tasks = [asyncio.create_task(each) for each in self._activities(site, arrived, rings)]
         try:
             while True:
                 event = {"feed": self.feed, "rung_at": await rings.get()}
@@ -81,6 +81,12 @@ class ArrivalsTrigger(BaseEventTrigger):
         finally:
             for task in tasks:
                 task.cancel()
+
+    def _activities(
+        self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]
+    ) -> Sequence[Coroutine[Any, Any, None]]:
+        """Return what goes on side by side; none of it ends by itself."""
+        return Listener(site, arrived).listen(), Watch(site, arrived, rings).watch(), Reporter(site).report()
 
     def _feed(self) -> Feed:
         return Feed.model_validate(

@@ -1,0 +1,83 @@
+"""Doorbells that each lack one protection, as they would be written without the trouble that it saves from.
+
+It lies beside the DAG file of these tests, which says who lacks what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from filebatch import clock, intake
+from filebatch.contract import FileVersion
+from filebatch.intake import Taken
+from filebatch.ledger import encode
+from filebatch.triggers.dynamodb import AsyncLedger
+from filebatch.triggers.feed_site import Site
+from filebatch.triggers.listener import Listener
+from filebatch.triggers.sqs import LOOK_LEAST, ArrivalsTrigger, Watch
+
+Activities = Sequence[Coroutine[Any, Any, None]]
+
+
+class RingsForArrivals(ArrivalsTrigger):
+    """Rings when files arrive, and never for what is left: an edge instead of a level."""
+
+    def _activities(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
+        async def ring() -> None:
+            while True:
+                await arrived.wait()
+                arrived.clear()
+                rings.put_nowait(clock.text(clock.now()))
+                await asyncio.sleep(LOOK_LEAST)
+
+        return Listener(site, arrived).listen(), ring()
+
+
+class AcknowledgesFirst(ArrivalsTrigger):
+    """Deletes messages before anything of them is kept, as Airflow's own SQS trigger does."""
+
+    def _activities(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
+        return _EagerListener(site, arrived).listen(), Watch(site, arrived, rings).watch()
+
+
+class RecordsAnew(ArrivalsTrigger):
+    """Writes each message's file as one that has just arrived, whatever is known of it."""
+
+    def _activities(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
+        return _ForgetfulListener(site, arrived).listen(), Watch(site, arrived, rings).watch()
+
+
+class EndsWithAFault(ArrivalsTrigger):
+    """Takes arrivals until the first fault."""
+
+    def _activities(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
+        return Listener(site, arrived)._listen(), Watch(site, arrived, rings)._watch()
+
+
+class _EagerListener(Listener):
+    async def _take(self, sqs: Any, queue: str, ledger: AsyncLedger) -> None:
+        await super()._take(_EagerQueue(sqs), queue, ledger)
+
+
+class _EagerQueue:
+    def __init__(self, sqs: Any) -> None:
+        self._sqs = sqs
+
+    async def receive_message(self, **request: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._sqs.receive_message(**request)
+        for message in answer.get("Messages", []):
+            await self._sqs.delete_message(QueueUrl=request["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
+        return answer
+
+    async def delete_message_batch(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+
+class _ForgetfulListener(Listener):
+    async def _record(self, ledger: AsyncLedger, file: FileVersion) -> Taken:
+        items, _ = intake.arrivals(self._site.feed, [file], clock.now())
+        for item in items:
+            await ledger._client.put_item(TableName=ledger.table, Item=encode(item))
+        return Taken(new=len(items))
