@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 PARTS = ("scheduler", "triggerer", "dag_processor")
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 60.0  # seconds; a write waits for the other writers of a laptop's database
 NOT_FOUND = 404
 
 
