@@ -47,6 +47,7 @@ class Whole:
     place: Place
     aws: LocalAws
     proxy: Proxy
+    options: Sequence[str]
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -128,6 +129,11 @@ class Whole:
         parts.record(self.place, [part for part in parts.recorded(self.place) if part.name != name])
         self.start(name, **more)
 
+    def again(self) -> None:
+        """Take the whole down and up; Airflow's database is kept."""
+        down(self.place)
+        up(self.place, self.options)
+
     def triggerers(self) -> int:
         """Return how many triggerers Airflow knows to be alive."""
         found = airflow.ask(self.place.api, "GET", "/api/v2/jobs?job_type=TriggererJob&is_alive=true")
@@ -177,8 +183,9 @@ def whole(
             },
         )
         try:
-            aws = up(place, ("--feeds", str(dags / "feeds"), "--record", str(recording)))
-            found = Whole(place, aws, proxy)
+            options = ("--feeds", str(dags / "feeds"), "--record", str(recording))
+            aws = up(place, options)
+            found = Whole(place, aws, proxy, options)
             for queue in aws.settings["queues"].values():
                 found.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(VISIBILITY)})
             yield found

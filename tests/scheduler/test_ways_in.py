@@ -133,3 +133,13 @@ def state(system: Whole, run_id: str) -> str:
 
 def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:
     assert system.audit().splitlines()[0].startswith("lost=0 doubled=0 untrue=0")
+
+
+def test_a_system_that_is_up_again_listens_to_feeds_that_were_left_paused(system: Whole) -> None:
+    """The last one: what the local AWS held is gone afterwards."""
+    system.pause(FEED, paused=True)
+    until(lambda: FEED not in airflow.listening(system.place.api), 90, 1)
+
+    system.again()
+
+    assert FEED in airflow.listening(system.place.api)

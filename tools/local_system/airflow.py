@@ -11,7 +11,7 @@ from typing import Any
 
 PARTS = ("scheduler", "triggerer", "dag_processor")
 TIMEOUT = 60.0  # seconds; a write waits for the other writers of a laptop's database
-NOT_FOUND = 404
+NOT_FOUND, ASKED_ALREADY = 404, 409
 
 
 def ill(api: str, since: float) -> list[str]:
@@ -31,12 +31,25 @@ def awake(api: str) -> list[str]:
         return []
 
 
-def unpause(api: str, dag_id: str) -> None:
-    """Have a DAG's runs start; one that Airflow doesn't know yet is left for later."""
+def listening(api: str) -> set[str]:
+    """Return the ids of DAGs that an asset starts whose watchers Airflow has set up; none where it doesn't answer."""
     try:
-        ask(api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        assets = ask(api, "GET", "/api/v2/assets?limit=1000")["assets"]
+    except OSError:
+        return set()
+    return {dag["dag_id"] for asset in assets if asset["watchers"] for dag in asset["scheduled_dags"]}
+
+
+def unpause(api: str, dag_id: str) -> None:
+    """Have a DAG's runs start; one that Airflow doesn't know yet is left for later.
+
+    Its file is read again at once: until then nothing watches the assets of a DAG that was paused.
+    """
+    try:
+        dag = ask(api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        ask(api, "PUT", f"/api/v2/parseDagFile/{dag['file_token']}")
     except urllib.error.HTTPError as error:
-        if error.code != NOT_FOUND:
+        if error.code not in (NOT_FOUND, ASKED_ALREADY):
             raise
 
 

@@ -81,6 +81,7 @@ def airflow_environment(place: Place, endpoint: str, settings: Mapping[str, obje
         "AIRFLOW__API__PORT": str(place.api_port),
         "AIRFLOW__API__BASE_URL": place.api,
         "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "1000",  # feeds that are asked after at once
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(place.logs / "tasks"),
         # Airflow 3.2 assigns this many asset triggers and no more: one is needed for each feed.
         "AIRFLOW__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP": "1000",

@@ -80,6 +80,7 @@ def up(place: Place, aws_options: Sequence[str] = ()) -> LocalAws:
         _wait(place, lambda found: "api-server" not in found.ill)
         parts.start_all(place, [name for name in parts.COMMANDS if name not in FIRST], environment)
         _wait(place, lambda found: found.healthy and _are_awake(place, set(aws.settings["queues"]), set(found.dags)))
+        _wait(place, lambda _: set(aws.settings["queues"]) <= airflow.listening(place.api))
     except BaseException:
         down(place)
         raise
