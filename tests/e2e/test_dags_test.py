@@ -1,28 +1,16 @@
 """The whole way with `airflow dags test`, as a user types it: S3, queue, ledger, DAG, Batch, workers, results, SNS."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo.subscriber import Subscriber, subscribe
-from e2e.system import HERE, ROOT, System, system
+from demo.subscriber import Subscriber
+from e2e.system import ROOT, System
 from filebatch import clock, states
 
 pytestmark = pytest.mark.airflow
-
-
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with system(tmp_path_factory.mktemp("e2e"), feeds=[HERE / "feeds" / "lines.yaml"]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def inbox(here: System) -> Subscriber:
-    return subscribe(here.client("sns"), here.client("sqs"), here.aws.settings["topics"])
 
 
 def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System, inbox: Subscriber) -> None:

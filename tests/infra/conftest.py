@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from aws import until
 from e2e.system import HERE as E2E
+from e2e.system import LINES
 from filebatch.feed import Feed, load_feed
 from filebatch.triggers.sqs import ArrivalsTrigger
 from filebatch_local.background import LocalAws, local_aws
@@ -45,7 +46,7 @@ def feeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("feeds")
     for file in [
         *(ROOT / "dags" / "feeds").glob("*.yaml"),
-        E2E / "feeds" / "lines.yaml",
+        LINES,
         Path(__file__).parent / "feeds" / "daily.yaml",
     ]:
         shutil.copy(file, folder)

@@ -41,7 +41,8 @@ def judge(recording: Path, settings: Mapping[str, Any]) -> None:
         settings: the settings of the environment that was recorded.
     """
     rendered, lines = golden("roles"), recording.read_text(encoding="utf-8").splitlines()
-    made = [_renamed(call, names(settings), rendered["names"]) for call in calls.read(lines, ROLES)]
+    here = names(settings)
+    made = [_renamed(call, here, rendered["names"]) for call in calls.read(lines, ROLES)]
     assert "airflow" in {call.role for call in made}, "nothing that Airflow asked was recorded"
     for role, statements in rendered["policies"].items():
         refused = policies.denied(statements, [call for call in made if call.role == role])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
+from packaging.version import Version
 
 from aws import stays, until
 from filebatch import states
@@ -15,7 +16,7 @@ FEEDS = [f"feed-{number:02d}" for number in range(60)]
 PATIENCE = 150  # seconds
 LIMIT = "AIRFLOW__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP"
 STOCK = 50
-ASSIGNS_ONLY_SO_MANY = version("apache-airflow") < "3.3"
+ASSIGNS_ONLY_SO_MANY = Version(version("apache-airflow")) < Version("3.3")
 
 
 @pytest.fixture(scope="module")

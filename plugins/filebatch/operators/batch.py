@@ -53,12 +53,11 @@ class ProcessFilesOperator(BatchOperator):
         """Submit or find the round's job; return its id, and leave `counts` of files by state as XCom."""
         desk = desk_of(self.feed, self.aws_conn_id)
         record = self._record(desk, context)
-        if record is None:
-            raise AirflowFailException("this run has no claim in the ledger: clear claim_files")
         if record["state"] in (states.SETTLED, states.ANNOUNCED):
-            record = self._next_round(desk, record)
-            if record is None:
-                return self._settle(desk, context)
+            again = self._next_round(desk, record)
+            if again is None:
+                return self._settle(desk, context, record, record.get("fence") or record.get("job_id"))
+            record = again
         return self._wait(desk, context, record["sk"], self._submit(desk, record))
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> str | None:  # type: ignore[override]
@@ -67,8 +66,12 @@ class ProcessFilesOperator(BatchOperator):
             return self.execute(context)
         return self._ended(desk_of(self.feed, self.aws_conn_id), context, event["job_id"])
 
-    def _record(self, desk: Desk, context: Mapping[str, Any]) -> Item | None:
-        return desk.ledger.latest_run(self.feed.name, run_of(context).hash)
+    def _record(self, desk: Desk, context: Mapping[str, Any]) -> Item:
+        run = run_of(context)
+        record = desk.ledger.latest_run(self.feed.name, run.hash)
+        if record is None:
+            raise AirflowFailException(f"the run {run.run_id} has no claim in the ledger: clear claim_files")
+        return record
 
     def _next_round(self, desk: Desk, record: Item) -> Item | None:
         """Take failed files of a settled claim again, if they may be; None where there are none."""
@@ -121,10 +124,10 @@ class ProcessFilesOperator(BatchOperator):
     def _ended(self, desk: Desk, context: Any, job_id: str) -> str | None:
         """Settle by a job that has ended, unless it left the work to another of the round: then wait for that one."""
         record = self._record(desk, context)
-        if record is not None and record.get("fence", job_id) != job_id:
+        if record.get("fence", job_id) != job_id:
             self.log.warning("another job of this round was at work first: %s", record["fence"])
             return self._wait(desk, context, record["sk"], record["fence"])
-        return self._settle(desk, context, job_id)
+        return self._settle(desk, context, record, job_id)
 
     def _defer(self, desk: Desk, claim: str, job_id: str) -> NoReturn:
         where = desk.settings
@@ -133,11 +136,7 @@ class ProcessFilesOperator(BatchOperator):
         )
         self.defer(trigger=trigger, method_name="execute_complete")
 
-    def _settle(self, desk: Desk, context: Any, job_id: str | None = None) -> str | None:
-        record = self._record(desk, context)
-        if record is None:
-            raise AirflowFailException("this run has no claim in the ledger any more")
-        job_id = job_id or record.get("fence") or record.get("job_id")
+    def _settle(self, desk: Desk, context: Any, record: Item, job_id: str | None) -> str | None:
         job = jobs.describe(desk.batch, job_id) if job_id else None
         settled = settling.settle(desk, record, job)
         self.log.info("settled: %s", dict(settled.counts))

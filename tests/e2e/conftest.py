@@ -1,0 +1,38 @@
+"""A system for each test module, and what its tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from demo.subscriber import Subscriber, subscribe
+from e2e.steps import finish
+from e2e.system import LINES, System, system
+from filebatch.feed import Feed, load_feed
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with system(tmp_path_factory.mktemp("e2e"), feeds=[LINES]) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def inbox(here: System) -> Subscriber:
+    return subscribe(here.client("sns"), here.client("sqs"), here.aws.settings["topics"])
+
+
+@pytest.fixture(scope="session")
+def lines() -> Feed:
+    return load_feed(LINES)
+
+
+@pytest.fixture
+def audited(here: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process is one of the system's; after the test the audit finds nothing, and nothing waits for the next."""
+    for name, value in here.variables.items():
+        if name.startswith(("AWS_", "AIRFLOW_VAR_", "AIRFLOW_CONN_")):
+            monkeypatch.setenv(name, value)
+    yield
+    finish(here)
+    found = here.audit()
+    assert found.startswith("lost=0 doubled=0 untrue=0 "), found
