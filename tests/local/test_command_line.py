@@ -14,6 +14,7 @@ import pytest
 from filebatch_local.background import start, wait_until_up
 from filebatch_local.layout import Layout
 from filebatch_local.processes import is_alive
+from local_system.parts import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,12 +29,6 @@ def run(state, *arguments):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'infra' / 'local'}:{ROOT / 'plugins'}"}
     command = [sys.executable, "-m", "filebatch_local", *arguments, "--state", str(state)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def settings(state):

@@ -1,7 +1,7 @@
 """Real Airflow processes over a local AWS, and a proxy that the triggerer talks through."""
 
+import json
 import shutil
-import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from infra import judged
 from local_system import airflow, parts
 from local_system.place import Place, airflow_environment
 from local_system.system import down, up
-from scheduler.proxy import Proxy, proxy_of
+from scheduler.proxy import Hold, Proxy, proxy_of
 
 HERE = Path(__file__).parent
 TODAY = datetime.now(UTC).date()
@@ -37,7 +37,7 @@ SELDOM = {
     "schedule": "0 0 29 2 *",
 }
 DAILY = {"start": str(TODAY - timedelta(days=60)), "schedule": "0 0 * * *"}
-VISIBILITY = 8  # seconds until a message that was received comes again
+VISIBILITY = 15  # seconds until a message that was received comes again
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,10 @@ class Whole:
     def runs(self, feed: str) -> list[dict[str, Any]]:
         return list(airflow.ask(self.place.api, "GET", f"/api/v2/dags/{feed}/dagRuns?limit=1000")["dag_runs"])
 
+    def unfinished(self, feed: str) -> list[dict[str, Any]]:
+        """Return a feed's runs that wait for their turn or go on."""
+        return [run for run in self.runs(feed) if run["state"] in ("queued", "running")]
+
     def events(self, feed: str) -> int:
         """Return how often Airflow has heard the doorbell of a feed that has no run yet."""
         found = airflow.ask(self.place.api, "GET", f"/api/v2/assets/events?name_pattern={feed}-arrivals&limit=1000")
@@ -145,6 +149,14 @@ class Whole:
         found = self.sqs.get_queue_attributes(QueueUrl=self.aws.settings["queues"][feed], AttributeNames=names)
         return not any(int(count) for count in found["Attributes"].values())
 
+    def return_in(self, seconds: int, held: Hold) -> None:
+        """Have messages whose acknowledgement is held come again after so many seconds from now."""
+        request = json.loads(held.body)
+        for entry in request["Entries"]:
+            self.sqs.change_message_visibility(
+                QueueUrl=request["QueueUrl"], ReceiptHandle=entry["ReceiptHandle"], VisibilityTimeout=seconds
+            )
+
     def audit(self, names: Sequence[str] | None = None) -> str:
         """Return what the audit says of some feeds, or of all."""
         feeds = [feed for feed in load_feeds(self.place.dags / "feeds")[0] if names is None or feed.name in names]
@@ -164,7 +176,7 @@ def whole(
         triggerer: more environment of the triggerer.
     """
     dags, recording = _dags(folder / "dags", feeds, file), folder / "requests.jsonl"
-    place = Place(Layout.here(folder / "state"), Path(sys.executable), free_port(), free_port(), dags)
+    place = Place(Layout.here(folder / "state"), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
     with proxy_of(f"http://127.0.0.1:{place.aws_port}") as (proxy, url):
         place = replace(
             place,
@@ -192,12 +204,6 @@ def whole(
         finally:
             down(place)
         judged.judge(recording, aws.settings)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _dags(folder: Path, feeds: Mapping[str, Mapping[str, Any]], file: str) -> Path:

@@ -1,24 +1,23 @@
 """Between a triggerer and the local AWS: holds a chosen call, delivers messages again, or plays dead."""
 
+import contextlib
 import http.client
 import json
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-LATER = 15  # seconds; by then the file has been processed
-
 
 class Hold:
-    """A call that doesn't get through: `reached` says that somebody has made it."""
+    """A call that doesn't get through: `reached` says that somebody has made it, `body` what it asked for."""
 
     def __init__(self, operation: str, word: str) -> None:
         self.operation, self.word = operation, word
         self.reached = threading.Event()
+        self.body = ""
 
 
 class Proxy:
@@ -29,9 +28,9 @@ class Proxy:
         self.holds: list[Hold] = []
         self.dead: set[str] = set()  # words: calls with one of them in their body are cut off
         self.cut = 0
-        self.thrice: set[str] = set()  # words: messages that name one of them come three times
-        self.again = 0
+        self.thrice: set[str] = set()  # words: messages of queues that name one of them come twice, and once again
         self._seen: set[str] = set()
+        self._again: list[tuple[dict[str, str], bytes]] = []
 
     def hold(self, operation: str, word: str) -> Hold:
         self.holds.append(Hold(operation, word))
@@ -40,6 +39,7 @@ class Proxy:
     def is_stopped(self, operation: str, body: str) -> bool:
         for hold in self.holds:
             if hold.operation == operation and hold.word in body:
+                hold.body = body
                 hold.reached.set()
                 return True
         if any(word in body for word in self.dead):
@@ -59,23 +59,28 @@ class Proxy:
             connection.close()
 
     def repeat(self, headers: dict[str, str], request: str, answer: bytes) -> None:
-        """Send two copies of each message that is received for the first time: one at once, and one for later."""
+        """Send a copy of each message that is received for the first time, and keep one for later."""
         if not any(word in request for word in self.thrice):
             return
+        wanted = {"content-type", "x-amz-target", "authorization", "x-amz-date"}
+        send = {name: value for name, value in headers.items() if name.lower() in wanted}
+        # The copies are S3's, not Airflow's, whose calls are judged by its role's policy.
+        send = {name: re.sub(r"Credential=[^/]+", "Credential=partner", value) for name, value in send.items()}
+        send |= {"X-Amz-Target": "AmazonSQS.SendMessage"}
         for message in json.loads(answer).get("Messages", []):
             event = json.loads(message["Body"])["id"]
             if event in self._seen:
                 continue
             self._seen.add(event)
             copy = {"QueueUrl": json.loads(request)["QueueUrl"], "MessageBody": message["Body"]}
-            wanted = {"content-type", "x-amz-target", "authorization", "x-amz-date"}
-            send = {name: value for name, value in headers.items() if name.lower() in wanted}
-            # The copies are S3's, not Airflow's, whose calls are judged by its role's policy.
-            send = {name: re.sub(r"Credential=[^/]+", "Credential=partner", value) for name, value in send.items()}
-            send |= {"X-Amz-Target": "AmazonSQS.SendMessage"}
-            for delay in (0, LATER):
-                self.forward("POST", "/", send, json.dumps({**copy, "DelaySeconds": delay}).encode())
-                self.again += 1
+            self._again.append((send, json.dumps(copy).encode()))
+            self.forward("POST", "/", *self._again[-1])
+
+    def send_again(self) -> int:
+        """Send all messages that were to come three times once more; return how many."""
+        for headers, body in self._again:
+            self.forward("POST", "/", headers, body)
+        return len(self._again)
 
 
 def handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
@@ -102,8 +107,9 @@ def handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 if name.lower() not in {"transfer-encoding", "content-length", "connection", "date", "server"}:
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            with contextlib.suppress(ConnectionError):  # whoever asked may have been killed
+                self.end_headers()
+                self.wfile.write(answer)
 
         do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = _pass  # noqa: N815 - the server's names
 
@@ -113,7 +119,7 @@ def handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@contextmanager
+@contextlib.contextmanager
 def proxy_of(endpoint: str) -> Iterator[tuple[Proxy, str]]:
     """Run a proxy on a free port; yield it and its URL."""
     proxy = Proxy(endpoint)

@@ -13,6 +13,7 @@ import pytest
 from aws import stays, until
 from filebatch import states
 from filebatch_local.processes import signal_group
+from local_system import airflow, parts
 from scheduler.harness import DAILY, Whole, whole
 
 pytestmark = pytest.mark.scheduler
@@ -58,15 +59,21 @@ def test_a_burst_during_a_run_leaves_no_file_waiting(system):
 
 def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(system):
     feeds = ("paused", "no-levels-paused")
+    parts.stop([system.part("dag-processor")])  # which takes a paused DAG's doorbell away when it next reads the file
     for feed in feeds:
         system.pause(feed, paused=True)
-    files = {feed: system.drop(feed, "file") for feed in feeds}
-    until(lambda: all(system.events(feed) for feed in feeds), PATIENCE)
-    assert all(system.are(files[feed], states.ARRIVED) for feed in feeds)
+    heard, left = (system.drop(feed, "heard") for feed in feeds)
+    until(lambda: all(map(system.events, feeds)), PATIENCE)
+    system.restart("dag-processor")
+    until(lambda: airflow.listening(system.place.api).isdisjoint(feeds), PATIENCE)
+    unheard = system.drop("paused", "unheard")
+    assert system.are(heard + left, states.ARRIVED)
+    assert system.items(unheard) == []
     for feed in feeds:
         system.pause(feed, paused=False)
-    system.done(files["paused"], PATIENCE)
-    stays(lambda: system.are(files["no-levels-paused"], states.ARRIVED), LEFT_FOR_GOOD)
+    system.done(heard + unheard, PATIENCE)
+    until(lambda: airflow.listening(system.place.api).issuperset(feeds), PATIENCE)
+    stays(lambda: system.are(left, states.ARRIVED), LEFT_FOR_GOOD)
 
 
 def test_a_file_does_not_wait_for_a_long_backfill_as_it_would_with_bounded_runs(system):
@@ -75,7 +82,7 @@ def test_a_file_does_not_wait_for_a_long_backfill_as_it_would_with_bounded_runs(
     until(lambda: all(len(_backfill_runs(system, feed)) >= 29 for feed in feeds), PATIENCE)
     file, starved = system.drop("filled", "arrives"), system.drop("no-space-filled", "arrives")
     system.done(file, PATIENCE)
-    assert len(_unfinished(system, "filled")) > 20
+    assert len(system.unfinished("filled")) > 20
     assert system.are(starved, states.ARRIVED)
     for backfill in backfills:
         system.cancel(backfill)
@@ -87,7 +94,9 @@ def test_messages_that_come_three_times_are_one_file_each(system):
     system.proxy.thrice.update(f"filebatch-local-{feed}" for feed in feeds)
     files, again = (system.drop(feed, *(f"file-{number}" for number in range(8))) for feed in feeds)
     system.done(files, PATIENCE)
-    until(lambda: system.proxy.again and all(system.queue_is_empty(feed) for feed in feeds), PATIENCE)
+    until(lambda: system.are(again, states.SUCCEEDED) and not any(map(system.unfinished, feeds)), PATIENCE)
+    assert system.proxy.send_again()
+    until(lambda: all(map(system.queue_is_empty, feeds)), PATIENCE)
     system.done(files, 1)
     until(lambda: system.claimed("no-condition-thrice") > len(again), PATIENCE)
 
@@ -107,24 +116,25 @@ def test_a_queue_that_is_out_of_reach_for_20_seconds_delays_and_loses_nothing(sy
 
 
 def test_a_triggerer_killed_between_receive_and_record_and_between_record_and_acknowledge(system):
-    early = [system.proxy.hold("PutItem", f"/{feed}/") for feed in ("early", "no-order-early")]
-    late = [
-        system.proxy.hold("DeleteMessageBatch", f"filebatch-local-{feed}") for feed in ("late", "no-condition-late")
-    ]
-    files, doubled = (
-        system.drop("early", "file") + system.drop("late", "file"),
-        system.drop("no-condition-late", "file"),
-    )
-    lost = system.drop("no-order-early", "file")
-    assert all(hold.reached.wait(PATIENCE) for hold in early + late)
-    system.done([*files[1:], *doubled], PATIENCE)
-    assert system.items([files[0], *lost]) == []
+    unrecorded, unacknowledged = ("early", "no-order-early"), ("late", "no-condition-late")
+    early = [system.proxy.hold("PutItem", f"/{feed}/") for feed in unrecorded]
+    late = [system.proxy.hold("DeleteMessageBatch", f"filebatch-local-{feed}") for feed in unacknowledged]
+    waiting, lost, once, doubled = (system.drop(feed, "file") for feed in (*unrecorded, *unacknowledged))
+    for hold in late:  # its message stays away, or a run's own look at the queue would acknowledge it
+        assert hold.reached.wait(PATIENCE)
+        system.return_in(2 * PATIENCE, hold)
+    assert all(hold.reached.wait(PATIENCE) for hold in early)
+    system.done(once + doubled, PATIENCE)
+    assert system.items(waiting + lost) == []
     signal_group(system.part("triggerer").pid, signal.SIGKILL)
     system.proxy.holds.clear()
     system.restart("triggerer")
-    system.done(files, PATIENCE)
-    until(lambda: all(system.queue_is_empty(feed) for feed in ("early", "late", "no-order-early")), PATIENCE)
-    system.done(files, 1)
+    until(lambda: not any(map(system.unfinished, unacknowledged)), PATIENCE)
+    for hold in late:
+        system.return_in(0, hold)
+    system.done(waiting + once, PATIENCE)
+    until(lambda: all(map(system.queue_is_empty, (*unrecorded, "late"))), PATIENCE)
+    system.done(waiting + once, 1)
     assert system.items(lost) == []
     until(lambda: system.claimed("no-condition-late") > len(doubled), PATIENCE)
 
@@ -137,7 +147,3 @@ def test_bucket_ledger_and_results_agree_in_the_end_but_for_what_lost_its_protec
 
 def _backfill_runs(system: Whole, feed: str) -> list[dict[str, str]]:
     return [run for run in system.runs(feed) if run["run_type"] == "backfill"]
-
-
-def _unfinished(system: Whole, feed: str) -> list[dict[str, str]]:
-    return [run for run in _backfill_runs(system, feed) if run["state"] in ("queued", "running")]

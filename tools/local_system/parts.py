@@ -94,6 +94,13 @@ def log_file(place: Place, name: str) -> Path:
     return place.logs / f"{name}.log"
 
 
+def free_port() -> int:
+    """Return a port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 def refuse_taken_port(port: int, what: str, option: str) -> None:
     """Raise LocalSystemError where somebody else listens on a port."""
     with socket.socket() as probe:
