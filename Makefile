@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 # Packages that people run from the repository: the library, the local AWS and the tools.
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
-.PHONY: help setup made demo aws up down status env audit test test-infra lint bench bench-parse bench-latency lock
+.PHONY: help setup made demo aws up down status env audit test test-infra lint bench bench-parse bench-latency bench-doorbells lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ bench-parse: setup  ## CPU of loading our DAGs beside that of the stock operator
 
 bench-latency: setup  ## from drop to result, on what `make up` started
 	@$(RUN) bench/latency.py $(ARGS)
+
+bench-doorbells: setup  ## what 60 idle feeds add to a triggerer, beside stock triggers; on a system of its own
+	@$(RUN) bench/doorbells.py $(ARGS)
 
 lint: setup  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .

@@ -1,89 +1,154 @@
-"""`python bench/doorbells.py`: what 60 idle feeds cost a triggerer, in CPU and memory.
+"""`make bench-doorbells`: what 60 idle feeds add to a triggerer, in CPU and memory, beside the stock SQS trigger.
 
-Their triggers run in one event loop, as in a triggerer, against a local AWS of another process.
+Real triggerers of a whole local system of its own: first with all feeds paused, which takes their doorbells from the
+triggerer, then awake on one triggerer and on two, then with the stock trigger on the same queues.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
-import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from filebatch_local.background import LocalAws, local_aws
-from filebatch_local.cli import environment
 from filebatch_local.layout import Layout
+from local_system import airflow, parts
+from local_system.place import Place, airflow_environment
+from local_system.system import down, up
 
 CPU_TARGET = 10.0  # % of a core
 MEMORY_TARGET = 100.0  # MB
-STARTING = 15.0  # seconds
+SETTLING = 30.0  # seconds after a start
+PATIENCE = 180.0
+ROOT = Layout.here().root
+# Each feed's schedule with runs that cost nothing; and the stock trigger on each feed's queue.
+DAG_FILES = (ROOT / "tests" / "scheduler" / "bells_file.py", ROOT / "bench" / "stock_bells.py")
 
 
-async def cost(feeds: int, seconds: float) -> tuple[float, float]:
-    """Return the % of a core that idle feeds take, and the MB by which they make the process grow."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook  # noqa: F401 - a triggerer has it anyway
-    from airflow.sdk import Variable
+@dataclass(frozen=True)
+class Cost:
+    """What one triggerer takes: % of a core; MB of memory, where pages that two processes share count twice.
 
-    from filebatch.feed import Feed
-    from filebatch.triggers.sqs import ArrivalsTrigger
+    It forks the process that runs triggers, and the first trigger of any kind ends most of the sharing: that isn't
+    counted as what feeds add.
+    """
 
-    async def run(trigger: ArrivalsTrigger) -> None:
-        async for event in trigger.run():
-            raise SystemExit(f"expected idle feeds, found {event}")
+    share: float
+    memory: float
 
-    Variable.get("filebatch")
-    process = psutil.Process()
-    before = process.memory_info().rss
-    named = [Feed.model_validate(_feed(number)) for number in range(feeds)]
-    tasks = [asyncio.create_task(run(ArrivalsTrigger.of(feed, "aws_default"))) for feed in named]
-    await asyncio.sleep(STARTING)
-    began, used = time.monotonic(), time.process_time()
-    await asyncio.sleep(seconds)
-    share = 100 * (time.process_time() - used) / (time.monotonic() - began)
-    grown = (process.memory_info().rss - before) / 1e6
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    return share, grown
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.share - other.share, self.memory - other.memory)
+
+    def __str__(self) -> str:
+        return f"{self.share:5.1f} % of a core, {self.memory:4.0f} MB"
+
+
+def measure(triggerers: Sequence[parts.Part], seconds: float) -> list[Cost]:
+    """Watch triggerers, the process that each runs its triggers in included."""
+    time.sleep(SETTLING)
+    trees = [[process, *process.children()] for process in (psutil.Process(part.pid) for part in triggerers)]
+    began, before = time.monotonic(), [_cpu(tree) for tree in trees]
+    time.sleep(seconds)
+    taken = time.monotonic() - began
+    return [
+        Cost(100 * (_cpu(tree) - used) / taken, sum(process.memory_info().rss for process in tree) / 1e6)
+        for tree, used in zip(trees, before, strict=True)
+    ]
+
+
+def _cpu(tree: Sequence[psutil.Process]) -> float:
+    return float(sum(times.user + times.system for times in (process.cpu_times() for process in tree)))
+
+
+class Bench:
+    """A local system whose feeds and triggerers are awake as they are needed."""
+
+    def __init__(self, place: Place, feeds: Collection[str]) -> None:
+        self._place = place
+        self._aws = up(place, ("--feeds", str(place.dags) + "/feeds"))
+        self.feeds = set(feeds)
+        self.stock = {f"stock-{feed}" for feed in feeds}
+
+    def triggerers(self, count: int) -> list[parts.Part]:
+        """End all triggerers, start so many, and wait until Airflow has heard of them."""
+        others = [part for part in parts.recorded(self._place) if part.name != "triggerer"]
+        parts.stop([part for part in parts.recorded(self._place) if part.name == "triggerer"])
+        parts.record(self._place, others)
+        environment = airflow_environment(self._place, self._aws.endpoint, self._aws.settings)
+        parts.start_all(self._place, ["triggerer"] * count, environment)
+        _wait(lambda: airflow.triggerers(self._place.api) == count)
+        return [part for part in parts.recorded(self._place) if part.name == "triggerer"]
+
+    def wake(self, *dag_ids: str) -> None:
+        """Have these DAGs awake and no others, and wait until their watchers have come and all others have gone."""
+        for dag_id in self.feeds | self.stock:
+            airflow.ask(self._place.api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": dag_id not in dag_ids})
+        _wait(lambda: airflow.listening(self._place.api) == set(dag_ids))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and judge; the exit code is 1 where a target is missed."""
-    parser = argparse.ArgumentParser(description="Cost of idle feeds.")
+    """Measure and say whether the targets are met."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feeds", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=320.0, help="long enough for each health report to be sent")
     options = parser.parse_args(arguments)
-    logging.disable(logging.INFO)
+    feeds = [f"feed{number:03d}" for number in range(options.feeds)]
     with tempfile.TemporaryDirectory() as folder:
-        aws_feeds = Path(folder) / "feeds"
-        aws_feeds.mkdir()
-        for number in range(options.feeds):
-            feed = _feed(number)
-            text = "".join(f"{field}: {value}\n" for field, value in feed.items() if field != "name")
-            (aws_feeds / f"{feed['name']}.yaml").write_text(text)
-        with local_aws(feeds_dir=aws_feeds) as aws:
-            _enter(aws, folder)
-            share, grown = asyncio.run(cost(options.feeds, options.seconds))
-    met = share < CPU_TARGET and grown < MEMORY_TARGET
-    print(f"{options.feeds} idle feeds: {share:.1f} % of a core, {grown:.0f} MB")
+        state, dags = Path(folder) / "state", _dags(Path(folder), feeds)
+        place = Place(Layout.here(state), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
+        try:
+            added = compare(Bench(place, feeds), options.seconds)
+        finally:
+            down(place)
+    met = all(cost.share < CPU_TARGET and cost.memory < MEMORY_TARGET for cost in added)
     print(f"target (< {CPU_TARGET:.0f} %, < {MEMORY_TARGET:.0f} MB): {'met' if met else 'MISSED'}")
     return 0 if met else 1
 
 
-def _feed(number: int) -> dict[str, str]:
-    return {"name": f"feed{number:03d}", "prefix": f"feed{number:03d}/", "start": "2020-01-01"}
+def compare(bench: Bench, seconds: float) -> list[Cost]:
+    """Return what idle feeds add to each triggerer."""
+    bench.wake()
+    (idle,) = measure(bench.triggerers(1), min(seconds, 60.0))
+    print(f"a triggerer without doorbells: {idle}", flush=True)
+    bench.wake(*bench.feeds)
+    added = []
+    for count in (1, 2):
+        for cost in measure(bench.triggerers(count), seconds):
+            added.append(cost - idle)
+            print(f"{len(bench.feeds)} idle feeds add to one of {count}: {added[-1]}", flush=True)
+    bench.wake(*bench.stock)
+    stock = measure(bench.triggerers(1), min(seconds, 60.0))[0] - idle
+    ours = added[0]
+    print(f"as many stock SQS triggers add to one: {stock}")
+    print(
+        f"ours beside stock: {ours.share / stock.share:.2f} of the CPU, {ours.memory / stock.memory:.2f} of the memory"
+    )
+    return added
 
 
-def _enter(aws: LocalAws, home: str) -> None:
-    """Make this process one that belongs to the local AWS."""
-    os.environ.update(environment(Layout.here(), aws.endpoint, aws.settings) | {"AIRFLOW_HOME": home})
+def _dags(folder: Path, feeds: Sequence[str]) -> Path:
+    dags = folder / "dags"
+    (dags / "feeds").mkdir(parents=True)
+    for file in DAG_FILES:
+        shutil.copy(file, dags)
+    for name in feeds:
+        feed = f"prefix: {name}/\nstart: 2020-01-01\nschedule: 0 0 29 2 *\n"
+        (dags / "feeds" / f"{name}.yaml").write_text(feed, encoding="utf-8")
+    return dags
+
+
+def _wait(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not ready():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"nothing within {PATIENCE:.0f} s")
+        time.sleep(1)
 
 
 if __name__ == "__main__":

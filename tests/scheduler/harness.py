@@ -138,11 +138,6 @@ class Whole:
         down(self.place)
         up(self.place, self.options)
 
-    def triggerers(self) -> int:
-        """Return how many triggerers Airflow knows to be alive."""
-        found = airflow.ask(self.place.api, "GET", "/api/v2/jobs?job_type=TriggererJob&is_alive=true")
-        return int(found["total_entries"])
-
     def queue_is_empty(self, feed: str) -> bool:
         kinds = ("", "NotVisible", "Delayed")
         names = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]

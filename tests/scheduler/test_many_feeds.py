@@ -8,6 +8,7 @@ from packaging.version import Version
 
 from aws import stays, until
 from filebatch import states
+from local_system import airflow
 from scheduler.harness import Whole, whole
 
 pytestmark = pytest.mark.scheduler
@@ -56,7 +57,7 @@ def test_one_triggerer_hears_all_feeds(system, first):
 
 def test_two_triggerers_hear_all_feeds_and_record_each_file_once(system):
     system.start("triggerer")
-    until(lambda: system.triggerers() == 2, PATIENCE)
+    until(lambda: airflow.triggerers(system.place.api) == 2, PATIENCE)
     files = drop(system, "second")
     until(lambda: not deaf(system, files), PATIENCE)
     until(lambda: all(system.queue_is_empty(feed) for feed in FEEDS), PATIENCE)

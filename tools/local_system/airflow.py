@@ -40,6 +40,11 @@ def listening(api: str) -> set[str]:
     return {dag["dag_id"] for asset in assets if asset["watchers"] for dag in asset["scheduled_dags"]}
 
 
+def triggerers(api: str) -> int:
+    """Return how many triggerers are at work; for a while Airflow calls one alive that has ended, too."""
+    return int(ask(api, "GET", "/api/v2/jobs?job_type=TriggererJob&is_alive=true&job_state=running")["total_entries"])
+
+
 def unpause(api: str, dag_id: str) -> None:
     """Have a DAG's runs start; one that Airflow doesn't know yet is left for later.
 
