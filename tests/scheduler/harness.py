@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -28,6 +28,7 @@ from local_system.system import down, up
 from scheduler.proxy import Hold, Proxy, proxy_of
 
 HERE = Path(__file__).parent
+PATIENCE = 240  # seconds; it only says when to give up, on a machine that others use too
 TODAY = datetime.now(UTC).date()
 # Runs of the schedule would hide what most tests are about: a feed has none unless it is told otherwise.
 SELDOM = {
@@ -38,6 +39,11 @@ SELDOM = {
 }
 DAILY = {"start": str(TODAY - timedelta(days=60)), "schedule": "0 0 * * *"}
 VISIBILITY = 15  # seconds until a message that was received comes again
+
+
+def wait(look: Callable[[], Any]) -> None:
+    """Wait for a true answer, and ask no more often than leaves the system its processors."""
+    until(look, PATIENCE, every=0.5)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class Whole:
         items = self.items(keys)
         return len(items) == len(keys) and all(item["state"] in found for item in items)
 
-    def done(self, keys: Sequence[states.Key], seconds: float) -> None:
+    def done(self, keys: Sequence[states.Key], seconds: float = PATIENCE) -> None:
         """Wait until all have SUCCEEDED, and see that each did at once, and that these are all that was claimed."""
         until(lambda: self.are(keys, states.SUCCEEDED), seconds, every=0.5)
         items = self.items(keys)

@@ -10,15 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from aws import stays, until
+from aws import stays
 from filebatch import states
 from filebatch_local.processes import signal_group
 from local_system import airflow, parts
-from scheduler.harness import DAILY, Whole, whole
+from scheduler.harness import DAILY, PATIENCE, Whole, wait, whole
 
 pytestmark = pytest.mark.scheduler
 
-PATIENCE = 240  # seconds; it only says when to give up, on a machine that others use too
 # Longer than an idle doorbell's look at the ledger, and than a ring is waited for.
 LEFT_FOR_GOOD = 35  # seconds
 BURST = [f"more-{number}" for number in range(25)]
@@ -49,9 +48,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 def test_a_burst_during_a_run_leaves_no_file_waiting(system):
     feeds = ("burst", "no-levels-burst")
     first = {feed: system.drop(feed, "first") for feed in feeds}
-    until(lambda: all(system.are(first[feed], states.CLAIMED, states.SUCCEEDED) for feed in feeds), PATIENCE)
+    wait(lambda: all(system.are(first[feed], states.CLAIMED, states.SUCCEEDED) for feed in feeds))
     rest = {feed: system.drop(feed, *BURST) for feed in feeds}
-    system.done(first["burst"] + rest["burst"], PATIENCE)
+    system.done(first["burst"] + rest["burst"])
     assert {run["run_type"] for run in system.runs("burst")} == {"asset_triggered"}
     assert system.claimed("no-levels-burst") < len(BURST)
     assert states.ARRIVED in {item["state"] for item in system.items(rest["no-levels-burst"])}
@@ -63,43 +62,43 @@ def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(syst
     for feed in feeds:
         system.pause(feed, paused=True)
     heard, left = (system.drop(feed, "heard") for feed in feeds)
-    until(lambda: all(map(system.events, feeds)), PATIENCE)
+    wait(lambda: all(map(system.events, feeds)))
     system.restart("dag-processor")
-    until(lambda: airflow.listening(system.place.api).isdisjoint(feeds), PATIENCE)
+    wait(lambda: airflow.listening(system.place.api).isdisjoint(feeds))
     system.restart("triggerer")  # or the doorbells might hear one more before it is told
     unheard = system.drop("paused", "unheard")
     assert system.are(heard + left, states.ARRIVED)
     assert system.items(unheard) == []
     for feed in feeds:
         system.pause(feed, paused=False)
-    system.done(heard + unheard, PATIENCE)
-    until(lambda: airflow.listening(system.place.api).issuperset(feeds), PATIENCE)
+    system.done(heard + unheard)
+    wait(lambda: airflow.listening(system.place.api).issuperset(feeds))
     stays(lambda: system.are(left, states.ARRIVED), LEFT_FOR_GOOD)
 
 
 def test_a_file_does_not_wait_for_a_long_backfill_as_it_would_with_bounded_runs(system):
     feeds = ("filled", "no-space-filled")
     backfills = [system.backfill(feed, days=30) for feed in feeds]
-    until(lambda: all(len(_backfill_runs(system, feed)) >= 29 for feed in feeds), PATIENCE)
+    wait(lambda: all(len(_backfill_runs(system, feed)) >= 29 for feed in feeds))
     file, starved = system.drop("filled", "arrives"), system.drop("no-space-filled", "arrives")
-    system.done(file, PATIENCE)
+    system.done(file)
     assert len(system.unfinished("filled")) > 20
     assert system.are(starved, states.ARRIVED)
     for backfill in backfills:
         system.cancel(backfill)
-    system.done(starved, PATIENCE)
+    system.done(starved)
 
 
 def test_messages_that_come_three_times_are_one_file_each(system):
     feeds = ("thrice", "no-condition-thrice")
     system.proxy.thrice.update(f"filebatch-local-{feed}" for feed in feeds)
     files, again = (system.drop(feed, *(f"file-{number}" for number in range(8))) for feed in feeds)
-    system.done(files, PATIENCE)
-    until(lambda: system.are(again, states.SUCCEEDED) and not any(map(system.unfinished, feeds)), PATIENCE)
+    system.done(files)
+    wait(lambda: system.are(again, states.SUCCEEDED) and not any(map(system.unfinished, feeds)))
     assert system.proxy.send_again()
-    until(lambda: all(map(system.queue_is_empty, feeds)), PATIENCE)
+    wait(lambda: all(map(system.queue_is_empty, feeds)))
     system.done(files, 1)
-    until(lambda: system.claimed("no-condition-thrice") > len(again), PATIENCE)
+    wait(lambda: system.claimed("no-condition-thrice") > len(again))
 
 
 def test_a_queue_that_is_out_of_reach_for_20_seconds_delays_and_loses_nothing(system):
@@ -107,11 +106,11 @@ def test_a_queue_that_is_out_of_reach_for_20_seconds_delays_and_loses_nothing(sy
     system.proxy.dead.update(f"filebatch-local-{feed}" for feed in feeds)
     since = time.monotonic()
     files, lost = (system.drop(feed, "one", "two") for feed in feeds)
-    until(lambda: system.proxy.cut and time.monotonic() > since + 20, PATIENCE, every=0.5)
+    wait(lambda: system.proxy.cut and time.monotonic() > since + 20)
     assert system.items([*files, *lost]) == []
     assert system.part("triggerer").is_alive()
     system.proxy.dead.clear()
-    system.done(files, PATIENCE)
+    system.done(files)
     assert system.items(lost) == []
     assert not system.queue_is_empty("no-patience-deaf")
 
@@ -125,19 +124,19 @@ def test_a_triggerer_killed_between_receive_and_record_and_between_record_and_ac
         assert hold.reached.wait(PATIENCE)
         system.return_in(2 * PATIENCE, hold)
     assert all(hold.reached.wait(PATIENCE) for hold in early)
-    system.done(once + doubled, PATIENCE)
+    system.done(once + doubled)
     assert system.items(waiting + lost) == []
     signal_group(system.part("triggerer").pid, signal.SIGKILL)
     system.proxy.holds.clear()
     system.restart("triggerer")
-    until(lambda: not any(map(system.unfinished, unacknowledged)), PATIENCE)
+    wait(lambda: not any(map(system.unfinished, unacknowledged)))
     for hold in late:
         system.return_in(0, hold)
-    system.done(waiting + once, PATIENCE)
-    until(lambda: all(map(system.queue_is_empty, (*unrecorded, "late"))), PATIENCE)
+    system.done(waiting + once)
+    wait(lambda: all(map(system.queue_is_empty, (*unrecorded, "late"))))
     system.done(waiting + once, 1)
     assert system.items(lost) == []
-    until(lambda: system.claimed("no-condition-late") > len(doubled), PATIENCE)
+    wait(lambda: system.claimed("no-condition-late") > len(doubled))
 
 
 def test_bucket_ledger_and_results_agree_in_the_end_but_for_what_lost_its_protection(system):

@@ -6,15 +6,14 @@ from importlib.metadata import version
 import pytest
 from packaging.version import Version
 
-from aws import stays, until
+from aws import stays
 from filebatch import states
 from local_system import airflow
-from scheduler.harness import Whole, whole
+from scheduler.harness import Whole, wait, whole
 
 pytestmark = pytest.mark.scheduler
 
 FEEDS = [f"feed-{number:02d}" for number in range(60)]
-PATIENCE = 150  # seconds
 LIMIT = "AIRFLOW__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP"
 STOCK = 50
 ASSIGNS_ONLY_SO_MANY = Version(version("apache-airflow")) < Version("3.3")
@@ -45,22 +44,22 @@ def deaf(system: Whole, files: dict[str, list[states.Key]]) -> set[str]:
 
 @pytest.mark.skipif(not ASSIGNS_ONLY_SO_MANY, reason="this Airflow assigns all triggers, however it is set")
 def test_a_triggerer_as_airflow_comes_leaves_some_feeds_without_a_doorbell(system, first):
-    until(lambda: len(deaf(system, first)) <= len(FEEDS) - STOCK, PATIENCE)
+    wait(lambda: len(deaf(system, first)) <= len(FEEDS) - STOCK)
     stays(lambda: len(deaf(system, first)) == len(FEEDS) - STOCK, 20)
 
 
 def test_one_triggerer_hears_all_feeds(system, first):
     system.restart("triggerer", **{LIMIT: "1000"})
-    until(lambda: not deaf(system, first), PATIENCE)
-    until(lambda: all(system.runs(feed) for feed in FEEDS), PATIENCE, every=1)
+    wait(lambda: not deaf(system, first))
+    wait(lambda: all(system.runs(feed) for feed in FEEDS))
 
 
 def test_two_triggerers_hear_all_feeds_and_record_each_file_once(system):
     system.start("triggerer")
-    until(lambda: airflow.triggerers(system.place.api) == 2, PATIENCE)
+    wait(lambda: airflow.triggerers(system.place.api) == 2)
     files = drop(system, "second")
-    until(lambda: not deaf(system, files), PATIENCE)
-    until(lambda: all(system.queue_is_empty(feed) for feed in FEEDS), PATIENCE)
+    wait(lambda: not deaf(system, files))
+    wait(lambda: all(system.queue_is_empty(feed) for feed in FEEDS))
     recorded = [item for item in system.ledger.scan() if "key" in item]
     assert len(recorded) == 2 * len(FEEDS)
     assert {item["state"] for item in recorded} == {states.ARRIVED}

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from aws import until
 from filebatch import states
 from local_system import airflow
-from scheduler.harness import DAILY, TODAY, Whole, whole
+from scheduler.harness import DAILY, TODAY, Whole, wait, whole
 
 pytestmark = pytest.mark.scheduler
 FEED = "days"
@@ -26,7 +25,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 @pytest.fixture(scope="module")
 def files(system: Whole) -> list[states.Key]:
     """Two files a day that no event announces: only a backfill finds them, once the day's sweep is over."""
-    until(lambda: [run for run in system.runs(FEED) if run["state"] == "success"], 90, 0.5)
+    wait(lambda: [run for run in system.runs(FEED) if run["state"] == "success"])
     events = system.client("events")
     for rule in events.list_rules()["Rules"]:
         if FEED in rule["Name"]:
@@ -45,7 +44,8 @@ def backfill(system: Whole, *, again: bool = False) -> list[dict[str, Any]]:
         "dag_run_conf": {},
     }
     created = airflow.ask(system.place.api, "POST", "/api/v2/backfills", body)
-    until(lambda: airflow.ask(system.place.api, "GET", f"/api/v2/backfills/{created['id']}")["completed_at"], 240, 1)
+    path = f"/api/v2/backfills/{created['id']}"
+    wait(lambda: airflow.ask(system.place.api, "GET", path)["completed_at"])
     runs = [run for run in system.runs(FEED) if run["run_type"] == "backfill"]
     assert {run["state"] for run in runs} == {"success"}
     return runs
@@ -124,7 +124,7 @@ def clear(system: Whole, run_id: str, *tasks: str) -> None:
     """Clear tasks of a run, as a user does in the UI, and wait until it has ended again."""
     body = {"dry_run": False, "dag_run_id": run_id, "task_ids": list(tasks), "only_failed": False}
     airflow.ask(system.place.api, "POST", f"/api/v2/dags/{FEED}/clearTaskInstances", body)
-    until(lambda: state(system, run_id) == "success", 90, 1)
+    wait(lambda: state(system, run_id) == "success")
 
 
 def state(system: Whole, run_id: str) -> str:
@@ -138,7 +138,7 @@ def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:
 def test_a_system_that_is_up_again_listens_to_feeds_that_were_left_paused(system: Whole) -> None:
     """The last one: what the local AWS held is gone afterwards."""
     system.pause(FEED, paused=True)
-    until(lambda: FEED not in airflow.listening(system.place.api), 90, 1)
+    wait(lambda: FEED not in airflow.listening(system.place.api))
 
     system.again()
 
