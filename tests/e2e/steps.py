@@ -46,7 +46,11 @@ def assert_each_done_once(here: System, keys: list[str]) -> None:
 
 
 def all_ended(here: System) -> bool:
-    return not here.aws.jobs() and time.sleep(0.2) is None and not here.aws.jobs()
+    """Tell whether no job runs, and no next attempt begins a moment later."""
+    if here.aws.jobs():
+        return False
+    time.sleep(0.2)
+    return not here.aws.jobs()
 
 
 def retire(here: System, keys: list[str]) -> None:
