@@ -6,12 +6,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from aws import KEYS, REGION, ROOT, until
+from aws import KEYS, REGION, ROOT, Place, feed_of, until
 from claims import Held
 from filebatch import paths
+from filebatch.contract import Result
+from filebatch.feed import Feed
+from filebatch.ledger import work_of
+from filebatch.results import read_result
 
 PYTHON = ROOT / ".venv-worker" / "bin" / "python"
+ACTS = feed_of(processor="acts:process")
 JOB = "11111111-2222-3333-4444-555555555555"
 
 
@@ -100,3 +106,27 @@ class Running:
         """Wait until its processor is at a file that says `wait`."""
         until(lambda: (folder / "begun").exists() or self.process.poll() is not None, seconds=60)
         assert self.process.poll() is None, self.end().output
+
+
+def held_of(place: Place, *words: str, feed: Feed = ACTS, **more: Any) -> Held:
+    """Return a claim of files that each say what is to become of them."""
+    return Held(place, [word.encode() for word in words], feed, **more)
+
+
+def object_of(place: Place, key: str, bucket: str | None = None) -> bytes:
+    found: bytes = place.connect("s3").get_object(Bucket=bucket or place.results, Key=key)["Body"].read()
+    return found
+
+
+def keys_under(place: Place, prefix: str) -> list[str]:
+    found = place.connect("s3").list_objects_v2(Bucket=place.results, Prefix=prefix)
+    return [each["Key"] for each in found.get("Contents", [])]
+
+
+def result_of(held: Held, number: int = 0) -> Result | None:
+    work = work_of(held.item(number))
+    return read_result(held.desk.s3, held.place.results, "orders", work)
+
+
+def quarantine_of(held: Held, number: int) -> str:
+    return paths.of_generation(paths.QUARANTINE, "orders", work_of(held.item(number)))
