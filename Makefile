@@ -15,7 +15,11 @@ BIN := $(VENV)/bin
 # Packages that people run from the repository: the library, the local AWS and the tools.
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
-.PHONY: help setup made demo aws up down status env audit test test-infra lint bench bench-parse bench-latency bench-doorbells lock
+# Tests that go through Airflow: what else there is can't differ between its versions.
+AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/triggers tests/local/test_command_line.py \
+  tests/filebatch/test_health.py tests/scheduler tests/tools
+
+.PHONY: help setup made demo aws up down status env audit test test-airflow test-infra lint bench bench-parse bench-latency bench-doorbells lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,7 +58,10 @@ audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0, 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
 
-test-infra: setup  ## what needs Terraform and the AWS provider (TF_PLUGIN_DIR names a folder that holds it)
+test-airflow: setup  ## of these, what goes through Airflow; .ci/run runs it with AIRFLOW=newest, too
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(AIRFLOW_TESTS) $(ARGS)
+
+test-infra: setup  ## what needs Terraform and the AWS provider (where it can't be downloaded, TF_PLUGIN_DIR names a mirror)
 	@$(BIN)/python -m pytest -m terraform tests/infra $(ARGS)
 
 bench: bench-parse  ## what can be measured without a running system

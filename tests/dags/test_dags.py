@@ -14,8 +14,13 @@ ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 
 
+@pytest.fixture(autouse=True)
+def _no_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+
+
 def load(folder: Path) -> DagBag:
-    return DagBag(str(folder), include_examples=False)
+    return DagBag(str(folder))
 
 
 @pytest.fixture

@@ -35,8 +35,8 @@ class Workspace:
 
     def init(self) -> None:
         """Initialise, or skip the test where the provider can't be had."""
-        plugins = os.environ.get("TF_PLUGIN_DIR")
-        options = [f"-plugin-dir={plugins}"] if plugins else []
+        mirror = subprocess.run([ROOT / "infra" / "provider-mirror"], stdout=subprocess.PIPE, text=True, check=True)
+        options = [f"-plugin-dir={mirror.stdout.strip()}"] if mirror.stdout else []
         ended = self._run("init", "-input=false", *options)
         if ended.returncode:
             pytest.skip(f"the AWS provider can't be had (TF_PLUGIN_DIR names a folder with it): {ended.stdout[-500:]}")
