@@ -37,6 +37,25 @@ run "results_are_kept" {
   }
 }
 
+run "what_workers_cannot_read_is_refused" {
+  module {
+    source = "./modules/storage"
+  }
+
+  assert {
+    condition = length([
+      for each in jsondecode(aws_s3_bucket_policy.this["new-files"].policy).Statement :
+      each if contains(["NoKeysOfUploaders", "NoOtherEncryption", "NothingArchived"], each.Sid) && each.Effect == "Deny"
+    ]) == 3
+    error_message = "Nobody uploads what a worker can't read."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_s3_bucket_policy.this["results"].policy).Statement) == 1
+    error_message = "The rule is for new files alone."
+  }
+}
+
 run "refuses_bad_values_1" {
   command = plan
 

@@ -67,6 +67,13 @@ resource "aws_s3_bucket_ownership_controls" "this" {
   }
 }
 
+locals {
+  # A Deny of everybody's uploads that a worker couldn't read.
+  readable_only = jsondecode(templatefile(
+    "${local.documents}/landing-policy.json", { arn = aws_s3_bucket.this["new-files"].arn }
+  )).Statement
+}
+
 resource "aws_s3_bucket_policy" "this" {
   for_each = aws_s3_bucket.this
 
@@ -76,6 +83,7 @@ resource "aws_s3_bucket_policy" "this" {
     Version = "2012-10-17"
     Statement = concat(
       jsondecode(templatefile("${local.documents}/bucket-policy.json", { bucket = each.value.id })).Statement,
+      [for statement in local.readable_only : statement if each.key == "new-files"],
       each.key == "new-files" && length(var.new_files.uploaders) > 0 ? [{
         Sid       = "PartnersUpload"
         Effect    = "Allow"
