@@ -12,6 +12,7 @@ from typing import Any
 
 from filebatch import states
 from filebatch.ledger import Item
+from filebatch.wording import plain, quoted
 
 MAX_FILES = 100  # of a summary; the manifest has them all
 
@@ -68,7 +69,7 @@ class Summary:
 
     @property
     def text(self) -> str:
-        """The message for people."""
+        """The message for people: what strangers wrote links nowhere in it, and hides nothing."""
         lines = [
             self.subject,
             "",
@@ -79,11 +80,12 @@ class Summary:
         ]
         for file in self.files:
             rows = "" if file.rows is None else f"{file.rows} rows  "
-            lines.append(f"{file.state:<9} {file.key!r}  {rows}{file.error or file.result or ''}")
+            outcome = plain(file.error) if file.error else file.result or ""
+            lines.append(f"{file.state:<9} {quoted(file.key)}  {rows}{outcome}")
         return "\n".join([*lines, f"… and {self.more} more"] if self.more else lines)
 
     def to_json(self) -> dict[str, Any]:
-        """The message for programs."""
+        """The message for programs: keys are exactly as S3 has them."""
         return asdict(self)
 
     def shorter(self) -> Summary:

@@ -17,10 +17,11 @@ from filebatch.claiming import manifest_key, read_plan
 from filebatch.contract import Reason, Unit, Work
 from filebatch.desk import Desk
 from filebatch.failures import Ending, Failure
-from filebatch.ledger import Item, file_of, side_by_side, work_of
+from filebatch.ledger import Item, side_by_side, work_of
 from filebatch.metrics import Measured
 from filebatch.results import location, read_result
 from filebatch.states import Move
+from filebatch.wording import plain, quoted
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,9 @@ def _units(desk: Desk, record: Item) -> list[Unit]:
 def describe(settled: Settled, *found: str, limit: int = 10) -> str:
     """Name the files in these states and why they are, at most `limit` of them."""
     failed = settled.of(*found)
-    lines = [f"{file_of(item).uri!r}: {item['reason']['code']}: {item['reason']['message']}" for item in failed[:limit]]
+    lines = [
+        f"{quoted(item['key'])}: {item['reason']['code']}: {plain(item['reason']['message'])}"
+        for item in failed[:limit]
+    ]
     more = [f"… and {len(failed) - limit} more"] if len(failed) > limit else []
     return "\n".join(lines + more)

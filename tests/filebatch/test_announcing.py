@@ -1,10 +1,19 @@
 """What a run tells people, as values."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filebatch import announcing, states
 from golden import agrees
+from values import KEYS
 
+HOSTILE = st.lists(
+    st.sampled_from(
+        ("http://evil.example/x", "www.evil.example", "mailto:me@evil.example", "\u202e", "\n", "\x1b", "'")
+    ),
+    min_size=1,
+).map("".join)
 RECORD = {"run_id": "manual__2026-01-02", "state": states.SETTLED, "fence": "job-1"}
 MANIFEST = "s3://results/manifests/orders/0123456789abcdef-0001/plan.json"
 
@@ -63,6 +72,16 @@ def test_the_worst_files_come_first_and_the_rest_is_counted():
 
 def test_a_key_cannot_break_a_line_of_the_text():
     assert "'orders/b\\n.csv'" in summary(BAD).text
+
+
+@given(KEYS | HOSTILE, st.text() | HOSTILE)
+def test_no_word_of_a_stranger_links_anywhere_or_breaks_a_line_of_the_text(key, message):
+    found = summary(item_of(key, states.FAILED, reason={"code": "bug", "message": message}))
+    *_, line = found.text.split("\n")
+    assert len(found.text.split("\n")) == len(summary(BROKEN).text.split("\n"))
+    assert line.isprintable()
+    assert not [link for link in ("://", "mailto:", "www.", "evil.example") if link in line]
+    assert found.to_json()["files"][0]["key"] == key
 
 
 def test_an_endless_reason_is_cut():

@@ -177,9 +177,16 @@ def failed(key, message="ValueError: x"):
 def test_the_files_that_failed_are_named_with_the_reason():
     settled = Settled({}, (failed("orders/a\n.csv"), {**failed("x"), "state": "SUCCEEDED"}, failed("orders/b.csv")))
     assert settling.describe(settled, "FAILED").splitlines() == [
-        "'s3://b/orders/a\\n.csv': bug: ValueError: x",
-        "'s3://b/orders/b.csv': bug: ValueError: x",
+        "'orders/a\\n.csv': bug: ValueError: x",
+        "'orders/b.csv': bug: ValueError: x",
     ]
+
+
+def test_a_link_in_a_key_or_a_reason_is_broken_where_files_are_named():
+    hostile = failed("orders/http://evil.example/x", "found 'http://evil.example/y'\x1b[2J")
+    assert settling.describe(Settled({}, (hostile,)), "FAILED") == (
+        "'orders/http[:]//evil[.]example/x': bug: found 'http[:]//evil[.]example/y'\\x1b[2J"
+    )
 
 
 def test_of_many_files_some_are_named_and_the_others_counted():
