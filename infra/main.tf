@@ -62,6 +62,7 @@ module "storage" {
   res_prefix        = var.res_prefix
   tags              = var.tags
   new_files         = { for name, value in var.new_files : name => value if value != null }
+  prefixes          = { for name, feed in local.feeds : name => feed.prefix }
   results           = { for name, value in var.results : name => value if value != null }
   airflow_bucket    = var.mwaa != null
   access_log_bucket = var.access_log_bucket

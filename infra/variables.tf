@@ -60,9 +60,9 @@ variable "network" {
 }
 
 variable "new_files" {
-  description = "The bucket that partners drop files into: ARNs of who may, days that overwritten versions and (null: for ever) files are kept."
+  description = "The bucket that partners drop files into: ARNs of who may, each with the feeds it may drop files for; days that overwritten versions and (null: for ever) files are kept."
   type = object({
-    uploaders       = optional(list(string))
+    uploaders       = optional(map(set(string)))
     noncurrent_days = optional(number)
     expire_days     = optional(number)
   })

@@ -17,7 +17,7 @@ batch = {
 }
 
 new_files = {
-  uploaders = ["arn:aws:iam::210987654321:role/partner-upload"]
+  uploaders = { "arn:aws:iam::210987654321:role/partner-upload" = ["weather"] }
 }
 
 alarm_overrides = {

@@ -86,7 +86,47 @@ run "refuses_bad_values_2" {
   expect_failures = [var.new_files, var.results]
 }
 
-run "refuses_bad_values_3" {
+run "who_uploads_where" {
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    prefixes = { orders = "orders/", returns = "from/shops/returns/", weather = "weather/" }
+    new_files = {
+      uploaders = {
+        "arn:aws:iam::210987654321:role/partner-upload" = ["orders", "returns"]
+        "arn:aws:iam::310987654321:root"                = ["weather"]
+      }
+    }
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_s3_bucket_policy.this["new-files"].policy).Statement :
+      statement.Principal.AWS => toset([for arn in statement.Resource : trimprefix(arn, aws_s3_bucket.this["new-files"].arn)])
+      if statement.Effect == "Allow"
+      } == {
+      "arn:aws:iam::210987654321:role/partner-upload" = toset(["/orders/*", "/from/shops/returns/*"])
+      "arn:aws:iam::310987654321:root"                = toset(["/weather/*"])
+    }
+    error_message = "Each uploader writes below the prefixes of its own feeds, and nowhere else."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(aws_s3_bucket_policy.this["new-files"].policy).Statement : statement.Action if statement.Effect == "Allow"
+    ])) == toset(["s3:AbortMultipartUpload", "s3:PutObject"])
+    error_message = "Uploaders read and delete nothing."
+  }
+
+  assert {
+    condition     = length([for statement in jsondecode(aws_s3_bucket_policy.this["results"].policy).Statement : statement if statement.Effect == "Allow"]) == 0
+    error_message = "Nobody is let into the results by the bucket's policy."
+  }
+}
+
+run "refuses_uploader_that_is_no_principal" {
   command = plan
 
   module {
@@ -94,8 +134,67 @@ run "refuses_bad_values_3" {
   }
 
   variables {
-    new_files = { uploaders = ["partner"] }
+    prefixes  = { orders = "orders/" }
+    new_files = { uploaders = { "partner" = ["orders"] } }
   }
 
   expect_failures = [var.new_files]
+}
+
+run "refuses_wildcard_uploader" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    prefixes  = { orders = "orders/" }
+    new_files = { uploaders = { "arn:aws:iam::210987654321:role/*" = ["orders"] } }
+  }
+
+  expect_failures = [var.new_files]
+}
+
+run "refuses_uploader_of_nothing" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    new_files = { uploaders = { "arn:aws:iam::210987654321:role/partner" = [] } }
+  }
+
+  expect_failures = [var.new_files]
+}
+
+run "refuses_uploader_of_unknown_feed" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    prefixes  = { orders = "orders/" }
+    new_files = { uploaders = { "arn:aws:iam::210987654321:role/partner" = ["orders", "invoices"] } }
+  }
+
+  expect_failures = [aws_s3_bucket_policy.this]
+}
+
+run "refuses_prefix_that_is_a_pattern" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    prefixes = { orders = "*/" }
+  }
+
+  expect_failures = [var.prefixes]
 }

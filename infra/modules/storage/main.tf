@@ -10,6 +10,8 @@ locals {
     { results = { noncurrent_days = var.results.noncurrent_days, expire_days = null } },
     var.airflow_bucket ? { airflow = { noncurrent_days = 90, expire_days = null } } : {},
   )
+
+  unknown_feeds = setsubtract(flatten(values(var.new_files.uploaders)), keys(var.prefixes))
 }
 
 resource "aws_s3_bucket" "this" {
@@ -84,16 +86,24 @@ resource "aws_s3_bucket_policy" "this" {
     Statement = concat(
       jsondecode(templatefile("${local.documents}/bucket-policy.json", { bucket = each.value.id })).Statement,
       [for statement in local.readable_only : statement if each.key == "new-files"],
-      each.key == "new-files" && length(var.new_files.uploaders) > 0 ? [{
-        Sid       = "PartnersUpload"
+      # One statement each, as nobody may overwrite what others drop.
+      [for number, arn in keys(var.new_files.uploaders) : {
+        Sid       = "PartnerUploads${number}"
         Effect    = "Allow"
-        Principal = { AWS = var.new_files.uploaders }
+        Principal = { AWS = arn }
         Action    = ["s3:AbortMultipartUpload", "s3:PutObject"]
-        Resource  = ["${each.value.arn}/*"]
+        Resource  = [for feed in var.new_files.uploaders[arn] : "${each.value.arn}/${lookup(var.prefixes, feed, "")}*"]
         Condition = { Bool = { "aws:SecureTransport" = "true" } }
-      }] : [],
+      } if each.key == "new-files"],
     )
   })
+
+  lifecycle {
+    precondition {
+      condition     = length(local.unknown_feeds) == 0
+      error_message = "new_files.uploaders: no such feeds: ${join(", ", local.unknown_feeds)}; there are ${join(", ", keys(var.prefixes))}."
+    }
+  }
 
   depends_on = [aws_s3_bucket_public_access_block.this]
 }

@@ -10,9 +10,9 @@ variable "tags" {
 }
 
 variable "new_files" {
-  description = "The bucket that partners drop files into: who may (ARNs), days that an overwritten version is kept, days that a file is kept (null: for ever)."
+  description = "The bucket that partners drop files into: ARNs of who may, each with the feeds it may drop files for; days that an overwritten version is kept, days that a file is kept (null: for ever)."
   type = object({
-    uploaders       = optional(list(string), [])
+    uploaders       = optional(map(set(string)), {})
     noncurrent_days = optional(number, 90)
     expire_days     = optional(number)
   })
@@ -30,8 +30,25 @@ variable "new_files" {
   }
 
   validation {
-    condition     = alltrue([for arn in var.new_files.uploaders : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:", arn))])
-    error_message = "new_files.uploaders: ARNs of IAM principals such as arn:aws:iam::123456789012:role/partner."
+    condition     = alltrue([for arn, feeds in var.new_files.uploaders : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(root|(role|user)/[A-Za-z0-9+=,.@_/-]+)$", arn))])
+    error_message = "new_files.uploaders: ARNs of IAM roles, users or accounts, without wildcards, such as arn:aws:iam::123456789012:role/partner."
+  }
+
+  validation {
+    condition     = alltrue([for arn, feeds in var.new_files.uploaders : length(feeds) > 0])
+    error_message = "new_files.uploaders: each with at least one feed, such as { \"arn:aws:iam::123456789012:role/partner\" = [\"weather\"] }."
+  }
+}
+
+variable "prefixes" {
+  description = "Feed => what the keys of its files begin with."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for prefix in var.prefixes : can(regex("^[^*?$]+/$", prefix))])
+    error_message = "prefixes: each ends in / and has no *, ? or $, which a policy would read as patterns."
   }
 }
 
