@@ -2,6 +2,9 @@
 
 Batch's own retries (`evaluate_on_exit`) and filebatch's (`Failure.retry`) come from the same document.
 Rules: https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html#retryStrategy
+`words` are how a container's reason or a job's statusReason begins; AWS promises neither which of the two has them.
+Containers: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+Queues: https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
 """
 
 from __future__ import annotations
@@ -73,25 +76,29 @@ def evaluate_on_exit() -> list[dict[str, str]]:
     return list(document()["evaluate_on_exit"])
 
 
-def classify(ending: Ending) -> Failure:
+def classify(ending: Ending | None) -> Failure:
     """Name the failure of files that a job left behind without a word of the worker.
 
-    Reasons of Batch come before exit codes, as a killed container has the same code whatever killed it.
+    Batch's words come before exit codes, as a killed container has the same code whatever killed it. Of several rows
+    whose words are found the first counts: "Task failed to start" beside "CannotPullContainerError: …" says less.
+
+    Args:
+        ending: how the job ended; None if Batch no longer knows it.
     """
+    if ending is None:
+        return failure("vanished")
     rows = document()["failures"].items()
     for code, row in rows:
-        if _matches(ending.reason, row.get("reason")) or _matches(ending.status_reason, row.get("status_reason")):
+        if _matches(ending.reason, row) or _matches(ending.status_reason, row):
             return failure(code)
     for code, row in rows:
         if ending.exit_code is not None and row.get("exit_code") == ending.exit_code:
             return failure(code)
-    return failure("vanished" if ending.exit_code is None else "bug")
+    return failure("unknown" if ending.exit_code is None else "bug")
 
 
-def _matches(text: str, patterns: str | list[str] | None) -> bool:
-    if not text or not patterns:
-        return False
-    return any(fnmatchcase(text, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
+def _matches(text: str, row: Mapping[str, Any]) -> bool:
+    return any(fnmatchcase(text, words) for words in row.get("words", ()))
 
 
 def retry_at(failed: Failure, attempts: int, max_attempts: int, now: datetime) -> datetime | None:

@@ -25,8 +25,6 @@ from filebatch.wording import plain, quoted
 
 log = logging.getLogger(__name__)
 
-VANISHED = Ending("VANISHED")
-
 
 @dataclass(frozen=True)
 class Settled:
@@ -97,7 +95,7 @@ def _resolve(
     for work, result in zip(works, results, strict=True):
         key = states.file_key(work.file)
         if result is None:
-            yield _failed(desk, record, work, ends.get(key, VANISHED))
+            yield _failed(desk, record, work, ends.get(key))
         else:
             where = location(desk.settings.results, desk.feed.name, work)
             seconds = sum(result.timings.values())
@@ -105,7 +103,7 @@ def _resolve(
             yield states.adopt(key, token, result, where, clock.now()), measured
 
 
-def _failed(desk: Desk, record: Item, work: Work, ending: Ending) -> tuple[Move, Measured]:
+def _failed(desk: Desk, record: Item, work: Work, ending: Ending | None) -> tuple[Move, Measured]:
     failure = failures.classify(ending)
     now = clock.now()
     move = states.fail(
@@ -120,7 +118,9 @@ def _failed(desk: Desk, record: Item, work: Work, ending: Ending) -> tuple[Move,
     return move, Measured(states.FAILED, 0.0, work.file.size, None)
 
 
-def _message(failure: Failure, ending: Ending) -> str:
+def _message(failure: Failure, ending: Ending | None) -> str:
+    if ending is None:
+        return failure.meaning
     told = ", ".join(filter(None, (ending.reason, ending.status_reason)))
     code = "" if ending.exit_code is None else f" (exit code {ending.exit_code})"
     return f"{failure.meaning}{code}" + (f": {told}" if told else "")

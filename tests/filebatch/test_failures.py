@@ -1,5 +1,6 @@
 """One taxonomy for Batch's own retries and for ours: they have to agree."""
 
+import re
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
@@ -13,24 +14,75 @@ from filebatch.failures import Ending
 
 EXITED = "Essential container in task exited"
 
-# How Batch says that a job ended: https://docs.aws.amazon.com/batch/latest/userguide/troubleshooting.html
+NOT_STARTED = "Task failed to start"
+
+# The first rows are our own exit codes; how Batch, ECS and Fargate say it, as they document it:
+# https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 ENDINGS = {
-    "invalid": Ending("FAILED", 65, "", EXITED),
-    "bug": Ending("FAILED", 70, "", EXITED),
-    "transient": Ending("FAILED", 75, "", EXITED),
-    "configuration": Ending("FAILED", 78, "", EXITED),
-    "out_of_memory": Ending("FAILED", 137, "OutOfMemoryError: Container killed due to memory usage", EXITED),
-    "killed": Ending("FAILED", 137, "", EXITED),
-    "image_pull": Ending("FAILED", None, "CannotPullContainerError: failed to resolve ref", "Task failed to start"),
-    "timeout": Ending("FAILED", 137, "", "Job attempt duration exceeded timeout"),
-    "unschedulable": Ending("FAILED", None, "", "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"),
-    "terminated": Ending("FAILED", None, "", "Terminated: the task was ended in Airflow"),
-    "vanished": Ending("VANISHED"),
+    "invalid": [Ending("FAILED", 65, "", EXITED)],
+    "bug": [Ending("FAILED", 70, "", EXITED)],
+    "transient": [Ending("FAILED", 75, "", EXITED)],
+    "configuration": [Ending("FAILED", 78, "", EXITED)],
+    "out_of_memory": [Ending("FAILED", 137, "OutOfMemoryError: Container killed due to memory usage", EXITED)],
+    "killed": [Ending("FAILED", 137, "", EXITED)],
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html
+    "image_pull": [
+        Ending("FAILED", None, "CannotPullContainerError: failed to resolve ref", NOT_STARTED),
+        Ending("FAILED", None, "", "CannotPullContainerError: pull image manifest has been retried 5 time(s)"),
+        Ending("FAILED", None, "CannotPullECRContainerError: AccessDeniedException", NOT_STARTED),
+        Ending("FAILED", None, "CannotPullImageManifestError: Error response from daemon", ""),
+    ],
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/resource-initialization-error.html and its neighbours
+    "not_started": [
+        Ending("FAILED", None, "", NOT_STARTED),
+        Ending("FAILED", None, "CannotStartContainerError: failed to get container status: x", NOT_STARTED),
+        Ending("FAILED", None, "", "CannotStartContainerError: Error response from daemon: x"),
+        Ending("FAILED", None, "CannotCreateVolumeError: x", NOT_STARTED),
+        Ending("FAILED", None, "CannotInspectContainerError: x", ""),
+        Ending("FAILED", None, "ContainerRuntimeTimeoutError: Could not transition to running; timed out", NOT_STARTED),
+        Ending("FAILED", None, "DockerTimeoutError: Could not transition to created; timed out", NOT_STARTED),
+        Ending("FAILED", None, "", "ResourceInitializationError: failed to initialize logging driver: x"),
+        Ending("FAILED", None, "ResourceInitializationError: unable to pull secrets or registry auth", NOT_STARTED),
+        Ending("FAILED", None, "", "Timeout waiting for network interface provisioning to complete."),
+        Ending("FAILED", None, "", "Timeout waiting for EphemeralStorage provisioning to complete."),
+        Ending("FAILED", None, "", "Unexpected EC2 error while attempting to Create Network Interface"),
+    ],
+    # https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html
+    "timeout": [Ending("FAILED", code, "", "Job attempt duration exceeded timeout") for code in (137, 143, None)],
+    "unschedulable": [
+        Ending("FAILED", None, "", f"{said}{reason}")
+        for said in ("", "Canceled by JobStateTimeLimit action due to reason: ")
+        for reason in (
+            "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+            "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+            "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+            "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED",
+        )
+    ],
+    "terminated": [
+        Ending("FAILED", None, "", "Terminated: the task was ended in Airflow"),
+        Ending("FAILED", 137, "", "Terminated by hand"),
+        Ending("FAILED", None, "", "Cancelled by hand"),
+    ],
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
+    # https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
+    "spot_reclaim": [
+        Ending("FAILED", code, "", said)
+        for code in (None, 137, 143)
+        for said in ("Your Spot Task was interrupted.", "Host EC2 (instance i-0123456789abcdef0) terminated.")
+    ],
+    # Whoever ends a job gives it any reason: https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html
+    "unknown": [
+        Ending("FAILED", None, "", "we need the queue for something else"),
+        Ending("FAILED", None, "SomethingNewError: x", "Some new words"),
+        Ending("FAILED", None, "", "Array Child Job failed"),
+        Ending("FAILED"),
+    ],
+    "vanished": [None],
 }
-SPOT = [
-    Ending("FAILED", 143, "", "Your Spot Task was interrupted."),
-    Ending("FAILED", None, "", "Host EC2 (instance i-0123456789abcdef0) terminated."),
-]
+ALL = [(code, ending) for code, endings in ENDINGS.items() for ending in endings]
+ENDED = [(code, ending) for code, ending in ALL if ending]
 
 
 def batch_decides(ending: Ending) -> str:
@@ -50,15 +102,13 @@ def batch_decides(ending: Ending) -> str:
     return "RETRY"
 
 
-@pytest.mark.parametrize(("code", "ending"), ENDINGS.items(), ids=list(ENDINGS))
+@pytest.mark.parametrize(("code", "ending"), ALL)
 def test_each_way_a_job_ends_has_its_name(code, ending):
     assert failures.classify(ending).code == code
 
 
-@pytest.mark.parametrize("ending", SPOT)
-def test_a_machine_that_was_taken_away_is_a_reclaim_whatever_the_exit_code(ending):
-    assert failures.classify(ending).code == "spot_reclaim"
-    assert failures.classify(Ending("FAILED", 137, "", ending.status_reason)).code == "spot_reclaim"
+def test_every_failure_has_an_example():
+    assert ENDINGS.keys() == failures.document()["failures"].keys()
 
 
 @pytest.mark.parametrize("exit_code", [1, 2, 126, 127, 139, 143, 255])
@@ -82,17 +132,26 @@ def test_batch_is_given_no_more_rules_than_it_takes():
         assert rule["action"] in ("RETRY", "EXIT")
 
 
-@pytest.mark.parametrize("ending", [ENDINGS["transient"], ENDINGS["killed"], ENDINGS["image_pull"], *SPOT])
-def test_batch_tries_again_at_once_what_may_do_better_in_the_same_container(ending):
-    assert batch_decides(ending) == "RETRY"
+@pytest.mark.parametrize("rule", failures.evaluate_on_exit())
+def test_patterns_have_no_letters_that_batch_refuses(rule):
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html"""
+    for name, pattern in rule.items():
+        allowed = r"\d*\*?" if name == "onExitCode" else r"[A-Za-z0-9.:\s]*\*?"
+        assert re.fullmatch(allowed, pattern)
+        assert len(pattern) <= 512
+
+
+@pytest.mark.parametrize("code", ["transient", "killed", "image_pull", "not_started", "spot_reclaim", "unknown"])
+def test_batch_tries_again_at_once_what_may_do_better_in_the_same_container(code):
+    assert {batch_decides(ending) for ending in ENDINGS[code]} == {"RETRY"}
 
 
 @pytest.mark.parametrize("code", ["out_of_memory", "invalid", "bug", "configuration"])
 def test_batch_does_not_repeat_what_would_end_the_same(code):
-    assert batch_decides(ENDINGS[code]) == "EXIT"
+    assert {batch_decides(ending) for ending in ENDINGS[code]} == {"EXIT"}
 
 
-@pytest.mark.parametrize(("code", "ending"), ENDINGS.items(), ids=list(ENDINGS))
+@pytest.mark.parametrize(("code", "ending"), ENDED)
 def test_what_batch_repeats_is_what_the_taxonomy_calls_worth_a_retry(code, ending):
     if batch_decides(ending) == "RETRY":
         assert failures.failure(code).retry

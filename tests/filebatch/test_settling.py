@@ -7,7 +7,7 @@ import pytest
 
 from aws import feed_of
 from claims import OTHER, RUN_ID, Held, counted, summed
-from filebatch import clock, contract, paths, settling, states
+from filebatch import announcing, clock, contract, paths, settling, states
 from filebatch.errors import ContractError
 from filebatch.results import read_result
 from filebatch.settling import Settled
@@ -107,6 +107,35 @@ def test_a_file_that_ran_out_of_memory_asks_for_twice_as_much(place):
     job = {**ended, "container": {"exitCode": 137, "reason": reason}}
     settling.settle(held.desk, held.record, job)
     assert (held.item()["reason"]["code"], held.item()["memory"]) == ("out_of_memory", 2048)
+
+
+@pytest.mark.parametrize(
+    ("job", "code", "told"),
+    [
+        ({"statusReason": "the queue is needed"}, "unknown", ["the queue is needed"]),
+        ({"statusReason": "Array Child Job failed"}, "unknown", ["Array Child Job failed"]),
+        (
+            {"statusReason": "Task failed to start", "container": {"reason": "CannotStartContainerError: no exec"}},
+            "not_started",
+            ["CannotStartContainerError: no exec", "Task failed to start"],
+        ),
+        (
+            {"statusReason": "Canceled by JobStateTimeLimit action due to reason: CAPACITY:X"},
+            "unschedulable",
+            ["CAPACITY:X"],
+        ),
+    ],
+)
+def test_what_batch_says_of_a_job_that_left_no_word_is_passed_on(place, job, code, told):
+    held = Held(place, 1)
+    ended = {"jobId": "00000000-0000-0000-0000-000000000000", "status": "FAILED", "attempts": []}
+    settled = settling.settle(held.desk, held.record, {**ended, **job})
+    assert held.item()["reason"]["code"] == code
+    summary = announcing.summarize("orders", held.record, settled.items, "s3://r/plan.json")
+    for words in told:
+        assert words in held.item()["reason"]["message"]
+        assert words in settling.describe(settled, states.FAILED)
+        assert words in summary.text
 
 
 def test_settling_again_changes_nothing_and_counts_nothing_twice(place):
