@@ -119,24 +119,38 @@ resource "aws_cloudwatch_log_group" "jobs" {
 }
 
 locals {
-  # The RegisterJobDefinition request, as the local AWS registers it too.
-  definitions = {
-    for feed, container in var.feeds : feed => jsondecode(templatefile("${local.documents}/job-definition.json", {
-      feed             = feed
-      region           = var.region
-      namespace        = var.namespace
-      image            = container.image
-      vcpu             = container.vcpu
-      memory           = container.memory
+  failures    = jsondecode(file("${path.module}/../../../plugins/filebatch/failures.json"))
+  definitions = module.definition.rendered
+}
+
+# The RegisterJobDefinition request, as the local AWS registers it too.
+module "definition" {
+  source = "../document"
+
+  name = "job-definition"
+
+  text = {
+    for feed, container in var.feeds : feed => {
+      feed           = feed
+      region         = var.region
+      namespace      = var.namespace
+      image          = container.image
+      vcpu           = container.vcpu
+      memory         = container.memory
+      ledger         = var.ledger
+      results_bucket = var.results_bucket
+      job_role       = var.job_role_arn
+      execution_role = var.execution_role_arn
+      log_group      = aws_cloudwatch_log_group.jobs.name
+    }
+  }
+
+  json = {
+    for feed, container in var.feeds : feed => {
       disk             = container.disk
       timeout          = container.timeout
-      ledger           = var.ledger
-      results_bucket   = var.results_bucket
-      job_role         = var.job_role_arn
-      execution_role   = var.execution_role_arn
-      log_group        = aws_cloudwatch_log_group.jobs.name
-      evaluate_on_exit = jsonencode(jsondecode(file("${path.module}/../../../plugins/filebatch/failures.json")).evaluate_on_exit)
-    }))
+      evaluate_on_exit = jsonencode(local.failures.evaluate_on_exit)
+    }
   }
 }
 

@@ -15,6 +15,28 @@ locals {
   ])
 }
 
+module "pattern" {
+  source = "../document"
+
+  name = "event-pattern"
+  text = { for feed, facts in var.feeds : feed => { bucket = var.new_files_bucket, prefix = facts.prefix } }
+}
+
+module "policy" {
+  source = "../document"
+
+  name = "queue-policy"
+
+  text = merge([
+    for feed in keys(var.feeds) : {
+      for queue in [feed, "${feed}-dead"] : queue => {
+        queue = "${local.arn_prefix}-${queue}"
+        rule  = aws_cloudwatch_event_rule.arrivals[feed].arn
+      }
+    }
+  ]...)
+}
+
 resource "aws_sqs_queue" "dead" {
   for_each = var.feeds
 
@@ -22,10 +44,7 @@ resource "aws_sqs_queue" "dead" {
   kms_master_key_id         = var.key_arn
   message_retention_seconds = local.queue.dead_letter_queue.MessageRetentionPeriod
 
-  policy = templatefile("${local.documents}/queue-policy.json", {
-    queue = "${local.arn_prefix}-${each.key}-dead"
-    rule  = aws_cloudwatch_event_rule.arrivals[each.key].arn
-  })
+  policy = jsonencode(module.policy.rendered["${each.key}-dead"])
 
   tags = merge(var.tags, { Name = "${local.name}-${each.key}-dead" })
 }
@@ -38,10 +57,7 @@ resource "aws_sqs_queue" "arrivals" {
   message_retention_seconds  = local.queue.queue.MessageRetentionPeriod
   visibility_timeout_seconds = local.queue.queue.VisibilityTimeout
 
-  policy = templatefile("${local.documents}/queue-policy.json", {
-    queue = "${local.arn_prefix}-${each.key}"
-    rule  = aws_cloudwatch_event_rule.arrivals[each.key].arn
-  })
+  policy = jsonencode(module.policy.rendered[each.key])
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead[each.key].arn
@@ -57,10 +73,7 @@ resource "aws_cloudwatch_event_rule" "arrivals" {
   name        = "${local.name}-${each.key}"
   description = "Files that land under ${each.value.prefix}"
 
-  event_pattern = templatefile("${local.documents}/event-pattern.json", {
-    bucket = var.new_files_bucket
-    prefix = each.value.prefix
-  })
+  event_pattern = jsonencode(module.pattern.rendered[each.key])
 
   tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
 }

@@ -1,10 +1,17 @@
 locals {
   name  = "${var.res_prefix}-ledger"
-  table = jsondecode(templatefile("${path.module}/../../documents/ledger.json", { name = "${local.name}-files" }))
+  table = module.table.rendered["files"]
   index = local.table.GlobalSecondaryIndexes[0]
 
   keys       = { for key in local.table.KeySchema : key.KeyType => key.AttributeName }
   index_keys = { for key in local.index.KeySchema : key.KeyType => key.AttributeName }
+}
+
+module "table" {
+  source = "../document"
+
+  name = "ledger"
+  text = { files = { name = "${local.name}-files" } }
 }
 
 resource "aws_dynamodb_table" "files" {

@@ -4,20 +4,21 @@ locals {
   name      = "${var.res_prefix}-observability"
   documents = "${path.module}/../../documents"
 
-  rendered = {
+  facts = {
     for feed, facts in var.feeds : feed => {
-      for file in ["alarms", "dashboard"] : file => jsondecode(templatefile("${local.documents}/${file}.json", {
-        name              = local.name
-        region            = var.region
-        feed              = feed
-        queue             = facts.queue
-        dead_letter_queue = facts.dead_letter_queue
-        developers_topic  = var.developers_topic_arn
-        runbook           = var.runbook_url
-        run_within        = facts.run_within
-      }))
+      name              = local.name
+      region            = var.region
+      feed              = feed
+      queue             = facts.queue
+      dead_letter_queue = facts.dead_letter_queue
+      developers_topic  = var.developers_topic_arn
+      runbook           = var.runbook_url
+      run_within        = facts.run_within
     }
   }
+
+  # The inside of a JSON string: an input template is JSON, but for the <names> in it, which must not be encoded.
+  runbook = trimsuffix(trimprefix(jsonencode(var.runbook_url), "\""), "\"")
 
   # Which alarms there are must be known before what they point at: so ids come from the document as written. An alarm
   # that requires a field of the feed is made only for feeds that have it.
@@ -31,7 +32,7 @@ locals {
 
   alarms = {
     for key, each in local.wanted : key => merge(
-      local.rendered[each.feed].alarms[each.index].alarm,
+      module.alarms.rendered[each.feed][each.index].alarm,
       { for name, value in {
         Period            = try(each.override.period, null)
         EvaluationPeriods = try(each.override.evaluation_periods, null)
@@ -40,6 +41,20 @@ locals {
       } : name => value if value != null },
     )
   }
+}
+
+module "alarms" {
+  source = "../document"
+
+  name = "alarms"
+  text = local.facts
+}
+
+module "dashboard" {
+  source = "../document"
+
+  name = "dashboard"
+  text = local.facts
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -65,13 +80,20 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = "${local.name}-feeds"
-  dashboard_body = jsonencode({ widgets = concat([for feed, documents in local.rendered : documents.dashboard]...) })
+  dashboard_body = jsonencode({ widgets = concat(values(module.dashboard.rendered)...) })
+}
+
+module "job_failed" {
+  source = "../document"
+
+  name = "job-failed-pattern"
+  text = { queue = { job_queue = var.job_queue_arn } }
 }
 
 resource "aws_cloudwatch_event_rule" "job_failed" {
   name          = "${local.name}-job-failed"
   description   = "A job failed; children of array jobs are told by their parent"
-  event_pattern = templatefile("${local.documents}/job-failed-pattern.json", { job_queue = var.job_queue_arn })
+  event_pattern = jsonencode(module.job_failed.rendered["queue"])
 
   tags = merge(var.tags, { Name = "${local.name}-job-failed" })
 }
@@ -88,6 +110,6 @@ resource "aws_cloudwatch_event_target" "job_failed" {
       reason = "$.detail.statusReason"
       time   = "$.time"
     }
-    input_template = "\"Batch job <name> (<id>) failed at <time>: <reason>. See ${var.runbook_url}#job-failed\""
+    input_template = "\"Batch job <name> (<id>) failed at <time>: <reason>. See ${local.runbook}#job-failed\""
   }
 }

@@ -69,11 +69,19 @@ resource "aws_s3_bucket_ownership_controls" "this" {
   }
 }
 
-locals {
-  # A Deny of everybody's uploads that a worker couldn't read.
-  readable_only = jsondecode(templatefile(
-    "${local.documents}/landing-policy.json", { arn = aws_s3_bucket.this["new-files"].arn }
-  )).Statement
+module "policy" {
+  source = "../document"
+
+  name = "bucket-policy"
+  text = { for name, bucket in aws_s3_bucket.this : name => { bucket = bucket.id } }
+}
+
+# A Deny of everybody's uploads that a worker couldn't read.
+module "readable_only" {
+  source = "../document"
+
+  name = "landing-policy"
+  text = { new-files = { arn = aws_s3_bucket.this["new-files"].arn } }
 }
 
 resource "aws_s3_bucket_policy" "this" {
@@ -84,8 +92,8 @@ resource "aws_s3_bucket_policy" "this" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
-      jsondecode(templatefile("${local.documents}/bucket-policy.json", { bucket = each.value.id })).Statement,
-      [for statement in local.readable_only : statement if each.key == "new-files"],
+      module.policy.rendered[each.key].Statement,
+      flatten([for bucket, policy in module.readable_only.rendered : policy.Statement if bucket == each.key]),
       # One statement each, as nobody may overwrite what others drop.
       [for number, arn in keys(var.new_files.uploaders) : {
         Sid       = "PartnerUploads${number}"

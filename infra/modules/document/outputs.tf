@@ -1,0 +1,4 @@
+output "rendered" {
+  description = "Key => the document, decoded."
+  value       = local.rendered
+}
