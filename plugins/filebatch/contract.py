@@ -20,6 +20,9 @@ VERSION = 1
 # One line of a round's index: byte offset and length of a unit, so that a child fetches its own unit and no more.
 INDEX_LINE = 24
 
+# S3's id of a version that was written while its bucket kept no versions.
+NO_VERSION = "null"
+
 
 @dataclass(frozen=True)
 class FileVersion:
@@ -28,7 +31,7 @@ class FileVersion:
     Attributes:
         bucket: bucket name.
         key: the key as S3 has it, any text.
-        version_id: S3's version id, "null" where the bucket keeps no versions.
+        version_id: S3's version id, NO_VERSION where the bucket kept no versions when the file came.
         etag: entity tag without quotes.
         size: bytes.
         last_modified: ISO 8601, UTC.
@@ -48,8 +51,8 @@ class FileVersion:
 
     @property
     def version(self) -> str:
-        """What tells this version from others of its key; a bucket without versions has only the ETag for it."""
-        return self.version_id if self.version_id != "null" else f"null:{self.etag}"
+        """What tells this version from others of its key; of those without a version id only the ETag does."""
+        return self.version_id if self.version_id != NO_VERSION else f"{NO_VERSION}:{self.etag}"
 
     @property
     def identity(self) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from filebatch import clock, states
-from filebatch.contract import FileVersion
+from filebatch.contract import NO_VERSION, FileVersion
 from filebatch.errors import ContractError
 from filebatch.feed import Feed
 from filebatch.ledger import Ledger, side_by_side
@@ -61,7 +61,7 @@ def decode(body: str) -> FileVersion:
         return FileVersion(
             bucket=detail["bucket"]["name"],
             key=found["key"],
-            version_id=found.get("version-id") or "null",
+            version_id=found.get("version-id") or NO_VERSION,
             etag=found["etag"].strip('"'),
             size=int(found["size"]),
             last_modified=clock.text(clock.moment(event["time"])),

@@ -64,6 +64,34 @@ def test_a_file_overwritten_in_a_bucket_without_versions_is_invalid(place, get):
         get(file)
 
 
+def late(place, *contents):
+    """Put a file again and again into a bucket, whose versioning is switched on after the first."""
+    first = place.put("orders/a.csv", contents[0], place.plain_files)
+    place.connect("s3").put_bucket_versioning(Bucket=place.plain_files, VersioningConfiguration={"Status": "Enabled"})
+    return [first, *(place.put("orders/a.csv", content, place.plain_files) for content in contents[1:])]
+
+
+def test_a_file_from_before_its_bucket_kept_versions_is_still_there_under_newer_ones(place, get):
+    first, second = late(place, b"old", b"newer")
+    assert (first.version_id, get(first).path.read_bytes()) == ("null", b"old")
+    assert get(second).path.read_bytes() == b"newer"
+
+
+def test_a_file_from_before_its_bucket_kept_versions_is_still_there_under_a_delete_marker(place, get):
+    (first,) = late(place, b"old")
+    place.connect("s3").delete_object(Bucket=first.bucket, Key=first.key)
+    assert get(first).path.read_bytes() == b"old"
+
+
+def test_a_file_from_before_its_bucket_kept_versions_may_be_overwritten_when_versioning_is_suspended(place, get):
+    first, _ = late(place, b"old", b"newer")
+    place.connect("s3").put_bucket_versioning(Bucket=first.bucket, VersioningConfiguration={"Status": "Suspended"})
+    again = place.put("orders/a.csv", b"null as well", first.bucket)
+    assert again.version_id == "null"
+    with pytest.raises(InvalidFile, match="overwritten"):
+        get(first)
+
+
 def test_a_bucket_that_is_not_there_is_no_fault_of_the_file(place, tmp_path):
     with pytest.raises(ClientError):
         fetch.fetch(place.connect("s3"), replace(place.put("orders/a.csv"), bucket="nowhere-at-all"), tmp_path)

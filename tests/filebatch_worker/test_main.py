@@ -218,6 +218,17 @@ def test_a_file_overwritten_before_its_turn_in_a_bucket_without_versions_is_not_
     assert keys_under(place, prefix) == [f"{prefix}_reason.json"]
 
 
+@pytest.mark.parametrize(("word", "state"), [("fine old", states.SUCCEEDED), ("invalid", states.INVALID)])
+def test_a_file_from_before_its_bucket_kept_versions_is_done_as_it_was(place, word, state):
+    held = held_of(place, word, bucket=place.plain_files)
+    held.desk.s3.put_bucket_versioning(Bucket=place.plain_files, VersioningConfiguration={"Status": "Enabled"})
+    place.put(held.files[0].key, b"raise", place.plain_files)
+    assert Worker(held).run().code == 0
+    assert held.item()["state"] == state
+    if state == states.INVALID:
+        assert object_of(place, f"{quarantine_of(held, 0)}file") == b"invalid"
+
+
 def test_an_overwritten_file_of_a_bucket_with_versions_is_still_its_old_version(place):
     held = held_of(place, "fine old")
     place.put(held.files[0].key, b"raise")

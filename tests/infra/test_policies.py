@@ -101,6 +101,7 @@ def target(operation: str) -> dict[str, str]:
 BATCH, TABLE = "arn:aws:batch:eu-west-1:123456789012", "arn:aws:dynamodb:eu-west-1:123456789012:table/t"
 MEANT = [
     (request("s3", "GET", "/b/a%20key", query="versionId=1"), [("s3:GetObjectVersion", "arn:aws:s3:::b/a key")]),
+    (request("s3", "GET", "/b/k", query="versionId=null"), [("s3:GetObjectVersion", "arn:aws:s3:::b/k")]),
     (request("s3", "HEAD", "/b/k"), [("s3:GetObject", "arn:aws:s3:::b/k")]),
     (
         request("s3", "GET", "/b/k", status=404),

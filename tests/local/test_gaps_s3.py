@@ -188,3 +188,16 @@ def test_any_key_is_kept_as_it_is(clients, bucket, key):
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
     assert [one["Key"] for one in s3.list_object_versions(Bucket=bucket)["Versions"]] == [key]
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"x"
+
+
+@pytest.mark.parametrize("versioned", [False, True], ids=["without versions", "versioned since"])
+def test_an_object_from_before_versions_is_version_null(clients, bucket, versioned):
+    s3 = clients("s3")
+    s3.put_object(Bucket=bucket, Key="one", Body=b"x")
+    if versioned:
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_object(Bucket=bucket, Key="one", Body=b"newer")
+    assert s3.head_object(Bucket=bucket, Key="one", VersionId="null")["ContentLength"] == 1
+    assert s3.get_object(Bucket=bucket, Key="one", VersionId="null")["Body"].read() == b"x"
+    s3.copy_object(Bucket=bucket, Key="two", CopySource={"Bucket": bucket, "Key": "one", "VersionId": "null"})
+    assert s3.get_object(Bucket=bucket, Key="two")["Body"].read() == b"x"

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from filebatch import contract, paths, states
-from filebatch.contract import FileVersion, Reason, Result, Work
+from filebatch.contract import NO_VERSION, FileVersion, Reason, Result, Work
 from filebatch.errors import LostClaim
 from filebatch.ledger import Ledger, holds
 from filebatch.results import read_result
@@ -92,10 +92,6 @@ def _copy(s3: Any, file: FileVersion, bucket: str, key: str) -> None:
 
     Without its tags: they are the supplier's, and copying them needs permissions that nothing else needs.
     """
-    source = {"Bucket": file.bucket, "Key": file.key}
-    arguments = {"TaggingDirective": "REPLACE"}
-    if file.version_id != "null":
-        source["VersionId"] = file.version_id
-    else:
-        arguments["CopySourceIfMatch"] = file.etag
-    s3.copy(source, bucket, key, ExtraArgs=arguments)
+    source = {"Bucket": file.bucket, "Key": file.key, "VersionId": file.version_id}
+    condition = {"CopySourceIfMatch": f'"{file.etag}"'} if file.version_id == NO_VERSION else {}
+    s3.copy(source, bucket, key, ExtraArgs={"TaggingDirective": "REPLACE", **condition})

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.contract import FileVersion
+from filebatch.contract import NO_VERSION, FileVersion
 from filebatch_worker.processor import InvalidFile, Source
 
 PARALLEL_FROM = 64 * 2**20  # bytes; below, one request is faster than several
@@ -40,8 +40,14 @@ def fetch(s3: Any, file: FileVersion, folder: Path) -> Source:
 
 
 def version_arguments(file: FileVersion) -> dict[str, str]:
-    """Return the arguments that name this version to S3; without versions the ETag has to be the same."""
-    return {"VersionId": file.version_id} if file.version_id != "null" else {"IfMatch": file.etag}
+    """Return the arguments that name this very version to GetObject and HeadObject.
+
+    A bucket that keeps no versions, or didn't when the file came, has it as version "null", which can be read by that
+    name even when others lie over it (https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html).
+    What may replace a null version is another null version: the ETag tells them apart.
+    """
+    version = {"VersionId": file.version_id}
+    return version if file.version_id != NO_VERSION else {**version, "IfMatch": f'"{file.etag}"'}
 
 
 def _fetch_whole(s3: Any, file: FileVersion, path: Path) -> None:
@@ -51,9 +57,6 @@ def _fetch_whole(s3: Any, file: FileVersion, path: Path) -> None:
 
 
 def _fetch_parts(s3: Any, file: FileVersion, path: Path) -> None:
-    version = version_arguments(file)
-    if "VersionId" in version:
-        s3.download_file(file.bucket, file.key, str(path), ExtraArgs=version)
-    else:
-        s3.download_file(file.bucket, file.key, str(path))  # which takes no condition
-        s3.head_object(Bucket=file.bucket, Key=file.key, **version)
+    s3.download_file(file.bucket, file.key, str(path), ExtraArgs={"VersionId": file.version_id})
+    if file.version_id == NO_VERSION:  # download_file takes no condition
+        s3.head_object(Bucket=file.bucket, Key=file.key, **version_arguments(file))

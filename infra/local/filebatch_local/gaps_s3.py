@@ -8,6 +8,7 @@ What moto 5.2.5 does, each shown by a test in tests/local/test_gaps_s3.py:
 - `If-None-Match` is looked at and acted on in two steps that others can come between;
 - a bucket policy's statement with a Condition denies everything, so that TLS-only answers 403 to all;
 - `EventBridgeConfiguration` is not read back;
+- HEAD of version "null" answers 400 in a bucket without versions, where every object has that version;
 - a key with a line break answers 404.
 """
 
@@ -142,6 +143,12 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
     def _get_key(self, *args: Any, **kwargs: Any) -> tuple[Any, bool]:
         key, not_modified = super()._get_key(*args, **kwargs)
         return _Unread(key), not_modified
+
+    def head_object(self, bucket_name: str, query: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Know the one version that a bucket without versions has of each object."""
+        if query.get("versionId") == ["null"] and not self.backend.get_bucket(bucket_name).is_versioned:
+            query = {name: value for name, value in query.items() if name != "versionId"}
+        return super().head_object(bucket_name, query, *args, **kwargs)
 
     def put_object(self) -> Any:
         """Decide and write in one step."""
