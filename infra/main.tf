@@ -168,6 +168,8 @@ module "observability" {
   res_prefix           = var.res_prefix
   tags                 = var.tags
   region               = var.region
+  namespace            = local.namespace
+  log_group            = module.batch.log_group.name
   job_queue_arn        = module.batch.job_queue.arn
   developers_topic_arn = module.notifications.topic_arns["developers"]
   runbook_url          = var.runbook_url

@@ -13,6 +13,8 @@ mock_provider "aws" {
 variables {
   res_prefix           = "acme"
   region               = "eu-west-1"
+  namespace            = "filebatch"
+  log_group            = "acme-batch-jobs"
   job_queue_arn        = "arn:aws:batch:eu-west-1:123456789012:job-queue/files"
   developers_topic_arn = "arn:aws:sns:eu-west-1:123456789012:developers"
   runbook_url          = "docs/runbook.md"
@@ -65,6 +67,24 @@ run "alarms" {
       contains(alarm.alarm_actions, "arn:aws:sns:eu-west-1:123456789012:developers") && strcontains(alarm.alarm_description, "docs/runbook.md#")
     ])
     error_message = "Each alarm tells the developers and links the runbook."
+  }
+}
+
+run "metrics_that_could_not_be_published" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_log_metric_filter.not_published.log_group_name == "acme-batch-jobs"
+      && aws_cloudwatch_log_metric_filter.not_published.metric_transformation[0].name == aws_cloudwatch_metric_alarm.not_published.metric_name
+      && aws_cloudwatch_log_metric_filter.not_published.metric_transformation[0].namespace == aws_cloudwatch_metric_alarm.not_published.namespace
+      && contains(aws_cloudwatch_metric_alarm.not_published.alarm_actions, "arn:aws:sns:eu-west-1:123456789012:developers")
+    )
+    error_message = "The alarm watches what is counted in the jobs' log, and tells the developers."
   }
 }
 

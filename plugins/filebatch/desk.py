@@ -10,6 +10,7 @@ from typing import Any
 from filebatch.feed import Feed
 from filebatch.ledger import Ledger
 from filebatch.outcomes import Outcomes
+from filebatch.publishing import Publisher
 from filebatch.settings import Settings
 
 
@@ -53,4 +54,4 @@ class Desk:
 
     def outcomes(self) -> Outcomes:
         """Return a new buffer for the states and metrics of settled files."""
-        return Outcomes(self.ledger, self.cloudwatch, self.settings.namespace, self.feed.name)
+        return Outcomes(self.ledger, Publisher(self.cloudwatch, self.settings.namespace), self.feed.name)

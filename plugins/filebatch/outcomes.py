@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from filebatch import metrics
 from filebatch.ledger import Ledger
 from filebatch.metrics import Measured
+from filebatch.publishing import Publisher
 from filebatch.states import Move
 
 FLUSH_SECONDS = 5.0
@@ -27,8 +27,7 @@ class Outcomes:
     """Moves that are due, each with what it adds to the metrics."""
 
     ledger: Ledger
-    cloudwatch: Any
-    namespace: str
+    publisher: Publisher
     feed: str
     waiting: list[tuple[Move, Measured]] = field(default_factory=list)
     flushed_at: float = field(default_factory=time.monotonic)
@@ -40,7 +39,7 @@ class Outcomes:
             self.flush()
 
     def flush(self) -> None:
-        """Move the files' states, then publish metrics of those that moved."""
+        """Move the files' states, then publish metrics of those that moved; a fault of metrics changes nothing."""
         waiting, self.waiting = self.waiting, []
         self.flushed_at = time.monotonic()
         moved = self.ledger.move_all(move for move, _ in waiting)
@@ -48,5 +47,4 @@ class Outcomes:
             if not answer.done:
                 log.warning("%r is no longer this claim's: its state stays as its owner has it", move.key[0])
         counted = [measured for (_, measured), answer in zip(waiting, moved, strict=True) if answer.done]
-        if counted:
-            self.cloudwatch.put_metric_data(Namespace=self.namespace, MetricData=metrics.data(self.feed, counted))
+        self.publisher.publish(metrics.data(self.feed, counted))

@@ -13,6 +13,7 @@ from filebatch import jobs, selection, settings
 from filebatch.desk import Desk
 from filebatch.feed import Feed
 from filebatch.ledger import THREADS
+from filebatch.publishing import PATIENCE
 from filebatch.selection import Origin, Selection
 
 AWS_CONN_ID = "aws_default"
@@ -74,6 +75,7 @@ def connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
     @cache
     def connect(service: str) -> Any:
         endpoint = hook.conn_config.get_service_endpoint_url(service)
-        return session.client(service, endpoint_url=endpoint, config=config, verify=hook.verify)
+        own = config.merge(PATIENCE) if service == "cloudwatch" else config
+        return session.client(service, endpoint_url=endpoint, config=own, verify=hook.verify)
 
     return connect

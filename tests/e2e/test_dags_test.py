@@ -1,5 +1,6 @@
 """The whole way with `airflow dags test`, as a user types it: S3, queue, ledger, DAG, Batch, workers, results, SNS."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from demo.subscriber import Subscriber
 from e2e.system import ROOT, System
 from filebatch import clock, states
+from filebatch.publishing import NOT_PUBLISHED
+from local_system.parts import free_port
 
 pytestmark = pytest.mark.airflow
 
@@ -151,6 +154,19 @@ def test_the_samples_become_typed_parquet(here: System) -> None:
     result = here.result(here.files()["weather/2026-01-02/seattle.csv"])
     assert result.rows == weather.count(b"\n") - 1
     assert parquet_types(here, result, here.folder)["date"] == "DATE"
+
+
+def test_a_run_whose_metrics_nobody_takes_is_green_and_its_files_are_done(here: System) -> None:
+    here.put("lines/unmeasured.txt", "one\n")
+    nowhere = {"AWS_ENDPOINT_URL_CLOUDWATCH": f"http://127.0.0.1:{free_port()}"}
+
+    run = replace(here, variables={**here.variables, **nowhere}).dags_test(
+        "lines", conf={"keys": ["lines/unmeasured.txt"]}
+    )
+
+    assert run.code == 0, run.output[-3000:]
+    assert here.states()["lines/unmeasured.txt"] == "SUCCEEDED"
+    assert NOT_PUBLISHED in run.output
 
 
 def parquet_types(here: System, result: Any, folder: Path) -> dict[str, str]:

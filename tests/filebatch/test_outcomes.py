@@ -2,12 +2,13 @@
 
 import logging
 
-import pytest
+from botocore.exceptions import ClientError
 
 from claims import Held, counted, summed
 from filebatch import clock, outcomes, states
 from filebatch.metrics import Measured
 from filebatch.outcomes import FLUSH_FILES
+from filebatch.publishing import NOT_PUBLISHED, Publisher
 
 
 def done(held, number=0):
@@ -69,22 +70,37 @@ def test_a_file_told_twice_is_counted_once(place):
     assert counted(place) == {"Succeeded": 1}
 
 
-def test_the_state_is_told_before_the_metrics(place):
-    held = Held(place, 1)
+def test_metrics_that_fail_change_no_state_and_keep_nobody_from_the_next_file(place, caplog):
+    held = Held(place, 2)
 
-    class Dies:
+    class Denies:
         def put_metric_data(self, **_):
-            raise ConnectionError
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutMetricData")
 
-    told = outcomes.Outcomes(held.desk.ledger, Dies(), place.name, "orders")
-    told.add(*done(held))
-    with pytest.raises(ConnectionError):
+    told = outcomes.Outcomes(held.desk.ledger, Publisher(Denies(), place.name), "orders")
+    for number in range(2):
+        told.add(*done(held, number))
         told.flush()
-    assert held.now_in() == [states.SUCCEEDED]
+    assert held.now_in() == [states.SUCCEEDED] * 2
+    assert caplog.text.count(NOT_PUBLISHED) == 2
+
+
+def test_states_move_before_metrics_are_told(place):
+    held = Held(place, 1)
+    seen = []
+
+    class Looks:
+        def put_metric_data(self, **_):
+            seen.extend(held.now_in())
+
+    told = outcomes.Outcomes(held.desk.ledger, Publisher(Looks(), place.name), "orders")
+    told.add(*done(held))
+    told.flush()
+    assert seen == [states.SUCCEEDED]
 
 
 def test_telling_nothing_calls_nobody():
-    outcomes.Outcomes(Nobody(), None, "", "").flush()
+    outcomes.Outcomes(Nobody(), Publisher(None, ""), "").flush()
     assert FLUSH_FILES <= 150  # values a datum
 
 

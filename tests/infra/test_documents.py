@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
+from filebatch.publishing import NOT_PUBLISHED
 from filebatch_local.documents import render
 from infra.terraform import ROOT
 
@@ -133,3 +134,12 @@ def test_alarms_and_dashboard_name_metrics_that_are_published() -> None:
     ours = {name for namespace, name in named if namespace == "filebatch"}
     assert {name for name in ours if f'"{name}"' not in code} == set()
     assert {namespace for namespace, _ in named} == {"filebatch", "AWS/SQS"}
+
+
+def test_what_is_counted_in_the_workers_log_is_what_a_worker_writes() -> None:
+    names = ("name", "namespace", "log_group", "developers_topic", "runbook")
+    document = render(DOCUMENTS, "metrics-not-published", **{name: name for name in names})
+    counted, alarm = document["filter"]["metricTransformations"][0], document["alarm"]
+
+    assert document["filter"]["filterPattern"] == f'"{NOT_PUBLISHED}"'
+    assert (counted["metricNamespace"], counted["metricName"]) == (alarm["Namespace"], alarm["MetricName"])

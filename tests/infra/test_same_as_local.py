@@ -90,6 +90,12 @@ class Side:
                 found[name] = {field: alarm.get(field) for field in ALARM}
         return found
 
+    def counted_in_logs(self) -> Any:
+        filters = self.client("logs").describe_metric_filters()["metricFilters"]
+        (made,) = [each for each in self.plain(filters) if each["filterName"] == "NAME-metrics-not-published"]
+        names = ("filterPattern", "logGroupName", "metricTransformations")
+        return {name: made[name] for name in names}, self.alarms("metrics")
+
     def dashboard(self) -> Any:
         cloudwatch = self.client("cloudwatch")
         names = [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]]
@@ -153,6 +159,7 @@ LOOKS: Mapping[str, Callable[[Side], Any]] = {
     "ledger": Side.ledger,
     "job queue": Side.job_queue,
     "dashboard": Side.dashboard,
+    "lines counted in logs": Side.counted_in_logs,
     # Those of `daily` are overridden for other tests.
     **{f"alarms {feed}": (lambda side, feed=feed: side.alarms(feed)) for feed in FEEDS if feed != "daily"},  # type: ignore[misc]
     **{f"queue {feed}": (lambda side, feed=feed: side.queue(feed)) for feed in FEEDS},  # type: ignore[misc]

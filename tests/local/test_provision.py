@@ -112,6 +112,13 @@ def test_a_feeds_job_definition(ask):
     assert found["retryStrategy"]["evaluateOnExit"][-1]["onReason"] == "*"
 
 
+def test_lines_of_workers_that_could_not_publish_are_counted_and_there_is_an_alarm_on_them(ask):
+    [found] = ask("logs").describe_metric_filters(filterNamePrefix="filebatch-local-")["metricFilters"]
+    [alarm] = ask("cloudwatch").describe_alarms(AlarmNames=["filebatch-local-metrics-not-published"])["MetricAlarms"]
+    assert found["logGroupName"] == "/filebatch/filebatch-local/jobs"
+    assert found["metricTransformations"][0]["metricName"] == alarm["MetricName"] == "MetricsNotPublished"
+
+
 def test_the_job_queue_keeps_its_time_limits(ask):
     [queue] = ask("batch").describe_job_queues(jobQueues=["filebatch-local-jobs"])["jobQueues"]
     assert {one["reason"].split(":")[0] for one in queue["jobStateTimeLimitActions"]} == {

@@ -20,6 +20,7 @@ from filebatch.errors import LostClaim
 from filebatch.ledger import Ledger, holds
 from filebatch.metrics import Measured
 from filebatch.outcomes import Outcomes
+from filebatch.publishing import Publisher
 from filebatch.results import location
 from filebatch_worker import aws, file, processor, settings
 from filebatch_worker.file import Bench
@@ -65,7 +66,7 @@ def _run(told: settings.Settings, stop: Stop) -> int:
     process = processor.load_processor(unit.processor)
     processor.check_options(process, unit.options)
     bench = Bench(clients.s3, ledger, told, unit, process)
-    outcomes = Outcomes(ledger, clients.cloudwatch, told.namespace, unit.feed)
+    outcomes = Outcomes(ledger, Publisher(clients.cloudwatch, told.namespace), unit.feed)
     try:
         troubles = list(_each(bench, outcomes, stop))
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from filebatch.publishing import PATIENCE
+
 RETRIES = {"mode": "standard", "total_max_attempts": 6}
 
 
@@ -24,4 +26,5 @@ def connect() -> Aws:
 
     session = boto3.session.Session()
     config = Config(retries=RETRIES)
-    return Aws(*(session.client(name, config=config) for name in ("s3", "dynamodb", "cloudwatch")))
+    s3, dynamodb = (session.client(name, config=config) for name in ("s3", "dynamodb"))
+    return Aws(s3, dynamodb, session.client("cloudwatch", config=PATIENCE))

@@ -16,6 +16,20 @@ from filebatch_local.layout import ENVIRONMENT, REGION
 RUNBOOK = "docs/runbook.md"
 
 
+def observe_workers(logs: Any, cloudwatch: Any, documents: Path, settings: Mapping[str, Any], log_group: str) -> None:
+    """Have the lines counted in which workers say what they could not publish, and an alarm on their number."""
+    values = {
+        "name": ENVIRONMENT,
+        "namespace": settings["namespace"],
+        "log_group": log_group,
+        "developers_topic": settings["topics"]["developers"],
+        "runbook": RUNBOOK,
+    }
+    document = render(documents, "metrics-not-published", **values)
+    logs.put_metric_filter(**document["filter"])
+    cloudwatch.put_metric_alarm(**document["alarm"])
+
+
 def observe(cloudwatch: Any, documents: Path, feeds: Iterable[Any], settings: Mapping[str, Any]) -> None:
     """Create each feed's alarms, and one dashboard for all feeds."""
     widgets: list[dict[str, Any]] = []

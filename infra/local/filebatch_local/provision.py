@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from filebatch_local.documents import render
 from filebatch_local.layout import ENVIRONMENT, REGION, WORKER_IMAGE
-from filebatch_local.observing import observe
+from filebatch_local.observing import observe, observe_workers
 
 NAMESPACE = "filebatch"
 ROLE = f"arn:aws:iam::123456789012:role/{ENVIRONMENT}"
@@ -84,6 +84,7 @@ class Provisioner:
             settings["queues"][feed.name] = self.queue(feed, settings["buckets"]["new_files"])
             settings["job_definitions"][feed.name] = self.job_definition(feed, settings, log_group)
         observe(self._client("cloudwatch"), self.plan.documents, feeds, settings)
+        observe_workers(self._client("logs"), self._client("cloudwatch"), self.plan.documents, settings, log_group)
         return Provisioned(settings, [str(error) for error in errors])
 
     def bucket(self, name: str) -> str:

@@ -24,6 +24,16 @@ variable "feeds" {
   }))
 }
 
+variable "namespace" {
+  description = "CloudWatch namespace of the custom metrics."
+  type        = string
+}
+
+variable "log_group" {
+  description = "The jobs' log group, in which workers say what they could not publish."
+  type        = string
+}
+
 variable "job_queue_arn" {
   description = "The queue whose failed jobs are told to the developers."
   type        = string

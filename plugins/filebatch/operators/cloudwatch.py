@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from filebatch import health
 from filebatch.errors import FilebatchError
 from filebatch.feed import Feed
+from filebatch.publishing import NOT_PUBLISHED, PATIENCE
 from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
@@ -113,7 +114,7 @@ class PublishMetricsOperator(BaseOperator):
         data = self.collect(context)
         requests = list(batches(data))
         for batch in requests:
-            self._client().put_metric_data(Namespace=self.namespace, MetricData=batch)
+            self.send(batch)
         self.log.info("published %s metrics in %s requests", len(data), len(requests))
         return len(data)
 
@@ -121,17 +122,25 @@ class PublishMetricsOperator(BaseOperator):
         """Return what is to be published."""
         return self.data
 
+    def send(self, batch: Sequence[Mapping[str, Any]]) -> None:
+        """Publish one request's data."""
+        self._client().put_metric_data(Namespace=self.namespace, MetricData=batch)
+
     def _client(self) -> Any:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
         hook: AwsGenericHook[Any] = AwsGenericHook(
             aws_conn_id=self.aws_conn_id, client_type="cloudwatch", region_name=self.region_name
         )
-        return hook.conn
+        return hook.get_client_type(region_name=hook.region_name, config=hook.config.merge(PATIENCE))
 
 
 class PublishFeedMetricsOperator(PublishMetricsOperator):
-    """Publish what a run and its feed are like; what became of each file is counted by whoever moved it."""
+    """Publish what a run and its feed are like; what became of each file is counted by whoever moved it.
+
+    As a teardown it doesn't fail the run, and where CloudWatch fails it isn't retried either: a run that waits for its
+    metrics would end minutes later than its files. The alarm `no-run` tells of runs that can't be told of.
+    """
 
     def __init__(self, *, feed: Feed, **kwargs: Any) -> None:
         super().__init__(namespace="{{ var.json.filebatch.namespace }}", **kwargs)
@@ -143,3 +152,12 @@ class PublishFeedMetricsOperator(PublishMetricsOperator):
         self.region_name = desk.settings.region
         record = desk.ledger.latest_run(self.feed.name, run_of(context).hash)
         return [*health.of_run(self.feed.name, record), *health.of_feed(desk)]
+
+    def send(self, batch: Sequence[Mapping[str, Any]]) -> None:
+        """Publish one request's data; AirflowFailException, which isn't retried, where that fails."""
+        from airflow.sdk.exceptions import AirflowFailException
+
+        try:
+            super().send(batch)
+        except Exception as error:
+            raise AirflowFailException(f"{NOT_PUBLISHED}: {error}; the run and its files are not affected") from error

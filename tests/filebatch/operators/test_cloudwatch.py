@@ -4,14 +4,24 @@ import math
 
 import boto3
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws import recorded
+from aws import feed_of, recorded
 from filebatch.metrics import datum
-from filebatch.operators.cloudwatch import MAX_BYTES, MAX_DATA, MetricError, batches, check
+from filebatch.operators.cloudwatch import (
+    MAX_BYTES,
+    MAX_DATA,
+    MetricError,
+    PublishFeedMetricsOperator,
+    batches,
+    check,
+)
+from filebatch.publishing import NOT_PUBLISHED
+from local_system.parts import free_port
 
 GOOD = datum("orders", "FilesClaimed", "Count", [1.0])
 
@@ -93,3 +103,11 @@ def test_no_data_are_no_requests(place):
     with recorded(place.connect("cloudwatch"), "cloudwatch.PutMetricData") as calls:
         assert list(batches([])) == []
     assert calls == []
+
+
+def test_a_cloudwatch_that_is_not_there_ends_the_task_at_once_and_is_told(monkeypatch):
+    """To be tried again would keep the run from its end; that the run stays green is seen with a real Airflow."""
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://key:secret@/?region_name=eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(AirflowFailException, match=NOT_PUBLISHED):
+        PublishFeedMetricsOperator(task_id="publish_metrics", feed=feed_of()).send([GOOD])
