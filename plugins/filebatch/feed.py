@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from filebatch import patterns
 from filebatch.errors import FeedError
 
 # What Terraform has to know where a feed doesn't say; it reads the same file.
@@ -37,10 +38,7 @@ FARGATE_MEMORY: Mapping[float, Sequence[int]] = {
 
 
 def _regex(text: str) -> str:
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"a regular expression ({error})") from error
+    patterns.check(text)
     return text
 
 
@@ -168,7 +166,7 @@ class Feed(_Strict):
 
     @model_validator(mode="after")
     def _day_prefix_has_a_date(self) -> Feed:
-        if self.day_prefix and "date" not in re.compile(self.pattern).groupindex:
+        if self.day_prefix and "date" not in patterns.groups(self.pattern):
             raise ValueError(
                 "day_prefix: a group (?P<date>…) in pattern beside it, as it bounds a window by the files' times; "
                 f"found {self.day_prefix!r}"
@@ -185,9 +183,7 @@ class Feed(_Strict):
 
     def file_time(self, key: str, last_modified: datetime) -> datetime:
         """Return the time a file is about: the date in its key where the pattern has one, else its LastModified."""
-        match = self._match(key)
-        written = match.groupdict().get("date") if match else None
-        return _day(written) or last_modified.astimezone(UTC)
+        return _day((self._match(key) or {}).get("date")) or last_modified.astimezone(UTC)
 
     def is_history(self, file_time: datetime) -> bool:
         """Tell whether a file is older than the feed."""
@@ -200,10 +196,8 @@ class Feed(_Strict):
         """
         return next((size for size in FARGATE_MEMORY[self.vcpu] if size >= wanted), FARGATE_MEMORY[self.vcpu][-1])
 
-    def _match(self, key: str) -> re.Match[str] | None:
-        if not self.covers(key):
-            return None
-        return re.fullmatch(self.pattern, key[len(self.prefix) :], re.DOTALL)
+    def _match(self, key: str) -> Mapping[str, str | None] | None:
+        return patterns.fullmatch(self.pattern, key[len(self.prefix) :]) if self.covers(key) else None
 
 
 def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:

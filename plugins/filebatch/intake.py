@@ -60,7 +60,7 @@ def decode(body: str) -> FileVersion:
         detail, found = event["detail"], event["detail"]["object"]
         return FileVersion(
             bucket=detail["bucket"]["name"],
-            key=found["key"],
+            key=_as_s3_has_it(found["key"]),
             version_id=found.get("version-id") or NO_VERSION,
             etag=found["etag"].strip('"'),
             size=int(found["size"]),
@@ -70,6 +70,12 @@ def decode(body: str) -> FileVersion:
         raise ContractError(
             f"expected an EventBridge event 'Object Created', found {body[:200]!r} ({error!r})"
         ) from error
+
+
+def _as_s3_has_it(key: str) -> str:
+    """Return a key; ValueError where it can't be UTF-8, as JSON's escapes may write half a surrogate pair."""
+    key.encode()
+    return key
 
 
 def arrivals(feed: Feed, files: Iterable[FileVersion], now: datetime) -> tuple[list[dict[str, Any]], Taken]:

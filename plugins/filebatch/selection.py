@@ -7,13 +7,12 @@ everything else                            all that waits for the feed; unless a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from filebatch import clock
+from filebatch import clock, patterns
 from filebatch.errors import SelectionError
 from filebatch.feed import Feed
 
@@ -65,7 +64,7 @@ class Selection:
             return key in self.keys
         if not key.startswith(self.prefix):
             return False
-        if self.pattern and not re.fullmatch(self.pattern, key[len(self.prefix) :], re.DOTALL):
+        if self.pattern and patterns.fullmatch(self.pattern, key[len(self.prefix) :]) is None:
             return False
         return not (self.start and file_time < self.start) and not (self.end and file_time >= self.end)
 
@@ -143,9 +142,9 @@ def _text(field: str, given: Any) -> str:
 def _regex(given: Any) -> str:
     pattern = _text("pattern", given)
     try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise SelectionError("pattern", f"a regular expression ({error})", given) from error
+        patterns.check(pattern)
+    except ValueError as error:
+        raise SelectionError("pattern", str(error), given) from error
     return pattern
 
 

@@ -58,6 +58,7 @@ WRONG = {
     "prefix that is no text": "prefix: 7\nstart: 2026-01-01\n",
     "pattern that is none": LEAST + "pattern: '('\n",
     "pattern that repeats too often": LEAST + "pattern: 'a{99999999999}'\n",
+    "pattern that looks ahead": LEAST + "pattern: '(?!tmp).+'\n",
     "start that is no date": "prefix: orders/\nstart: soon\n",
     "start that is no day of the calendar": "prefix: orders/\nstart: 2026-02-30\n",
     "processor that is none": LEAST + "processor: my processor\n",

@@ -77,6 +77,7 @@ def test_an_events_key_is_taken_as_it_is_and_never_decoded(key):
         body(size=0).replace('"size": 0', '"size": Infinity'),
         json.dumps({**EVENT, "time": "soon"}),
         json.dumps({**EVENT, "time": "0001-01-01T00:00:00+14:00"}),
+        body(key="half a pair \ud800"),
         "[" * 100_000,
     ],
 )

@@ -4,8 +4,9 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from aws import KEYS, NOW, REGION, feed_of
 from filebatch import clock, doorbell, states
+from filebatch.feed import Feed
 from filebatch.ledger import encode
 from filebatch.triggers import cloudwatch, listener, sqs
 from filebatch.triggers.dynamodb import AsyncLedger
@@ -71,10 +73,16 @@ def doorbell_of(feed=FEED) -> ArrivalsTrigger:
     return ArrivalsTrigger.of(feed, "aws_default")
 
 
-def put(place, name: str = "a.csv") -> states.Key:
-    key = f"{FEED.prefix}{name}"
+def put(place, name: str = "a.csv", feed: Feed = FEED) -> states.Key:
+    key = f"{feed.prefix}{name}"
     answer = place.connect("s3").put_object(Bucket=place.new_files, Key=key, Body=b"id\n1\n")
     return f"s3://{place.new_files}/{key}", answer["VersionId"]
+
+
+def allow(place, *feeds: Feed) -> None:
+    """Tell the triggers of these feeds' queues."""
+    settings = place.settings(queues={feed.name: place.queue(feed) for feed in feeds})
+    os.environ["AIRFLOW_VAR_FILEBATCH"] = json.dumps(asdict(settings))
 
 
 def waiting(place) -> None:
@@ -235,6 +243,41 @@ def test_an_aws_out_of_reach_delays_and_loses_nothing(here, proxy, caplog):
             await becomes(lambda: events and here.ledger.get(key), 20)
 
     asyncio.run(scenario())
+
+
+@contextmanager
+def turning(seconds: int) -> Iterator[None]:
+    """Fail, where the event loop stands still for good: within it no time-out can be noticed.
+
+    An alarm of the system ends a backtracking match, and SystemExit ends the loop as nothing else would.
+    """
+
+    def give_up(*_: Any) -> None:
+        raise SystemExit(f"the event loop was still at work after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_key_that_a_backtracking_pattern_would_never_be_done_with_stops_no_feed(here, caplog):
+    hostile, other = feed_of("orders", pattern=r"([A-Za-z0-9]+[-_ ]?)*\.csv"), feed_of("returns")
+    allow(here, hostile, other)
+
+    async def scenario():
+        async with running(doorbell_of(hostile)) as events, running(doorbell_of(other)) as others:
+            await asyncio.to_thread(put, here, "a" * 36 + "!")
+            await becomes(lambda: not left(here))
+            mine, theirs = [await asyncio.to_thread(put, here, "a.csv", feed) for feed in (hostile, other)]
+            await becomes(lambda: events and others and here.ledger.get(mine) and here.ledger.get(theirs))
+
+    with turning(60), caplog.at_level(logging.INFO):
+        asyncio.run(scenario())
+    assert "unmatched=1" in caplog.text
 
 
 def test_what_could_not_be_recorded_is_not_acknowledged_and_leaves_the_others_alone(here, monkeypatch):
