@@ -160,7 +160,7 @@ class Place:
     def run_job(self, name: str, script: str, size: int = 1) -> dict[str, Any]:
         """Submit a job and wait for its end; return its description."""
         batch = self.connect("batch")
-        request = {"jobName": name, "jobQueue": self.server.settings["job_queue"]}
+        request = {"jobName": name, "jobQueue": self.server.settings["job_queue"], "shareIdentifier": "tests"}
         array = {"arrayProperties": {"size": size}} if size > 1 else {}
         job_id = batch.submit_job(**request, **array, jobDefinition=self.job_definition(script))["jobId"]
         return until(lambda: ended(batch, job_id))

@@ -8,6 +8,9 @@ mock_provider "aws" {
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
+  mock_resource "aws_batch_scheduling_policy" {
+    defaults = { arn = "arn:aws:batch:eu-west-1:123456789012:scheduling-policy/mocked" }
+  }
   mock_resource "aws_batch_compute_environment" {
     defaults = { arn = "arn:aws:batch:eu-west-1:123456789012:compute-environment/mocked" }
   }
@@ -54,6 +57,22 @@ run "spot_comes_first" {
       "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
     ])
     error_message = "Whatever holds up the head of the queue is cancelled in the end."
+  }
+}
+
+run "feeds_have_shares" {
+  module {
+    source = "./modules/batch"
+  }
+
+  assert {
+    condition     = aws_batch_job_queue.files.scheduling_policy_arn == aws_batch_scheduling_policy.shares.arn
+    error_message = "The queue has shares; it can't get them later."
+  }
+
+  assert {
+    condition     = aws_batch_scheduling_policy.shares.fair_share_policy[0].share_decay_seconds == 3600
+    error_message = "What a feed used is forgotten after about an hour."
   }
 }
 

@@ -25,6 +25,9 @@ mock_provider "aws" {
   mock_resource "aws_cloudwatch_event_rule" {
     defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/mocked" }
   }
+  mock_resource "aws_batch_scheduling_policy" {
+    defaults = { arn = "arn:aws:batch:eu-west-1:123456789012:scheduling-policy/mocked" }
+  }
   mock_resource "aws_batch_compute_environment" {
     defaults = { arn = "arn:aws:batch:eu-west-1:123456789012:compute-environment/mocked" }
   }

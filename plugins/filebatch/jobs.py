@@ -38,6 +38,15 @@ def parse_name(job_name: str) -> tuple[str, str, int] | None:
     return (match["feed"], match["token"], int(match["round"])) if match else None
 
 
+def share(feed: str) -> str:
+    """Return a feed's share identifier: its name with `D` for each dash, so that each feed has one of its own.
+
+    Batch takes letters and digits; a feed's name has no capitals:
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
+    """
+    return feed.replace("-", "D")
+
+
 def submit_request(
     settings: Settings, feed: Feed, job_name: str, *, units: str, count: int, memory: int
 ) -> dict[str, Any]:
@@ -63,6 +72,7 @@ def submit_request(
         "jobName": job_name,
         "jobQueue": settings.job_queue,
         "jobDefinition": settings.job_definition(feed.name),
+        "shareIdentifier": share(feed.name),
         "containerOverrides": overrides,
     }
     return request if count == 1 else {**request, "arrayProperties": {"size": count}}

@@ -44,6 +44,14 @@ def test_runs_are_told_apart_by_dag_and_run_id(one, other):
     assert (jobs.run_hash(*one) == jobs.run_hash(*other)) == (one == other)
 
 
+@given(FEED_NAMES, FEED_NAMES)
+def test_each_feed_has_a_share_of_its_own_that_batch_takes(one, other):
+    assert (jobs.share(one) == jobs.share(other)) == (one == other)
+    assert jobs.share(one).replace("D", "-") == one
+    assert jobs.share(one).isalnum()
+    assert jobs.share(one).isascii()
+
+
 @pytest.mark.parametrize(
     ("name", "count", "memory"),
     [("submit-array", 2, 2048), ("submit-one-unit", 1, 2048), ("submit-more-memory", 10_000, 4096)],

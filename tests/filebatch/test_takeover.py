@@ -99,6 +99,7 @@ def test_a_dead_run_whose_job_still_works_is_left_to_it_and_looked_at_later(plac
     job_id = batch.submit_job(
         jobName=held.record["job_name"],
         jobQueue=held.desk.settings.job_queue,
+        shareIdentifier="orders",
         jobDefinition=place.job_definition("exec sleep 60"),
     )["jobId"]
     assert not take_over(held, running)

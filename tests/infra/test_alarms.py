@@ -68,11 +68,9 @@ def stuck_job(here: Applied) -> Iterator[None]:
     """Two jobs take all vCPUs there are, a third one waits."""
     batch, queue = here.client("batch"), here.settings["job_queue"]
     definition, sleep = here.settings["job_definitions"]["lines"], {"command": ["sleep", "60"]}
+    common = {"jobQueue": queue, "jobDefinition": definition, "shareIdentifier": "lines", "containerOverrides": sleep}
     names = ["holds-one", "holds-another", jobs.name("daily", jobs.token("0" * 16, 1), 1)]
-    ids = [
-        batch.submit_job(jobName=name, jobQueue=queue, jobDefinition=definition, containerOverrides=sleep)["jobId"]
-        for name in names
-    ]
+    ids = [batch.submit_job(jobName=name, **common)["jobId"] for name in names]
     until(lambda: len(here.aws.jobs()) == 2)
     yield
     for job_id in ids:
@@ -214,6 +212,7 @@ def test_the_developers_read_of_a_failed_job_what_it_was_and_why(applied: Applie
         jobName="fails",
         jobQueue=applied.settings["job_queue"],
         jobDefinition=applied.settings["job_definitions"]["lines"],
+        shareIdentifier="lines",
         containerOverrides={"command": ["false"]},
     )["jobId"]
 

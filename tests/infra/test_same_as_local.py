@@ -108,10 +108,12 @@ class Side:
         order = [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]]
         environments = batch.describe_compute_environments(computeEnvironments=order)["computeEnvironments"]
         limits = queue.get("jobStateTimeLimitActions", [])
+        (policy,) = batch.describe_scheduling_policies(arns=[queue["schedulingPolicyArn"]])["schedulingPolicies"]
         return {
             "state": queue["state"],
             "priority": queue["priority"],
             "limits": sorted(limits, key=str),
+            "shares": policy["fairsharePolicy"],
             "environments": [(each["type"], each["state"], each["computeResources"]["type"]) for each in environments],
         }
 

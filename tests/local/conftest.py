@@ -40,7 +40,8 @@ class Batch:
         return name
 
     def submit(self, definition: str, name: str = "job", **more: Any) -> str:
-        request = {"jobName": name, "jobQueue": self.queue, "jobDefinition": definition, **more}
+        share = {} if "jobQueue" in more else {"shareIdentifier": "tests"}
+        request = {"jobName": name, "jobQueue": self.queue, "jobDefinition": definition, **share, **more}
         return str(self.api.submit_job(**request)["jobId"])
 
     def run(self, *command: str, **more: Any) -> dict[str, Any]:

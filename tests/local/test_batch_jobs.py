@@ -277,7 +277,8 @@ def test_the_newest_active_revision_runs_unless_one_is_named(batch):
     ],
 )
 def test_what_batch_refuses(batch, change):
-    request = {"jobName": "refused", "jobQueue": batch.queue, "jobDefinition": batch.define("true"), **change}
+    request = {"jobName": "refused", "jobQueue": batch.queue, "shareIdentifier": "tests", **change}
+    request.setdefault("jobDefinition", batch.define("true"))
     with pytest.raises(ClientError) as refused:
         batch.api.submit_job(**request)
     assert refused.value.response["Error"]["Code"] == "ClientException"

@@ -116,7 +116,8 @@ def test_no_job_outlives_its_server(tmp_path, number, wait_until):
     requirements = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
     container = {"image": "tools", "command": ["sleep", "600"], "resourceRequirements": requirements}
     batch.register_job_definition(jobDefinitionName="sleeper", type="container", containerProperties=container)
-    batch.submit_job(jobName="sleeper", jobQueue=aws.settings["job_queue"], jobDefinition="sleeper")
+    queue = aws.settings["job_queue"]
+    batch.submit_job(jobName="sleeper", jobQueue=queue, jobDefinition="sleeper", shareIdentifier="tests")
     job = wait_until(aws.jobs, "a running job")[0]
     process.send_signal(number)
     process.wait(timeout=10)

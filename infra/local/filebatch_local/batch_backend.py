@@ -18,6 +18,7 @@ from filebatch_local.attempts import Runtime, host_lost, terminated
 from filebatch_local.batch_job import BatchJob
 from filebatch_local.job_logs import JobLogs
 from filebatch_local.scheduler import Scheduler
+from filebatch_local.shares import Policy
 from filebatch_local.state_events import StateEvents
 
 
@@ -31,7 +32,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         """Start with nothing; the scheduler's thread begins with the first job."""
         super().__init__(region_name, account_id)
         events = StateEvents(account_id, region_name)
-        self.scheduler = Scheduler(self.runtime, JobLogs(lambda: self.logs_backend), events)
+        self.scheduler = Scheduler(self.runtime, JobLogs(lambda: self.logs_backend), events, self._policy_of)
 
     @property
     def _url_module(self) -> Any:
@@ -54,6 +55,8 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         limits.check_timeout(request.get("timeout"))
         definition, queue = self._active_definition(request), self._enabled_queue(request)
         with self.scheduler.lock:
+            fair, active = self._policy_of(queue) is not None, self.scheduler.active_shares(queue)
+            limits.check_share(request.get("shareIdentifier"), fair=fair, active=active)
             job = self._job(request, definition, queue)
             job.children = [self._child(request, job, index) for index in range(size or 0)]
             self._jobs |= {one.job_id: one for one in [job, *job.children]}
@@ -139,6 +142,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
             timeout=request.get("timeout"),
             array_properties={},
             tags=request.get("tags"),
+            share=request.get("shareIdentifier"),
             **place,
         )
         job.retry_strategy = request.get("retryStrategy")
@@ -196,6 +200,46 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         for one in described:
             one["jobStateTimeLimitActions"] = getattr(self.get_job_queue(one["jobQueueArn"]), "time_limits", None) or []
         return described
+
+    def create_job_queue(self, queue_name: str, priority: str, schedule_policy: str | None, **others: Any) -> JobQueue:
+        """Refuse a scheduling policy that isn't there."""
+        self._check_policy_is_there(schedule_policy)
+        return super().create_job_queue(queue_name, priority, schedule_policy, **others)
+
+    def update_job_queue(self, queue_name: str, schedule_policy: str | None, **others: Any) -> tuple[str, str]:
+        """Refuse a scheduling policy for a queue that was made without one."""
+        queue = self.get_job_queue(queue_name)
+        self._check_policy_is_there(schedule_policy)
+        if queue and schedule_policy:
+            if not queue.schedule_policy:
+                raise ClientException(f"Job queue {queue_name} has no scheduling policy and can't get one")
+            queue.schedule_policy = schedule_policy
+        names: tuple[str, str] = super().update_job_queue(queue_name=queue_name, schedule_policy=None, **others)
+        return names
+
+    def create_scheduling_policy(self, name: str, fairshare_policy: dict[str, Any], tags: Any) -> Any:
+        """Refuse what can't be."""
+        limits.check_policy(fairshare_policy)
+        return super().create_scheduling_policy(name, fairshare_policy, tags)
+
+    def update_scheduling_policy(self, arn: str, fairshare_policy: dict[str, Any]) -> None:
+        """Refuse what can't be."""
+        limits.check_policy(fairshare_policy)
+        super().update_scheduling_policy(arn, fairshare_policy)
+
+    def delete_scheduling_policy(self, arn: str) -> None:
+        """Refuse to delete what a queue uses."""
+        if any(queue.schedule_policy == arn for queue in self._job_queues.values()):
+            raise ClientException(f"Scheduling policy {arn} is used by a job queue")
+        super().delete_scheduling_policy(arn)
+
+    def _policy_of(self, queue: JobQueue) -> Policy | None:
+        found = self._scheduling_policies.get(queue.schedule_policy)
+        return Policy.of(found.fairshare_policy) if found else None
+
+    def _check_policy_is_there(self, arn: str | None) -> None:
+        if arn and arn not in self._scheduling_policies:
+            raise ClientException(f"Scheduling policy {arn} does not exist")
 
     def set_time_limits(self, name: str, actions: list[dict[str, Any]] | None) -> None:
         """Keep a queue's time-limit actions; None leaves them as they are."""

@@ -19,11 +19,12 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
 
     status: str | None = None  # in moto a state that advances by being looked at
 
-    def __init__(self, *args: Any, index: int | None = None, **kwargs: Any) -> None:
-        """Take moto's arguments; `index` is a child's place in its array."""
+    def __init__(self, *args: Any, index: int | None = None, share: str | None = None, **kwargs: Any) -> None:
+        """Take moto's arguments; `index` is a child's place in its array, `share` the share identifier."""
         super().__init__(*args, **kwargs)
         self.status = job_states.SUBMITTED
         self.index = index
+        self.share = share
         self.sequence = 0
         self.counted: str | None = None  # the state as which the parent's summary counts it
         self.parent: BatchJob | None = None
@@ -41,6 +42,11 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
     def ended(self) -> bool:
         """Tell whether it has succeeded or failed."""
         return self.status in job_states.TERMINAL
+
+    @property
+    def runnable(self) -> bool:
+        """Tell whether it waits to be started."""
+        return self.status == job_states.RUNNABLE
 
     @property
     def is_parent(self) -> bool:
@@ -109,6 +115,7 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
             "jobArn": self.arn,
             "jobName": self.job_name,
             "createdAt": self.created_at,
+            "shareIdentifier": self.share,
             "status": self.status,
             "jobDefinition": self.job_definition.arn,
             "statusReason": self.status_reason,
@@ -129,6 +136,8 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
         }
         shown["propagateTags"] = bool(self.job_definition.propagate_tags)
         shown["platformCapabilities"] = self.job_definition.platform_capabilities or []
+        if self.share:
+            shown["shareIdentifier"] = self.share
         if strategy := self.retry_strategy or self.job_definition.retry_strategy:
             shown["retryStrategy"] = strategy
         if self.timeout_seconds:

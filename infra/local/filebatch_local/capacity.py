@@ -1,6 +1,6 @@
-"""Which job may start where: a compute environment's maxvCpus, first in, first out.
+"""Where the job at the head of a queue may start: its compute environments' maxvCpus.
 
-Batch's FIFO queue is blocked by the job at its head; what the head can never have, those behind it wait for too.
+A queue is blocked by the job at its head; what the head can never have, those behind it wait for too.
 https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
 """
 

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from moto.batch.exceptions import ClientException
@@ -22,6 +22,9 @@ TIMEOUT = 60
 DESCRIBED_JOBS = 100
 DEPENDENCIES = 20
 TIME_LIMIT = range(600, 86_400 + 1)
+DECAY = range(604_800 + 1)
+ACTIVE_SHARES = 500
+SHARE = re.compile(r"[A-Za-z0-9]{1,255}")
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
@@ -40,6 +43,35 @@ def check_submission(name: str, array_size: int | None, depends_on: Sequence[Map
         raise ClientException(f"Array size must be between {ARRAY.start} and {ARRAY.stop - 1}, is {array_size}")
     if len(depends_on) > DEPENDENCIES:
         raise ClientException(f"A job may depend on at most {DEPENDENCIES} jobs, found {len(depends_on)}")
+
+
+def check_share(share: str | None, *, fair: bool, active: Collection[str]) -> None:
+    """Refuse a share identifier that can't be, that a FIFO queue doesn't take, or that is one too many.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
+    """
+    if share and not fair:
+        raise ClientException(
+            "Job with shareIdentifier or schedulingPriority can only be submitted to job queue with fair share "
+            "scheduling policy"
+        )
+    if fair and not share:
+        raise ClientException("shareIdentifier must be specified for a job queue with a fair-share scheduling policy")
+    if share and not SHARE.fullmatch(share):
+        raise ClientException(f"shareIdentifier must have up to 255 letters and digits, is {share}")
+    if share and share not in active and len(active) >= ACTIVE_SHARES:
+        raise ClientException(f"A job queue can have at most {ACTIVE_SHARES} active share identifiers")
+
+
+def check_policy(policy: Mapping[str, Any]) -> None:
+    """Refuse a fair-share policy out of bounds, and a reservation of vCPUs, which the local AWS hasn't.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_FairsharePolicy.html
+    """
+    if (policy.get("shareDecaySeconds") or 0) not in DECAY:
+        raise ClientException(f"shareDecaySeconds must be between 0 and {DECAY.stop - 1}")
+    if policy.get("computeReservation"):
+        raise ClientException("The local AWS reserves no vCPUs for shares: computeReservation must be 0")
 
 
 def check_retry_strategy(strategy: Mapping[str, Any] | None) -> None:

@@ -146,12 +146,26 @@ class Provisioner:
         """Create the job queue or bring it up to date; return its name."""
         name, batch = f"{ENVIRONMENT}-jobs", self._client("batch")
         order = [{"order": 1, "computeEnvironment": compute_environment}]
-        document = {**self._document("job-queue"), "computeEnvironmentOrder": order}
+        document = {
+            **self._document("job-queue"),
+            "computeEnvironmentOrder": order,
+            "schedulingPolicyArn": self.scheduling_policy(),
+        }
         if batch.describe_job_queues(jobQueues=[name])["jobQueues"]:
             batch.update_job_queue(jobQueue=name, **document)
         else:
             batch.create_job_queue(jobQueueName=name, **document)
         return name
+
+    def scheduling_policy(self) -> str:
+        """Create the job queue's scheduling policy or bring it up to date; return its ARN."""
+        name, batch, document = f"{ENVIRONMENT}-shares", self._client("batch"), self._document("scheduling-policy")
+        listed = batch.list_scheduling_policies()["schedulingPolicies"]
+        found = next((one["arn"] for one in listed if one["arn"].endswith(f"/{name}")), None)
+        if found is None:
+            return str(batch.create_scheduling_policy(name=name, **document)["arn"])
+        batch.update_scheduling_policy(arn=found, **document)
+        return str(found)
 
     def queue(self, feed: Any, bucket: str) -> str:
         """Create a feed's rule, queue and dead-letter queue; return the queue's URL."""

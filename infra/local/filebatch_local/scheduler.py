@@ -6,11 +6,11 @@ at a few times a second, or when their output ends.
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from filebatch_local import capacity, exit_rules, job_states
@@ -20,6 +20,7 @@ from filebatch_local.clock import timestamp
 from filebatch_local.exit_rules import Outcome
 from filebatch_local.job_logs import JobLogs
 from filebatch_local.processes import JobProcess, memory_of_groups
+from filebatch_local.shares import Line, Policy
 from filebatch_local.state_events import StateEvents
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,15 @@ MEMORY_EVERY = 0.25  # real seconds between looks at their memory
 class Scheduler:
     """The jobs that haven't ended yet, and what is to happen to them next."""
 
-    def __init__(self, runtime: Runtime, logs: JobLogs, events: StateEvents) -> None:
-        """Nothing runs until `add`."""
+    def __init__(
+        self, runtime: Runtime, logs: JobLogs, events: StateEvents, policy_of: Callable[[Any], Policy | None]
+    ) -> None:
+        """Nothing runs until `add`; `policy_of` tells a queue's scheduling policy, None for FIFO."""
         self.lock = threading.RLock()
-        self.runtime, self._logs, self._events = runtime, logs, events
+        self.runtime, self._logs, self._events, self._policy_of = runtime, logs, events, policy_of
         self.attempts: dict[str, Attempt] = {}
         self._queues: dict[str, Any] = {}
-        self._runnable: dict[str, list[tuple[int, BatchJob]]] = defaultdict(list)
+        self._lines: dict[str, Line[BatchJob]] = defaultdict(Line)
         self._pending: dict[str, BatchJob] = {}
         self._jobs: dict[str, BatchJob] = {}
         self._head_since: dict[str, tuple[str, float]] = {}
@@ -113,12 +116,22 @@ class Scheduler:
                 log.exception("the Batch scheduler stumbled; it goes on")
                 idle = False
 
+    def active_shares(self, queue: Any) -> set[str]:
+        """Return the share identifiers that are active in a queue."""
+        with self.lock:
+            policy = self._policy_of(queue) or Policy()
+            waiting = {job.share for job in self._pending.values() if job.job_queue is queue and job.share}
+            return waiting | self._lines[queue.name].active(self.runtime.clock.now(), policy)
+
     def _pass(self) -> bool:
+        for queue in self._queues.values():
+            policy = self._policy_of(queue) or Policy()
+            self._lines[queue.name].charge(self._running(queue), self.runtime.clock.now(), policy)
         self._release()
         self._look_at_attempts()
         for queue in sorted(self._queues.values(), key=lambda one: -int(one.priority)):
             self._place_from(queue)
-        return not self.attempts and not self._pending and not any(self._runnable.values())
+        return not self.attempts and not self._pending and not any(self._lines.values())
 
     # SUBMITTED, PENDING → RUNNABLE
 
@@ -136,23 +149,28 @@ class Scheduler:
         self._pending.pop(job.job_id, None)
         if job.parent and job.parent.status == job_states.SUBMITTED:
             self._enter(job.parent, job_states.PENDING)
-        heapq.heappush(self._runnable[job.job_queue.name], (job.sequence, job))
+        self._lines[job.job_queue.name].add(job)
         self._enter(job, job_states.RUNNABLE)
 
     # RUNNABLE → STARTING
 
     def _place_from(self, queue: Any) -> None:
-        waiting = self._runnable[queue.name]
-        while waiting:
-            _, head = waiting[0]
-            if head.status != job_states.RUNNABLE:
-                heapq.heappop(waiting)
-            elif place := capacity.place(head.vcpus, self._rooms(queue)):
-                heapq.heappop(waiting)
-                self._begin(head, place)
-            else:
+        line, policy = self._lines[queue.name], self._policy_of(queue) or Policy()
+        while head := line.head(self._running(queue), policy):
+            place = capacity.place(head.vcpus, self._rooms(queue))
+            if place is None:
                 self._look_at_head(queue, head)
                 break
+            line.remove(head)
+            self._begin(head, place)
+
+    def _running(self, queue: Any) -> Mapping[str | None, float]:
+        """Return the vCPUs that each share of a queue has now."""
+        found: dict[str | None, float] = defaultdict(float)
+        for attempt in self.attempts.values():
+            if attempt.job.job_queue is queue:
+                found[attempt.job.share] += attempt.job.vcpus
+        return found
 
     def _rooms(self, queue: Any) -> list[capacity.Room]:
         taken: dict[str, float] = defaultdict(float)

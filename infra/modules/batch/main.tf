@@ -4,6 +4,7 @@ locals {
   name      = "${var.res_prefix}-batch"
   documents = "${path.module}/../../documents"
   queue     = jsondecode(file("${local.documents}/job-queue.json"))
+  shares    = jsondecode(file("${local.documents}/scheduling-policy.json")).fairsharePolicy
 
   # Spot first where it is wanted: Batch goes on to the next environment when the first is full.
   environments = merge(
@@ -78,10 +79,33 @@ resource "aws_batch_compute_environment" "this" {
   depends_on = [aws_iam_role_policy_attachment.service]
 }
 
+# A share per feed, which a job names when it is submitted (plugins/filebatch/jobs.py).
+resource "aws_batch_scheduling_policy" "shares" {
+  name = "${local.name}-shares"
+
+  fair_share_policy {
+    compute_reservation = local.shares.computeReservation
+    share_decay_seconds = local.shares.shareDecaySeconds
+
+    dynamic "share_distribution" {
+      for_each = local.shares.shareDistribution
+
+      content {
+        share_identifier = share_distribution.value.shareIdentifier
+        weight_factor    = share_distribution.value.weightFactor
+      }
+    }
+  }
+
+  tags = merge(var.tags, { Name = "${local.name}-shares" })
+}
+
 resource "aws_batch_job_queue" "files" {
-  name     = "${local.name}-files"
-  state    = local.queue.state
-  priority = local.queue.priority
+  # A queue that was made without a policy can't get one: the name says which kind it is, so that another is made.
+  name                  = "${local.name}-shared"
+  state                 = local.queue.state
+  priority              = local.queue.priority
+  scheduling_policy_arn = aws_batch_scheduling_policy.shares.arn
 
   dynamic "compute_environment_order" {
     for_each = local.order
@@ -105,7 +129,11 @@ resource "aws_batch_job_queue" "files" {
     }
   }
 
-  tags = merge(var.tags, { Name = "${local.name}-files" })
+  tags = merge(var.tags, { Name = "${local.name}-shared" })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_log_group" "jobs" {
