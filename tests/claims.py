@@ -97,7 +97,8 @@ class Held:
     def finish(self, number: int = 0, state: str = states.SUCCEEDED) -> Result:
         """Commit a file and tell the ledger."""
         result = self.commit(number, state)
-        assert self.desk.ledger.move(states.finish(self.keys[number], result, "s3://r/_result.json", clock.now())).done
+        move = states.finish(self.keys[number], self.token, result, "s3://r/_result.json", clock.now())
+        assert self.desk.ledger.move(move).done
         return result
 
     def job(self, script: str) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class Held:
     def another_round(self) -> None:
         """Take what failed again, as the same claim's next round."""
         record = self.record
-        moves = (states.reclaim(key, self.token, RUN_ID, 1, clock.now()) for key in self.keys)
+        moves = (states.claim(key, self.token, RUN_ID, 1, clock.now(), asked=True) for key in self.keys)
         taken = [answer.item for answer in self.desk.ledger.move_all(moves) if answer.done and answer.item]
         claiming.begin_round(self.desk, self.token, RUN_ID, record["round"] + 1, taken)
 

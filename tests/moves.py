@@ -41,11 +41,11 @@ def file_moves() -> dict[str, Move]:
             done, bad = result_of(token, generation), result_of(token, generation, states.INVALID)
             moves |= {
                 f"claim {who} g{generation}": states.claim(KEY, token, RUN_ID, generation, NOW),
-                f"reclaim {who} g{generation}": states.reclaim(KEY, token, RUN_ID, generation, NOW),
+                f"claim asked {who} g{generation}": states.claim(KEY, token, RUN_ID, generation, NOW, asked=True),
                 f"redo {who} g{generation}": states.redo(KEY, token, RUN_ID, generation, NOW),
-                f"finish {who} g{generation}": states.finish(KEY, done, "s3://r/_result.json", NOW),
-                f"finish invalid {who} g{generation}": states.finish(KEY, bad, "s3://r/_result.json", NOW),
-                f"adopt {who} g{generation}": states.adopt(
+                f"finish {who} g{generation}": states.finish(KEY, token, done, "s3://r/_result.json", NOW),
+                f"finish invalid {who} g{generation}": states.finish(KEY, token, bad, "s3://r/_result.json", NOW),
+                f"adopt {who} g{generation}": states.finish(
                     KEY, token, replace(done, claim="another"), "s3://r/_result.json", NOW
                 ),
             }

@@ -8,8 +8,9 @@ files are done again as a new generation.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from botocore.exceptions import ClientError
 
@@ -23,7 +24,11 @@ from filebatch.ledger import Item, work_of
 log = logging.getLogger(__name__)
 
 TAKE, RETRY, REDO = "take", "retry", "redo"
-_MOVES = {TAKE: states.claim, RETRY: states.reclaim, REDO: states.redo}
+_MOVES: Mapping[str, Callable[..., states.Move]] = {
+    TAKE: states.claim,
+    RETRY: partial(states.claim, asked=True),
+    REDO: states.redo,
+}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from filebatch.clock import text
+from filebatch.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
 from filebatch.contract import FileVersion, Work
 from filebatch.states import CLAIMED, Key, Move
 
@@ -169,20 +170,54 @@ def update_request(move: Move) -> dict[str, Any]:
         parts.append("REMOVE " + ", ".join(f"#{name}" for name in move.drop))
     if move.add:
         parts.append("ADD " + ", ".join(f"#{name} :add_{name}" for name in move.add))
-    names = {*re.findall(r"#(\w+)", move.condition), *move.become, *move.drop, *move.add}
-    values = {f":{name}": value for name, value in move.given.items()}
-    values |= {f":new_{name}": value for name, value in move.become.items()}
+    condition, given = condition_expression(move.conditions)
+    names = {*re.findall(r"#(\w+)", condition), *move.become, *move.drop, *move.add}
+    values = given | {f":new_{name}": value for name, value in move.become.items()}
     values |= {f":add_{name}": value for name, value in move.add.items()}
-    condition = {"ConditionExpression": move.condition} if move.condition else {}
     return {
         "Key": key_of(move.key),
         "UpdateExpression": " ".join(parts),
-        **condition,
+        **({"ConditionExpression": condition} if condition else {}),
         "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
         "ExpressionAttributeValues": encode(values),
         "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+def condition_expression(conditions: Sequence[Condition]) -> tuple[str, dict[str, Any]]:
+    """Return conditions in DynamoDB's language, "" for none, and the values of its placeholders: `:if_0`, `:if_1`.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
+    """
+    values: dict[str, Any] = {}
+    return _all_of(conditions, values), values
+
+
+_OPERATORS: Mapping[type, str] = {Equal: "=", AtMost: "<=", Below: "<"}
+
+
+def _all_of(conditions: Sequence[Condition], values: dict[str, Any]) -> str:
+    return " AND ".join(_rendered(condition, values) for condition in conditions)
+
+
+def _rendered(condition: Condition, values: dict[str, Any]) -> str:
+    def placed(value: Any) -> str:
+        name = f":if_{len(values)}"
+        values[name] = value
+        return name
+
+    match condition:
+        case Equal(name, value) | AtMost(name, value) | Below(name, value):
+            return f"#{name} {_OPERATORS[type(condition)]} {placed(value)}"
+        case OneOf(name, among):
+            return f"#{name} IN ({', '.join(placed(value) for value in among)})"
+        case Present(name):
+            return f"attribute_exists(#{name})"
+        case Absent(name):
+            return f"attribute_not_exists(#{name})"
+        case AnyOf(groups):
+            return f"({' OR '.join(f'({_all_of(group, values)})' for group in groups)})"
 
 
 def query_request(partition: str, due: datetime | None) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _resolve(
             where = location(desk.settings.results, desk.feed.name, work)
             seconds = sum(result.timings.values())
             measured = Measured(result.state, seconds, work.file.size, result.rows)
-            yield states.adopt(key, token, result, where, clock.now()), measured
+            yield states.finish(key, token, result, where, clock.now()), measured
 
 
 def _failed(desk: Desk, record: Item, work: Work, ending: Ending | None) -> tuple[Move, Measured]:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from filebatch.clock import text
+from filebatch.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
 from filebatch.contract import FileVersion, Reason, Result
 
 ARRIVED = "ARRIVED"
@@ -42,16 +43,14 @@ class Move:
 
     Attributes:
         key: partition and sort key of the item.
-        condition: DynamoDB condition expression over `#name` and `:name`; "" for none.
-        given: values of the condition's placeholders.
+        conditions: all of which must hold for the item as it is; none for a move that is always made.
         become: attributes that get a value.
         drop: attributes that go.
         add: numbers that are added to attributes.
     """
 
     key: Key
-    condition: str
-    given: Mapping[str, Any] = field(default_factory=dict)
+    conditions: tuple[Condition, ...]
     become: Mapping[str, Any] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     add: Mapping[str, int] = field(default_factory=dict)
@@ -123,24 +122,12 @@ def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime) -> 
     }
 
 
-def claim(key: Key, token: str, run_id: str, generation: int, now: datetime) -> Move:
-    """Take a waiting file."""
+def claim(key: Key, token: str, run_id: str, generation: int, now: datetime, *, asked: bool = False) -> Move:
+    """Take a waiting file; one that has failed for good too, whatever its backoff, where somebody `asked` for it."""
+    failed = (Equal("state", FAILED),) if asked else (Equal("state", FAILED), Present("open"))
     return Move(
         key,
-        "#generation = :generation AND (#state = :arrived OR (#state = :failed AND attribute_exists(#open)))",
-        {"generation": generation, "arrived": ARRIVED, "failed": FAILED},
-        become={"state": CLAIMED, "claim": token, "run_id": run_id, "claimed_at": text(now)},
-        drop=("open", "due_at", "reason", "settled_at"),
-        add={"attempts": 1},
-    )
-
-
-def reclaim(key: Key, token: str, run_id: str, generation: int, now: datetime) -> Move:
-    """Take a failed file again in the same generation because somebody asked for it, whatever its backoff."""
-    return Move(
-        key,
-        "#generation = :generation AND #state = :failed",
-        {"generation": generation, "failed": FAILED},
+        (Equal("generation", generation), AnyOf(((Equal("state", ARRIVED),), failed))),
         become={"state": CLAIMED, "claim": token, "run_id": run_id, "claimed_at": text(now)},
         drop=("open", "due_at", "reason", "settled_at"),
         add={"attempts": 1},
@@ -151,8 +138,7 @@ def redo(key: Key, token: str, run_id: str, generation: int, now: datetime) -> M
     """Take a settled file as its next `generation`."""
     return Move(
         key,
-        "#generation = :previous AND #state IN (:succeeded, :invalid, :failed)",
-        {"previous": generation - 1, "succeeded": SUCCEEDED, "invalid": INVALID, "failed": FAILED},
+        (Equal("generation", generation - 1), OneOf("state", SETTLED_STATES)),
         become={
             "state": CLAIMED,
             "claim": token,
@@ -169,31 +155,24 @@ def release(key: Key, token: str, feed: str, now: datetime) -> Move:
     """Give back a claimed file that was never worked on."""
     return Move(
         key,
-        _HELD,
-        {"claimed": CLAIMED, "token": token},
+        _held(token),
         become={"state": ARRIVED, "open": open_files(feed), "due_at": text(now)},
         drop=("claim", "run_id", "claimed_at"),
         add={"attempts": -1},
     )
 
 
-def finish(key: Key, result: Result, location: str, now: datetime) -> Move:
-    """Record a committed result: the file is SUCCEEDED or INVALID."""
+def finish(key: Key, token: str, result: Result, location: str, now: datetime) -> Move:
+    """Record that the file this claim holds is SUCCEEDED or INVALID.
+
+    The result may be one that an earlier attempt, or an earlier owner, committed for this very generation.
+    """
     become: dict[str, Any] = {"state": result.state, "result": location, "settled_at": text(now)}
     if result.reason:
         become["reason"] = {"code": result.reason.code, "message": result.reason.message}
     return Move(
-        key,
-        f"{_HELD} AND #generation = :generation",
-        {"claimed": CLAIMED, "token": result.claim, "generation": result.work.generation},
-        become={**become, "rows": result.rows},
+        key, (*_held(token), Equal("generation", result.work.generation)), become={**become, "rows": result.rows}
     )
-
-
-def adopt(key: Key, token: str, result: Result, location: str, now: datetime) -> Move:
-    """Record a result that an earlier attempt, or an earlier owner, committed for this very generation."""
-    move = finish(key, result, location, now)
-    return Move(move.key, move.condition, {**move.given, "token": token}, move.become)
 
 
 def fail(
@@ -209,10 +188,12 @@ def fail(
         become |= {"open": open_files(feed), "due_at": text(retry)}
     if memory:
         become["memory"] = memory
-    return Move(key, _HELD, {"claimed": CLAIMED, "token": token}, become=become)
+    return Move(key, _held(token), become=become)
 
 
-_HELD = "#state = :claimed AND #claim = :token"
+def _held(token: str) -> tuple[Condition, ...]:
+    return Equal("state", CLAIMED), Equal("claim", token)
+
 
 # ----------------------------------------------------------------------------------------------------------- a run
 
@@ -255,8 +236,7 @@ def claimed(feed: str, token: str, files: int, now: datetime) -> Move:
     """All of the plan that could be claimed is claimed."""
     return Move(
         run_key(feed, token),
-        "#state = :planned",
-        {"planned": PLANNED},
+        (Equal("state", PLANNED),),
         become={"state": CLAIMED, "files": files, "claimed_at": text(now)},
     )
 
@@ -270,8 +250,7 @@ def start_round(
     """
     return Move(
         run_key(feed, token),
-        "#round = :previous AND #state IN (:claimed, :settled, :announced)",
-        {"previous": number - 1, "claimed": CLAIMED, "settled": SETTLED, "announced": ANNOUNCED},
+        (Equal("round", number - 1), OneOf("state", (CLAIMED, SETTLED, ANNOUNCED))),
         become={
             **job,
             "state": CLAIMED,
@@ -288,8 +267,7 @@ def submitted(feed: str, token: str, number: int, job_id: str) -> Move:
     """Write down the round's job, unless a child of another job was at work first."""
     return Move(
         run_key(feed, token),
-        "#round = :round AND (attribute_not_exists(#fence) OR #fence = :job)",
-        {"round": number, "job": job_id},
+        (Equal("round", number), _fenced_by(job_id)),
         become={"job_id": job_id},
     )
 
@@ -298,23 +276,26 @@ def fence(feed: str, token: str, number: int, job_id: str) -> Move:
     """Let one job of the round work: the one whose child comes first."""
     return Move(
         run_key(feed, token),
-        "#round = :round AND #state = :claimed AND (attribute_not_exists(#fence) OR #fence = :job)",
-        {"round": number, "claimed": CLAIMED, "job": job_id},
+        (Equal("round", number), Equal("state", CLAIMED), _fenced_by(job_id)),
         become={"fence": job_id, "job_id": job_id},
     )
 
 
+def _fenced_by(job_id: str) -> Condition:
+    """No child of another job of the round was at work first."""
+    return AnyOf(((Absent("fence"),), (Equal("fence", job_id),)))
+
+
 def alive(feed: str, token: str, *, silence: timedelta, now: datetime) -> Move:
     """Say that the run is heard of: it is silent only after `silence` from now."""
-    return Move(run_key(feed, token), "attribute_exists(#open)", become={"due_at": text(now + silence)})
+    return Move(run_key(feed, token), (Present("open"),), become={"due_at": text(now + silence)})
 
 
 def settle(feed: str, token: str, counts: Mapping[str, int], now: datetime) -> Move:
     """All files of the run are settled or given back; what is settled is due for announcement."""
     return Move(
         run_key(feed, token),
-        "#state IN (:planned, :claimed, :settled)",
-        {"planned": PLANNED, "claimed": CLAIMED, "settled": SETTLED},
+        (OneOf("state", (PLANNED, CLAIMED, SETTLED)),),
         become={"state": SETTLED, "counts": dict(counts), "settled_at": text(now), "due_at": text(now)},
     )
 
@@ -323,8 +304,10 @@ def announcing(feed: str, token: str, *, until: datetime, now: datetime) -> Move
     """Take it on to announce a settled run; whoever dies over it leaves it to the next after `until`."""
     return Move(
         run_key(feed, token),
-        "#state = :settled AND (attribute_not_exists(#announcing_until) OR #announcing_until < :now)",
-        {"settled": SETTLED, "now": text(now)},
+        (
+            Equal("state", SETTLED),
+            AnyOf(((Absent("announcing_until"),), (Below("announcing_until", text(now)),))),
+        ),
         become={"announcing_until": text(until)},
     )
 
@@ -333,8 +316,7 @@ def announced(feed: str, token: str, now: datetime) -> Move:
     """The run was announced, and is closed."""
     return Move(
         run_key(feed, token),
-        "#state = :settled",
-        {"settled": SETTLED},
+        (Equal("state", SETTLED),),
         become={"state": ANNOUNCED, "notified_at": text(now)},
         drop=("open", "due_at", "announcing_until"),
     )
@@ -350,8 +332,7 @@ def ring(feed: str, rings: int, *, seen: str | None, now: datetime) -> Move:
     """
     return Move(
         bell_key(feed),
-        "#rung_at = :seen" if seen else "attribute_not_exists(#rung_at)",
-        {"seen": seen} if seen else {},
+        (Equal("rung_at", seen) if seen else Absent("rung_at"),),
         become={"rung_at": text(now), "rings": rings},
     )
 
@@ -361,7 +342,7 @@ def answered(feed: str, began: datetime) -> Move:
 
     A claim that fails leaves it, so that its failures are rung for ever more rarely.
     """
-    return Move(bell_key(feed), "#rung_at <= :began", {"began": text(began)}, drop=("rung_at", "rings"))
+    return Move(bell_key(feed), (AtMost("rung_at", text(began)),), drop=("rung_at", "rings"))
 
 
 def swept(feed: str, definition: str, began: datetime, unmatched: int) -> Move:
@@ -370,9 +351,9 @@ def swept(feed: str, definition: str, began: datetime, unmatched: int) -> Move:
     `unmatched` is how many object versions lie under the feed's prefix that its pattern doesn't match.
     """
     become = {"swept_at": text(began), "definition": definition, "unmatched": unmatched}
-    return Move(sweep_key(feed), "", become=become)
+    return Move(sweep_key(feed), (), become=become)
 
 
 def arrived(feed: str, now: datetime) -> Move:
     """Write down that a file of the feed has arrived."""
-    return Move(arrival_key(feed), "", become={"arrived_at": text(now)})
+    return Move(arrival_key(feed), (), become={"arrived_at": text(now)})

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aws import NOW
 from filebatch import clock, doorbell, states
+from filebatch.conditions import Absent
 
 
 def bell(rings, ago):
@@ -18,7 +19,7 @@ def bell(rings, ago):
 def test_a_silent_bell_rings(silent):
     move = doorbell.next_ring("orders", silent, NOW)
     assert move.become == {"rung_at": clock.text(NOW), "rings": 1}
-    assert move.condition == "attribute_not_exists(#rung_at)"
+    assert move.conditions == (Absent("rung_at"),)
 
 
 @pytest.mark.parametrize(("rings", "seconds"), [(1, 30), (2, 60), (3, 120), (5, 480), (6, 600), (50, 600)])

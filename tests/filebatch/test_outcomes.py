@@ -13,7 +13,7 @@ from filebatch.publishing import NOT_PUBLISHED, Publisher
 
 def done(held, number=0):
     result = held.commit(number)
-    move = states.finish(held.keys[number], result, "s3://r/_result.json", clock.now())
+    move = states.finish(held.keys[number], held.token, result, "s3://r/_result.json", clock.now())
     return move, Measured(states.SUCCEEDED, 2.0, 100, 7)
 
 

@@ -36,7 +36,8 @@ def refused(table, *names):
 def test_a_move_is_one_that_dynamodb_takes(name):
     move = ALL[name]
     # It refuses values that no expression names, and an attribute that is changed twice.
-    assert set(re.findall(r":(\w+)", move.condition)) == set(move.given)
+    condition, given = ledger.condition_expression(move.conditions)
+    assert set(re.findall(r":\w+", condition)) == set(given)
     changed = [*move.become, *move.drop, *move.add]
     assert len(changed) == len(set(changed))
     assert not {"pk", "sk"} & set(changed)
@@ -63,20 +64,20 @@ def test_a_file_that_arrives_again_stays_as_it_is():
 
 # A file's moves: after these, which moves are made; every other one is refused.
 MADE = {
-    (): {"claim 0 g1", "claim 1 g1"},
+    (): {"claim 0 g1", "claim 1 g1", "claim asked 0 g1", "claim asked 1 g1"},
     ("claim 0 g1",): {"finish 0 g1", "finish invalid 0 g1", "adopt 0 g1", "release 0", "fail 0", "fail for now 0"},
     ("claim 0 g1", "finish 0 g1"): {"redo 0 g2", "redo 1 g2"},
     ("claim 0 g1", "finish invalid 0 g1"): {"redo 0 g2", "redo 1 g2"},
-    ("claim 0 g1", "fail 0"): {"reclaim 0 g1", "reclaim 1 g1", "redo 0 g2", "redo 1 g2"},
+    ("claim 0 g1", "fail 0"): {"claim asked 0 g1", "claim asked 1 g1", "redo 0 g2", "redo 1 g2"},
     ("claim 0 g1", "fail for now 0"): {
         "claim 0 g1",
         "claim 1 g1",
-        "reclaim 0 g1",
-        "reclaim 1 g1",
+        "claim asked 0 g1",
+        "claim asked 1 g1",
         "redo 0 g2",
         "redo 1 g2",
     },
-    ("claim 0 g1", "release 0"): {"claim 0 g1", "claim 1 g1"},
+    ("claim 0 g1", "release 0"): {"claim 0 g1", "claim 1 g1", "claim asked 0 g1", "claim asked 1 g1"},
     ("claim 0 g1", "finish 0 g1", "redo 1 g2"): {
         "finish 1 g2",
         "finish invalid 1 g2",
@@ -108,7 +109,10 @@ def test_only_these_moves_can_follow(made):
             ["claim 0 g1", "fail for now 0"],
             {"state": FAILED, "open": "file#orders", "due_at": "2026-03-01T12:05:00.000Z", "memory": 2048},
         ),
-        (["claim 0 g1", "fail 0", "reclaim 1 g1"], {"state": CLAIMED, "claim": OTHER, "attempts": 2, "generation": 1}),
+        (
+            ["claim 0 g1", "fail 0", "claim asked 1 g1"],
+            {"state": CLAIMED, "claim": OTHER, "attempts": 2, "generation": 1},
+        ),
         (["claim 0 g1", "finish 0 g1", "redo 1 g2"], {"state": CLAIMED, "generation": 2, "attempts": 1}),
         (["claim 0 g1", "release 0"], {"state": ARRIVED, "attempts": 0, "open": "file#orders"}),
     ],
@@ -123,7 +127,7 @@ def test_what_a_move_leaves(made, expected):
         (["claim 0 g1"], {"open", "due_at", "reason", "settled_at"}),
         (["claim 0 g1", "fail 0"], {"open", "due_at"}),
         (["claim 0 g1", "fail for now 0", "claim 1 g1"], {"open", "due_at", "reason", "settled_at"}),
-        (["claim 0 g1", "fail for now 0", "reclaim 1 g1"], {"open", "due_at", "reason", "settled_at"}),
+        (["claim 0 g1", "fail for now 0", "claim asked 1 g1"], {"open", "due_at", "reason", "settled_at"}),
         (["claim 0 g1", "fail for now 0", "redo 1 g2"], {"open", "due_at", "reason", "settled_at"}),
         (["claim 0 g1", "release 0"], {"claim", "run_id", "claimed_at"}),
     ],

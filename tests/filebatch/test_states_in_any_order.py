@@ -59,13 +59,13 @@ class Files(RuleBasedStateMachine):
     @rule(
         target=waiting_workers,
         number=st.integers(0, 2),
-        take=st.sampled_from((states.claim, states.reclaim)),
+        asked=st.booleans(),
         stale=st.booleans(),
     )
-    def take(self, number, take, stale):
+    def take(self, number, asked, stale):
         """A run takes a file; its view of the generation may be old."""
         key, token = self.key(number), self.token()
-        move = take(key, token, RUN_ID, max(1, self.generation(key) - stale), NOW)
+        move = states.claim(key, token, RUN_ID, max(1, self.generation(key) - stale), NOW, asked=asked)
         return self.worker_of(self.table.move(move), key, token)
 
     @rule(target=waiting_workers, number=st.integers(0, 2), stale=st.booleans())
@@ -95,17 +95,11 @@ class Files(RuleBasedStateMachine):
         self.commits[key, work.generation] = self.commits.get((key, work.generation), 0) + (first is result)
         return (worker, first)
 
-    @rule(commit=committed, adopting=st.booleans())
-    def tell(self, commit, adopting):
-        """A worker, or the settling of its run, tells the ledger what was committed."""
+    @rule(commit=committed)
+    def tell(self, commit):
+        """A worker, or the settling of its run, tells the ledger what was committed, whoever committed it."""
         (key, token, _), result = commit
-        if adopting or result.claim == token:
-            move = (
-                states.adopt(key, token, result, "s3://r", NOW)
-                if adopting
-                else states.finish(key, result, "s3://r", NOW)
-            )
-            self.by_owner(key, token, move)
+        self.by_owner(key, token, states.finish(key, token, result, "s3://r", NOW))
 
     @rule(worker=waiting_workers, retry=st.sampled_from((None, LATER)))
     def fail(self, worker, retry):

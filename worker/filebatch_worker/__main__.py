@@ -101,7 +101,7 @@ def _one(bench: Bench, work: Work, outcomes: Outcomes) -> str | None:
         return _failed(bench, work, outcomes, error, time.monotonic() - began)
     seconds = time.monotonic() - began
     where = location(bench.settings.results_bucket, bench.unit.feed, work)
-    move = states.adopt(states.file_key(work.file), bench.unit.claim, result, where, clock.now())
+    move = states.finish(states.file_key(work.file), bench.unit.claim, result, where, clock.now())
     outcomes.add(move, Measured(result.state, seconds, work.file.size, result.rows))
     log.info("%r %s rows=%s in %.2f s%s", work.file.uri, result.state, result.rows, seconds, _why(result))
     return None

@@ -84,7 +84,8 @@ class ProcessFilesOperator(BatchOperator):
             return None
         token, run_id, now = record["sk"], record["run_id"], clock.now()
         answers = desk.ledger.move_all(
-            states.reclaim((item["pk"], item["sk"]), token, run_id, item["generation"], now) for item in failed
+            states.claim(states.file_key_of(item), token, run_id, item["generation"], now, asked=True)
+            for item in failed
         )
         taken = [answer.item for answer in answers if answer.done and answer.item]
         if not taken:
