@@ -106,10 +106,10 @@ class Place:
     def desk(self, feed: Feed | None = None, **fields: Any) -> Desk:
         return Desk(feed or feed_of(), self.settings(**fields), self.connect)
 
-    def put(self, key: str, content: bytes = b"a,b\n1,2\n", bucket: str | None = None) -> FileVersion:
+    def put(self, key: str, content: bytes = b"a,b\n1,2\n", bucket: str | None = None, **more: str) -> FileVersion:
         """Put an object; return its version as a listing would have it."""
         bucket = bucket or self.new_files
-        answer = self.connect("s3").put_object(Bucket=bucket, Key=key, Body=content)
+        answer = self.connect("s3").put_object(Bucket=bucket, Key=key, Body=content, **more)
         version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
         return FileVersion(bucket, key, version, etag, len(content), clock.text(clock.now()))
 

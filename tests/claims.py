@@ -30,13 +30,14 @@ class Held:
         feed: Feed | None = None,
         token: str | None = None,
         bucket: str | None = None,
+        **put: str,
     ) -> None:
         # Jobs are found by name in a queue that tests share: no two of them claim with the same token.
         self.place, self.token = place, token or f"{uuid.uuid4().hex[:16]}-0001"
         self.desk: Desk = place.desk(feed or feed_of())
         contents = [b"a,b\n1,2\n"] * files if isinstance(files, int) else files
         prefix = f"{self.desk.feed.prefix}{self.token[:4]}"
-        self.files = [place.put(f"{prefix}-{n}.csv", content, bucket) for n, content in enumerate(contents)]
+        self.files = [place.put(f"{prefix}-{n}.csv", content, bucket, **put) for n, content in enumerate(contents)]
         self.keys = place.arrive(*self.files, feed=self.desk.feed)
         self.open()
         self.claim = claiming.make_claim(self.desk, self.token, RUN_ID, [Planned(key, TAKE, 1) for key in self.keys])

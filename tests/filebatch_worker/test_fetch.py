@@ -92,6 +92,26 @@ def test_a_file_from_before_its_bucket_kept_versions_may_be_overwritten_when_ver
         get(first)
 
 
+@pytest.mark.parametrize(
+    ("sealed", "code"),
+    [
+        ({"StorageClass": "GLACIER"}, "archived"),
+        ({"StorageClass": "DEEP_ARCHIVE"}, "archived"),
+        ({"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}, "encrypted"),
+        ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:eu-west-1:999999999999:key/k"}, "encrypted"),
+    ],
+)
+def test_a_file_that_its_sender_put_out_of_reach_is_invalid(place, get, sealed, code):
+    with pytest.raises(fetch.Unreadable) as error:
+        get(place.put("orders/a.csv", **sealed))
+    assert error.value.code == code
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"])
+def test_a_file_of_any_other_storage_class_is_fetched(place, get, kind):
+    assert get(place.put("orders/a.csv", b"x", StorageClass=kind)).size == 1
+
+
 def test_a_bucket_that_is_not_there_is_no_fault_of_the_file(place, tmp_path):
     with pytest.raises(ClientError):
         fetch.fetch(place.connect("s3"), replace(place.put("orders/a.csv"), bucket="nowhere-at-all"), tmp_path)

@@ -1,17 +1,11 @@
-"""What went wrong with a file, in the taxonomy's words."""
+"""What went wrong with a file, in the taxonomy's words; what AWS refuses is in test_refusals.py."""
 
 import pytest
-from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from filebatch import errors, failures
 from filebatch_worker import processor
 from filebatch_worker.__main__ import _exit_code
 from filebatch_worker.file import classify
-
-
-def refusal(code):
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetObject")
 
 
 @pytest.mark.parametrize(
@@ -21,13 +15,6 @@ def refusal(code):
         (errors.ConfigurationError("x"), "configuration"),
         (errors.ContractError("x"), "configuration"),
         (processor.ConfigurationError("x"), "configuration"),
-        (refusal("AccessDenied"), "configuration"),
-        (refusal("NoSuchBucket"), "configuration"),
-        (refusal("SlowDown"), "transient"),
-        (refusal("InternalError"), "transient"),
-        (refusal("ProvisionedThroughputExceededException"), "transient"),
-        (EndpointConnectionError(endpoint_url="http://nowhere"), "transient"),
-        (ReadTimeoutError(endpoint_url="http://nowhere"), "transient"),
         (processor.TransientError("x"), "transient"),
         (ConnectionResetError(), "transient"),
         (TimeoutError(), "transient"),
@@ -39,22 +26,6 @@ def refusal(code):
 def test_what_was_raised_has_a_name(error, code):
     assert classify(error) == code
     assert failures.failure(code)
-
-
-@pytest.mark.parametrize(
-    ("hidden", "code"),
-    [(refusal("AccessDenied"), "configuration"), (refusal("SlowDown"), "transient"), (None, "transient")],
-)
-def test_an_upload_that_failed_is_named_by_what_s3_said(hidden, code):
-    def upload():
-        try:
-            raise hidden or S3UploadFailedError("x")
-        except ClientError as error:
-            raise S3UploadFailedError(f"Failed to upload: {error}")  # noqa: B904 - as boto3 does
-
-    with pytest.raises(S3UploadFailedError) as raised:
-        upload()
-    assert classify(raised.value) == code
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,26 @@ def test_an_overwritten_file_of_a_bucket_with_versions_is_still_its_old_version(
     assert result_of(held).work.file.version_id == held.files[0].version_id
 
 
+@pytest.mark.parametrize(
+    ("sealed", "code"),
+    [
+        ({"StorageClass": "GLACIER"}, "archived"),
+        ({"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}, "encrypted"),
+        ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:eu-west-1:999999999999:key/k"}, "encrypted"),
+    ],
+)
+def test_a_file_that_its_sender_put_out_of_reach_is_invalid_at_once_and_only_its_reason_is_in_quarantine(
+    place, sealed, code
+):
+    held = held_of(place, "fine", **sealed)
+    assert Worker(held).run().code == 0
+    item = held.item()
+    assert (item["state"], item["reason"]["code"], "open" in item) == (states.INVALID, code, False)
+    prefix = quarantine_of(held, 0)
+    assert keys_under(place, prefix) == [f"{prefix}_reason.json"]
+    assert json.loads(object_of(place, f"{prefix}_reason.json"))["reason"]["message"]
+
+
 @pytest.mark.parametrize("name", ["../escaped.txt", "a/../../escaped.txt", "/escaped.txt", "a//escaped.txt"])
 def test_a_processor_cannot_write_outside_the_results_prefix(place, name):
     held = held_of(place, f"escape {name}")

@@ -201,3 +201,39 @@ def test_an_object_from_before_versions_is_version_null(clients, bucket, version
     assert s3.get_object(Bucket=bucket, Key="one", VersionId="null")["Body"].read() == b"x"
     s3.copy_object(Bucket=bucket, Key="two", CopySource={"Bucket": bucket, "Key": "one", "VersionId": "null"})
     assert s3.get_object(Bucket=bucket, Key="two")["Body"].read() == b"x"
+
+
+CUSTOMERS = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+SEALED = {
+    "a key of its sender's": (CUSTOMERS, "InvalidRequest", 400),
+    "a KMS key of another account": (
+        {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:eu-west-1:999999999999:key/k"},
+        "AccessDenied",
+        403,
+    ),
+    "an archive": ({"StorageClass": "DEEP_ARCHIVE"}, "InvalidObjectState", 403),
+}
+
+
+@pytest.mark.parametrize(("sealed", "code", "status"), SEALED.values(), ids=list(SEALED))
+def test_what_cannot_be_read_without_more_is_refused(clients, bucket, sealed, code, status):
+    s3 = clients("s3")
+    s3.put_object(Bucket=bucket, Key="one", Body=b"x", **sealed)
+    with pytest.raises(ClientError) as error:
+        s3.get_object(Bucket=bucket, Key="one")
+    assert error.value.response["Error"]["Code"] == code
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    with pytest.raises(ClientError):
+        s3.copy_object(Bucket=bucket, Key="two", CopySource={"Bucket": bucket, "Key": "one"})
+    if code != "InvalidObjectState":  # which HEAD answers
+        with pytest.raises(ClientError) as error:
+            s3.head_object(Bucket=bucket, Key="one")
+        assert error.value.response["Error"]["Code"] == str(status)
+
+
+def test_who_has_the_key_reads_what_is_encrypted_with_it(clients, bucket):
+    s3 = clients("s3")
+    s3.put_object(Bucket=bucket, Key="one", Body=b"x", **CUSTOMERS)
+    assert s3.get_object(Bucket=bucket, Key="one", **CUSTOMERS)["Body"].read() == b"x"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.get_object(Bucket=bucket, Key="one", SSECustomerAlgorithm="AES256", SSECustomerKey="o" * 32)

@@ -29,16 +29,19 @@ def stage(s3: Any, bucket: str, prefix: str, outputs: tuple[processor.Output, ..
     return tuple(_stage_one(s3, bucket, prefix, output) for output in outputs)
 
 
-def quarantine(s3: Any, bucket: str, feed: str, work: Work, reason: Reason) -> str:
+def quarantine(s3: Any, bucket: str, feed: str, work: Work, reason: Reason, *, readable: bool = True) -> str:
     """Copy an INVALID file to its quarantine prefix, with the reason beside it; return the copy's key.
 
-    A file that is gone leaves the reason alone. The copy has a fixed name, as the supplier's is untrusted text.
+    A file that is not `readable`, or gone, leaves the reason alone. The copy has a fixed name, as the supplier's is
+    untrusted text.
     """
     prefix = paths.of_generation(paths.QUARANTINE, feed, work)
     document = {"file": work.to_json()["file"], "reason": asdict(reason)}
     s3.put_object(
         Bucket=bucket, Key=prefix + "_reason.json", Body=contract.encode(document), ContentType="application/json"
     )
+    if not readable:
+        return prefix + "_reason.json"
     try:
         _copy(s3, work.file, bucket, prefix + "file")
     except ClientError as error:

@@ -9,33 +9,32 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from filebatch.contract import NO_VERSION, FileVersion
+from filebatch_worker import refusals
 from filebatch_worker.processor import InvalidFile, Source
 
 PARALLEL_FROM = 64 * 2**20  # bytes; below, one request is faster than several
 
-_GONE = {
-    "NoSuchKey": "deleted",
-    "NoSuchVersion": "deleted",
-    "404": "deleted",
-    "PreconditionFailed": "overwritten",
-    "412": "overwritten",
-}
+
+class Unreadable(InvalidFile):
+    """S3 doesn't give the file to anybody but its sender, or no longer has it: no copy of it can be made either."""
 
 
 def fetch(s3: Any, file: FileVersion, folder: Path) -> Source:
     """Fetch exactly this version.
 
     Raises:
-        InvalidFile: it was deleted before its turn, or overwritten in a bucket that keeps no versions.
+        Unreadable: it was deleted before its turn, overwritten in a bucket that keeps no versions, or is archived or
+            encrypted by its sender's choice.
     """
     path = folder / "source"
     try:
         (_fetch_parts if file.size >= PARALLEL_FROM else _fetch_whole)(s3, file, path)
-    except ClientError as error:
-        code = _GONE.get(error.response["Error"]["Code"])
-        if code is None:
-            raise
-        raise InvalidFile(code, f"the file was {code} before its turn", version=file.version) from error
+    except ClientError as refused:
+        error = _in_words(s3, file, refused)
+        found = refusals.unusable(error)
+        if found is None:
+            raise error from refused
+        raise Unreadable(found.code, found.message, version=file.version) from error
     return Source(path, file.key.rsplit("/", 1)[-1], path.stat().st_size)
 
 
@@ -60,3 +59,14 @@ def _fetch_parts(s3: Any, file: FileVersion, path: Path) -> None:
     s3.download_file(file.bucket, file.key, str(path), ExtraArgs={"VersionId": file.version_id})
     if file.version_id == NO_VERSION:  # download_file takes no condition
         s3.head_object(Bucket=file.bucket, Key=file.key, **version_arguments(file))
+
+
+def _in_words(s3: Any, file: FileVersion, refused: ClientError) -> ClientError:
+    """Return S3's refusal in words, which an answer to HEAD doesn't hold: GET is refused for the same reason."""
+    if refused.operation_name != "HeadObject":
+        return refused
+    try:
+        s3.get_object(Bucket=file.bucket, Key=file.key, **version_arguments(file))["Body"].close()
+    except ClientError as error:
+        return error
+    return refused

@@ -11,29 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
-
 from filebatch import clock, paths, states
 from filebatch.contract import Output, Reason, Result, Unit, Work
 from filebatch.errors import ConfigurationError, ContractError
 from filebatch.ledger import Ledger
 from filebatch.results import read_result
-from filebatch_worker import __version__, processor
+from filebatch_worker import __version__, processor, refusals
 from filebatch_worker.commit import commit, quarantine, stage
-from filebatch_worker.fetch import fetch
+from filebatch_worker.fetch import Unreadable, fetch
 from filebatch_worker.settings import Settings
 
 log = logging.getLogger(__name__)
-
-_DENIED = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "403",
-    "NoSuchBucket",
-    "KMS.DisabledException",
-    "KMS.NotFoundException",
-}
 
 
 @dataclass(frozen=True)
@@ -79,7 +67,8 @@ def do(bench: Bench, work: Work) -> Result:
         processed, outputs = _produce(bench, work, workdir, timings)
     except processor.InvalidFile as error:
         reason = Reason(error.code, str(error), dict(error.where))
-        kept = quarantine(bench.s3, bench.settings.results_bucket, bench.unit.feed, work, reason)
+        readable = not isinstance(error, Unreadable)
+        kept = quarantine(bench.s3, bench.settings.results_bucket, bench.unit.feed, work, reason, readable=readable)
         became = _Became(states.INVALID, reason=reason, quarantine=kept)
     else:
         became = _Became(states.SUCCEEDED, outputs, processed.rows, notes=processed.notes)
@@ -103,21 +92,16 @@ def do(bench: Bench, work: Work) -> Result:
 def classify(error: Exception) -> str:
     """Return the taxonomy's code for what a file's processing raised.
 
-    A processor's own error is a bug unless it says otherwise; AWS's and the network's are transient unless AWS refuses.
+    A processor's own error is a bug unless it says otherwise. AWS's and the network's are transient where they are
+    known to pass; whatever else AWS refuses is ours to set right.
     """
+    error = refusals.cause(error)
     if isinstance(error, MemoryError):
         return "out_of_memory"
-    if isinstance(error, (ConfigurationError, ContractError, processor.ConfigurationError)):
-        return "configuration"
-    if isinstance(error, Boto3Error):
-        # What boto3's transfers raise hides what went wrong in the exception they were handling.
-        hidden = error.__cause__ or error.__context__
-        return classify(hidden) if isinstance(hidden, Exception) else "transient"
-    if isinstance(error, ClientError):
-        return "configuration" if error.response["Error"]["Code"] in _DENIED else "transient"
-    if isinstance(error, (processor.TransientError, BotoCoreError, ConnectionError, TimeoutError)):
+    if isinstance(error, processor.TransientError) or refusals.is_transient(error):
         return "transient"
-    return "bug"
+    ours = isinstance(error, (ConfigurationError, ContractError, processor.ConfigurationError))
+    return "configuration" if ours or refusals.is_permanent(error) else "bug"
 
 
 def _produce(

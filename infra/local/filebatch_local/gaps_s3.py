@@ -9,6 +9,7 @@ What moto 5.2.5 does, each shown by a test in tests/local/test_gaps_s3.py:
 - a bucket policy's statement with a Condition denies everything, so that TLS-only answers 403 to all;
 - `EventBridgeConfiguration` is not read back;
 - HEAD of version "null" answers 400 in a bucket without versions, where every object has that version;
+- what is encrypted with a key of its sender's is given to everybody;
 - a key with a line break answers 404.
 """
 
@@ -19,6 +20,7 @@ import os
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import moto.s3.models as moto_s3
 import moto.s3.urls
@@ -28,6 +30,7 @@ from moto.s3.responses import S3Response
 from moto.settings import S3_UPLOAD_PART_MIN_SIZE
 from moto.utilities.utils import md5_hash
 
+from filebatch_local import sealed_objects
 from filebatch_local.multipart_checksum import MultipartChecksum
 from filebatch_local.stored_bytes import IN_MEMORY, JoinedFile, Spooled, StoredBytes
 
@@ -142,18 +145,33 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
 
     def _get_key(self, *args: Any, **kwargs: Any) -> tuple[Any, bool]:
         key, not_modified = super()._get_key(*args, **kwargs)
+        sealed_objects.check(key, self.headers)
         return _Unread(key), not_modified
 
     def head_object(self, bucket_name: str, query: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Know the one version that a bucket without versions has of each object."""
+        """Know the one version that a bucket without versions has of each object, and refuse what GET refuses."""
         if query.get("versionId") == ["null"] and not self.backend.get_bucket(bucket_name).is_versioned:
             query = {name: value for name, value in query.items() if name != "versionId"}
+        key = self.backend.get_object(bucket_name, self.parse_key_name(), query.get("versionId", [None])[0])
+        if key is not None:
+            sealed_objects.check(key, self.headers)
         return super().head_object(bucket_name, query, *args, **kwargs)
+
+    def copy_object(self) -> Any:
+        """Copy nothing that couldn't be read."""
+        path, _, version = self.headers["x-amz-copy-source"].partition("?versionId=")
+        bucket, _, name = unquote(path).lstrip("/").partition("/")
+        key = self.backend.get_object(bucket, name, version or None)
+        if key is not None:
+            sealed_objects.check(key, {})
+        return super().copy_object()
 
     def put_object(self) -> Any:
         """Decide and write in one step."""
         with _deciding:
-            return super().put_object()
+            answer = super().put_object()
+            sealed_objects.seal(self.backend.get_object(self.bucket_name, self.parse_key_name()), self.headers)
+            return answer
 
     def _key_response_post(self, *args: Any, **kwargs: Any) -> Any:
         with _deciding:
