@@ -80,7 +80,7 @@ class Bench:
         others = [part for part in parts.recorded(self._place) if part.name != "triggerer"]
         parts.stop([part for part in parts.recorded(self._place) if part.name == "triggerer"])
         parts.record(self._place, others)
-        environment = airflow_environment(self._place, self._aws.endpoint, self._aws.settings)
+        environment = airflow_environment(self._place, self._aws.endpoint, self._aws.settings, self._aws.key)
         parts.start_all(self._place, ["triggerer"] * count, environment)
         _wait(lambda: airflow.triggerers(self._place.api) == count)
         return [part for part in parts.recorded(self._place) if part.name == "triggerer"]

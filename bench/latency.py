@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-
 from filebatch import clock, states
 from filebatch.ledger import Ledger
 from filebatch_local.background import LocalAws, running
@@ -38,8 +36,8 @@ class Drops:
 
     def __init__(self, aws: LocalAws) -> None:
         self._bucket = aws.settings["buckets"]["new_files"]
-        self._s3 = _client(aws, "s3")
-        self._ledger = Ledger(_client(aws, "dynamodb"), aws.settings["ledger"])
+        self._s3 = aws.client("s3")
+        self._ledger = Ledger(aws.client("dynamodb"), aws.settings["ledger"])
         self._name = uuid.uuid4().hex[:8]
 
     def drop(self, number: int) -> tuple[states.Key, datetime]:
@@ -116,16 +114,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pause", type=float, default=8.0, help="seconds between two drops, for the run to end")
     parser.add_argument("--burst", type=int, default=0, help="files that are dropped at once afterwards")
     return parser
-
-
-def _client(aws: LocalAws, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=aws.endpoint,
-        region_name=aws.settings["region"],
-        aws_access_key_id="filebatch-local",
-        aws_secret_access_key="filebatch-local",  # noqa: S106 - it opens nothing
-    )
 
 
 def _say(text: str) -> None:

@@ -19,13 +19,13 @@ from filebatch.desk import Desk
 from filebatch.feed import Feed
 from filebatch.ledger import Ledger
 from filebatch.settings import Settings
+from filebatch_local import access
 from filebatch_local.background import LocalAws
 from filebatch_local.documents import render
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ROOT / "infra" / "documents"
 REGION = "eu-west-1"
-KEYS = {"AWS_ACCESS_KEY_ID": "test-access-key", "AWS_SECRET_ACCESS_KEY": "test-secret-key"}
 NOW = clock.moment("2026-03-01T12:00:00Z")
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Place:
 
     @cached_property
     def connect(self) -> Callable[[str], Any]:
-        return connector(self.server.endpoint)
+        return connector(self.server.endpoint, self.server.key)
 
     @cached_property
     def new_files(self) -> str:
@@ -183,9 +183,9 @@ def ended(batch: Any, job_id: str) -> dict[str, Any] | None:
 
 
 @cache
-def connector(endpoint: str) -> Callable[[str], Any]:
+def connector(endpoint: str, key: str) -> Callable[[str], Any]:
     """Return a function that makes a service's client, once."""
-    session = boto3.Session(*KEYS.values(), region_name=REGION)
+    session = boto3.Session(*access.credentials(key).values(), region_name=REGION)
     config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=20)
     return cache(lambda service: session.client(service, endpoint_url=endpoint, config=config))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aws import KEYS, REGION, ROOT, Place, feed_of, until
+from aws import REGION, ROOT, Place, feed_of, until
 from claims import Held
 from filebatch import paths
 from filebatch.contract import Result
@@ -52,7 +52,7 @@ class Worker:
             "AWS_ENDPOINT_URL": self.held.place.server.endpoint,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            **KEYS,
+            **self.held.place.server.credentials(),
             "AWS_BATCH_JOB_ID": job_id,
             "AWS_BATCH_JOB_ATTEMPT": str(self.attempt),
             **index,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import boto3
 
 from aws import until
+from local_system.airflow import LOGIN, Api
 from local_system.parts import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,9 +55,19 @@ class Project:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.aws_port}"
 
-    @property
-    def airflow(self) -> str:
-        return f"http://127.0.0.1:{self.airflow_port}"
+    @cached_property
+    def airflow(self) -> Api:
+        """Airflow, with the password of the link that users have printed."""
+        link = self.printed("api-server", "python", "infra/local/docker/login.py").strip()
+        url, _, password = link.partition(f"{LOGIN}?key=")
+        assert url == f"http://127.0.0.1:{self.airflow_port}"
+        return Api(url, password)
+
+    @cached_property
+    def shell(self) -> dict[str, str]:
+        """What a shell gets that evaluates what the local AWS's container prints."""
+        lines = self.printed("aws", "python", "-m", "filebatch_local", "env").splitlines()
+        return dict(shlex.split(line.removeprefix("export "))[0].split("=", 1) for line in lines)
 
     @cached_property
     def _environment(self) -> dict[str, str]:
@@ -63,8 +75,9 @@ class Project:
         return {**os.environ, **ports}
 
     def client(self, service: str) -> Any:
-        keys = {"aws_access_key_id": "filebatch-local", "aws_secret_access_key": "filebatch-local"}
-        return boto3.client(service, endpoint_url=self.endpoint, region_name="eu-west-1", **keys)
+        keys = (self.shell["AWS_ACCESS_KEY_ID"], self.shell["AWS_SECRET_ACCESS_KEY"])
+        session = boto3.Session(*keys, region_name=self.shell["AWS_REGION"])
+        return session.client(service, endpoint_url=self.shell["AWS_ENDPOINT_URL"])
 
     def up(self) -> None:
         """Build and start everything; return when it is healthy, which older Compose can't wait for itself."""
@@ -84,8 +97,18 @@ class Project:
         found = subprocess.run([DOCKER, "inspect", *ids], capture_output=True, text=True, check=True, timeout=30)
         return [_container(one) for one in json.loads(found.stdout)]
 
+    def address(self, service: str) -> str:
+        """Return a container's own address, "" where it has none."""
+        return next(each["address"] for each in self.containers() if each["service"] == service)
+
     def logs(self) -> str:
         return self.compose("logs", "--tail", "30").stdout
+
+    def printed(self, service: str, *command: str) -> str:
+        """Run a command in a service's container; return what it printed."""
+        ended = self.compose("exec", "-T", service, *command)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
 
     def compose(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         command = [*(compose_command() or []), "--project-name", self.name, "--file", str(FILE), *arguments]
@@ -110,6 +133,7 @@ def _container(one: dict[str, Any]) -> dict[str, Any]:
     return {
         "service": one["Config"]["Labels"]["com.docker.compose.service"],
         "user": one["Config"]["User"],
+        "address": "".join(network["IPAddress"] for network in one["NetworkSettings"]["Networks"].values()),
         "addresses": {binding["HostIp"] for bindings in published.values() for binding in bindings},
         "healthy": ended_well or state.get("Health", {}).get("Status") == "healthy",
     }

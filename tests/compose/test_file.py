@@ -22,7 +22,7 @@ AIRFLOW = {"migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
 
 # What differs between a laptop's processes and containers: places, addresses, the database, and what only SQLite needs.
 OWN = re.compile(
-    "AIRFLOW_HOME|AIRFLOW_VAR_|AWS_ENDPOINT_URL|PYTHON|AIRFLOW__(DATABASE|LOGGING|API|API_AUTH)__|.*(_FOLDER|_URL|_KEY)$"
+    "AIRFLOW_HOME|AIRFLOW_VAR_|AWS_ENDPOINT_URL|PYTHON|AIRFLOW__(DATABASE|LOGGING|API|API_AUTH)__|.*(_FOLDER|_URL|_KEY|_FILE)$"
 )
 
 
@@ -45,7 +45,8 @@ def test_ports_are_published_on_loopback_only():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
-    assert not [name for name, service in SERVICES.items() if service.get("network_mode") or service.get("privileged")]
+    assert {service.get("network_mode") for service in SERVICES.values()} == {None, "none"}
+    assert not [name for name, service in SERVICES.items() if service.get("privileged")]
 
 
 def test_what_is_pulled_is_pinned_to_a_version():
@@ -82,14 +83,13 @@ def test_environments_are_the_repositorys_locks():
     assert (context / BUILT["aws"]["build"]["dockerfile"]).resolve() == DOCKER / "Dockerfile"
     copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
     assert all((context / name).is_file() for line in copied for name in line.split())
-    uv = re.search(r"^UV=(uv==\S+)", (ROOT / "tools" / "setup").read_text(encoding="utf-8"), re.MULTILINE)
-    assert uv
-    assert uv[1] in DOCKERFILE
+    assert "requirements/uv.txt" in (ROOT / "tools" / "setup").read_text(encoding="utf-8")
+    assert "--require-hashes --requirement requirements/uv.txt" in DOCKERFILE
 
 
 def test_airflow_has_the_settings_of_a_laptops(tmp_path):
     place = Place(Layout.here(tmp_path), Path("/opt/filebatch/.venv/bin/python"))
-    laptop = airflow_environment(place, "http://aws:4566", {"region": "eu-west-1"})
+    laptop = airflow_environment(place, "http://aws:4566", {"region": "eu-west-1"}, "key")
     here = SERVICES["scheduler"]["environment"]
     same = {name for name in laptop.keys() & here.keys() if not OWN.match(name)}
     assert len(same) > 10
@@ -103,13 +103,20 @@ def script(name):
     return module
 
 
-def test_containers_have_the_settings_that_the_local_aws_provisioned(server):
-    assert json.loads(script("with_settings").settings(server.endpoint)) == server.settings
+def test_containers_have_the_key_and_the_settings_of_the_local_aws(server, tmp_path):
+    file = tmp_path / "aws.key"
+    file.write_text(server.key)
+    found = script("with_settings").environment(server.endpoint, file)
+    assert json.loads(found.pop("AIRFLOW_VAR_FILEBATCH")) == server.settings
+    assert found == server.credentials()
 
 
-def test_a_local_aws_that_never_answers_is_an_error():
+def test_a_local_aws_that_never_answers_is_an_error(tmp_path):
+    (tmp_path / "aws.key").write_text("key")
     with pytest.raises(OSError, match="refused"):
-        script("with_settings").settings("http://127.0.0.1:1", within=0)
+        script("with_settings").environment("http://127.0.0.1:1", tmp_path / "aws.key", within=0)
+    with pytest.raises(OSError, match=r"none\.key"):
+        script("with_settings").environment("http://127.0.0.1:1", tmp_path / "none.key", within=0)
 
 
 def test_a_part_is_as_healthy_as_airflow_says():

@@ -1,6 +1,7 @@
 """docker-compose.yaml brought up for real: a file dropped from this machine is processed by what runs in containers."""
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from compose.containers import HEALTHY_WITHIN, ROOT, Project, no_engine, project
 from filebatch import settings
 from filebatch.audit import audit
 from filebatch.feed import load_feeds
+from filebatch_local import access
 from local_system import airflow
 
 pytestmark = pytest.mark.docker
@@ -27,8 +29,8 @@ def running() -> Iterator[Project]:
 
 
 def test_a_file_dropped_from_this_machine_is_processed_by_a_run_that_it_started(running):
-    with urllib.request.urlopen(f"{running.endpoint}/_filebatch/health", timeout=10) as answer:  # noqa: S310 - a test's
-        found = settings.parse(json.load(answer)["settings"])
+    health = access.ask(running.endpoint, running.shell["AWS_SECRET_ACCESS_KEY"], "GET", "health")
+    found = settings.parse(health["settings"])
     s3, dynamodb = running.client("s3"), running.client("dynamodb")
     s3.upload_file(str(ROOT / "samples" / "airports.csv"), found.new_files, "tables/airports.csv")
 
@@ -58,3 +60,30 @@ def test_nothing_of_ours_runs_as_root_and_all_is_published_on_loopback_only(runn
     found = running.containers()
     assert {one["user"] for one in found if one["service"] != "postgres"} == {"airflow"}
     assert set().union(*(one["addresses"] for one in found)) == {"127.0.0.1"}
+
+
+def test_nobody_is_let_in_without_what_the_containers_print(running):
+    addresses = [
+        running.endpoint,
+        f"http://{running.address('aws')}:4566",
+        f"http://{running.address('api-server')}:8080",
+    ]
+    assert [status(f"{address}/") for address in addresses] == [403] * 3
+    assert status(f"{running.airflow.url}/auth/token") == 403
+    assert status(f"{running.airflow.url}/api/v2/dags") == 401
+    assert running.address("postgres") == ""
+
+
+def test_a_local_aws_that_starts_again_has_the_key_that_airflow_knows(running):
+    key = running.shell["AWS_SECRET_ACCESS_KEY"]
+    assert running.compose("restart", "aws").returncode == 0
+    until(lambda: all(each["healthy"] for each in running.containers()), HEALTHY_WITHIN, every=1)
+    assert key in running.printed("aws", "python", "-m", "filebatch_local", "env")
+    assert running.client("s3").list_buckets()["Buckets"]
+
+
+def status(url: str) -> int:
+    try:
+        return int(urllib.request.urlopen(url, timeout=10).status)  # noqa: S310 - a container's
+    except urllib.error.HTTPError as error:
+        return error.code

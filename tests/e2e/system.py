@@ -14,8 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from filebatch import contract, settings, states
 from filebatch.audit import audit
 from filebatch.feed import load_feeds
@@ -59,13 +57,7 @@ class System:
         return self.airflow("dags", "test", *told, feed, *date)
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.aws.endpoint,
-            region_name=self.aws.settings["region"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        return self.aws.client(service)
 
     @cached_property
     def s3(self) -> Any:
@@ -150,12 +142,12 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
     recording = folder / "requests.jsonl"
     with local_aws(images=images, feeds_dir=dags / "feeds", options=("--record", str(recording), *options)) as aws:
         airflow = {
-            **judged.AIRFLOW,
+            **judged.airflow(aws),
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         }
-        variables = {**os.environ, **environment(layout, aws.endpoint, aws.settings), **airflow}
+        variables = {**os.environ, **environment(layout, aws.endpoint, aws.settings, aws.key), **airflow}
         variables.pop("PYTHONPATH", None)
         yield System(aws, folder, variables)
         judged.judge(recording, aws.settings)

@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from e2e.tasks import DagRun, Run
 from filebatch.feed import Feed
 from filebatch.ledger import Ledger
@@ -37,8 +35,7 @@ class Applied:
         return dict(json.loads(self.outputs["settings"]))
 
     def client(self, service: str) -> Any:
-        keys = {"aws_access_key_id": "partner", "aws_secret_access_key": "partner"}
-        return boto3.client(service, endpoint_url=self.aws.endpoint, region_name=REGION, **keys)
+        return self.aws.client(service, "partner")
 
     def put(self, key: str, content: str) -> str:
         bucket = self.settings["buckets"]["new_files"]

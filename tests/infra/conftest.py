@@ -67,14 +67,14 @@ def applied(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         paths = f"{worker.env['PYTHONPATH']}:{E2E / 'processors'}"
         images = {image: ImageEnv(worker.path, {**worker.env, "PYTHONPATH": paths})}
         with local_aws(images=images, feeds_dir=feeds, options=("--record", str(recording))) as aws:
-            terraform = workspace(folder, aws.endpoint, feeds, VARIABLES)
+            terraform = workspace(folder, aws, feeds, VARIABLES)
             terraform.init()
             terraform.apply()
             outputs = terraform.outputs()
-            for name, value in environment(layout, aws.endpoint, json.loads(outputs["settings"])).items():
+            for name, value in environment(layout, aws.endpoint, json.loads(outputs["settings"]), aws.key).items():
                 if name.startswith(("AWS_", "AIRFLOW_")):
                     patch.setenv(name, value)
-            for name, value in judged.AIRFLOW.items():
+            for name, value in judged.airflow(aws).items():
                 patch.setenv(name, value)
             yield Applied(aws, terraform, outputs, recording)
             terraform.destroy()
@@ -98,7 +98,7 @@ def with_mwaa(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(*MANAGED_POLICIES)
         with local_aws(options=("--record", str(recording))) as aws:
-            terraform = workspace(folder, aws.endpoint, feeds, {**VARIABLES, **deploys})
+            terraform = workspace(folder, aws, feeds, {**VARIABLES, **deploys})
             terraform.init()
             terraform.apply("module.iam")
             deploy_dags(aws, f"{MWAA_PREFIX}-storage-airflow", folder / "dags")
@@ -109,7 +109,12 @@ def deploy_dags(aws: LocalAws, bucket: str, folder: Path) -> None:
     """Sync DAGs as docs/runbook.md says, and again after one is gone."""
     shutil.copytree(ROOT / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
     command = [str(ROOT / ".venv-cli" / "bin" / "aws"), "s3", "sync", str(folder), f"s3://{bucket}/dags", "--delete"]
-    environment = {**os.environ, **judged.DEPLOY, "AWS_ENDPOINT_URL": aws.endpoint, "AWS_REGION": REGION}
+    environment = {
+        **os.environ,
+        **aws.credentials(judged.DEPLOY),
+        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_REGION": REGION,
+    }
     for _ in range(2):
         subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
         (folder / "example_downstream.py").unlink(missing_ok=True)

@@ -12,25 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filebatch_local.images import CREDENTIALS
+from filebatch_local import access
+from filebatch_local.background import LocalAws
 from golden import golden
 from infra import calls, policies
 from infra.policies import Call
 
-# Whose access key stands for which role in recordings.
-AIRFLOW = {"AWS_ACCESS_KEY_ID": "airflow", "AWS_SECRET_ACCESS_KEY": "airflow"}
-DEPLOY = {"AWS_ACCESS_KEY_ID": "deploy", "AWS_SECRET_ACCESS_KEY": "deploy"}
-ROLES = {
-    AIRFLOW["AWS_ACCESS_KEY_ID"]: "airflow",
-    CREDENTIALS["AWS_ACCESS_KEY_ID"]: "job",
-    DEPLOY["AWS_ACCESS_KEY_ID"]: "deploy",
-}
+# Which name in recordings stands for which role.
+AIRFLOW, DEPLOY = "airflow", "deploy"
+ROLES = {AIRFLOW: "airflow", access.JOB: "job", DEPLOY: "deploy"}
 
 ANY_FEED = "lines"  # for a feed that the rendering hasn't: a policy treats all alike
 # A name in an ARN: behind the kind of resource, where there is one.
 NAMED = re.compile(
     r"(?P<kind>arn:aws:(?P<service>[^:]+):[^:]*:[^:]*:(?:(?:table|job-queue|job-definition)/)?)(?P<name>[^/:]+)"
 )
+
+
+def airflow(aws: LocalAws) -> dict[str, str]:
+    """Return the credentials with which calls are recorded as the role airflow's."""
+    return aws.credentials(AIRFLOW)
 
 
 def judge(recording: Path, settings: Mapping[str, Any]) -> None:

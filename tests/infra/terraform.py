@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from filebatch_local.background import LocalAws
+
 ROOT = Path(__file__).parents[2]
 PARALLEL = "-parallelism=30"  # nearly all of it is waiting
 
@@ -80,7 +82,7 @@ class Workspace:
         )
 
 
-def workspace(folder: Path, endpoint: str, feeds: Path, variables: Mapping[str, Any]) -> Workspace:
+def workspace(folder: Path, aws: LocalAws, feeds: Path, variables: Mapping[str, Any]) -> Workspace:
     """Copy the root module and what it reads beside it; skip the test where there is no Terraform."""
     if not shutil.which("terraform"):
         pytest.skip("there is no terraform on the path")
@@ -95,8 +97,8 @@ def workspace(folder: Path, endpoint: str, feeds: Path, variables: Mapping[str, 
         shutil.copy(file, folder / "plugins" / "filebatch")
     shutil.copytree(feeds, folder / "feeds")
     (infra / "terraform.tfvars.json").write_text(json.dumps({"feeds_dir": "../feeds", **variables}), encoding="utf-8")
-    keys = {"AWS_ACCESS_KEY_ID": "terraform", "AWS_SECRET_ACCESS_KEY": "terraform", "AWS_ENDPOINT_URL": endpoint}
-    environment = {**os.environ, **keys, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    connection = {**aws.credentials("terraform"), "AWS_ENDPOINT_URL": aws.endpoint}
+    environment = {**os.environ, **connection, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     environment.update({f"TF_CLI_ARGS_{command}": "-no-color" for command in ("init", "plan", "apply", "destroy")})
     if not Path(environment.get("TF_CLI_CONFIG_FILE", "/")).exists():
         environment.pop("TF_CLI_CONFIG_FILE")

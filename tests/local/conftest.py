@@ -7,9 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from filebatch_local.background import LocalAws, local_aws
 from filebatch_local.images import ImageEnv
@@ -83,8 +81,7 @@ def until(found: Any, what: str) -> Any:
 
 
 def client(aws: LocalAws, service: str) -> Any:
-    session = boto3.Session("test", "test", region_name=aws.settings["region"])
-    return session.client(service, endpoint_url=aws.endpoint, config=Config(retries={"max_attempts": 0}))
+    return aws.client(service, retries={"max_attempts": 0})
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import pytest
 
 from filebatch_local.background import start, wait_until_up
@@ -112,7 +111,7 @@ def test_no_job_outlives_its_server(tmp_path, number, wait_until):
     layout = Layout.here(tmp_path / "state")
     process = start(layout, 0, ["--feeds", "", "--images", str(images)])
     aws = wait_until_up(layout, process)
-    batch = boto3.Session("test", "test", region_name="eu-west-1").client("batch", endpoint_url=aws.endpoint)
+    batch = aws.client("batch")
     requirements = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
     container = {"image": "tools", "command": ["sleep", "600"], "resourceRequirements": requirements}
     batch.register_job_definition(jobDefinitionName="sleeper", type="container", containerProperties=container)

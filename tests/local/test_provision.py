@@ -4,7 +4,6 @@ import functools
 import json
 import urllib.request
 
-import boto3
 import pytest
 
 from filebatch_local.background import local_aws
@@ -29,8 +28,7 @@ def provisioned(feeds):
 
 @pytest.fixture(scope="module")
 def ask(provisioned):
-    session = boto3.Session("test", "test", region_name="eu-west-1")
-    return functools.cache(lambda service: session.client(service, endpoint_url=provisioned.endpoint))
+    return functools.cache(provisioned.client)
 
 
 def test_the_settings_name_everything(provisioned):

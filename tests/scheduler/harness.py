@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
 import yaml
 
 from aws import until
@@ -70,8 +69,7 @@ class Whole:
         return self.client("sqs")
 
     def client(self, service: str) -> Any:
-        keys = {"aws_access_key_id": "filebatch-local", "aws_secret_access_key": "filebatch-local"}
-        return boto3.client(service, endpoint_url=self.aws.endpoint, region_name="eu-west-1", **keys)
+        return self.aws.client(service)
 
     def drop(self, feed: str, *names: str, day: date = TODAY) -> list[states.Key]:
         """Put small files of a day under a feed's prefix; return their keys in the ledger."""
@@ -133,7 +131,7 @@ class Whole:
     def start(self, name: str, **more: str) -> None:
         """Start a part, beside any of the same name, with more environment."""
         place = replace(self.place, more={**self.place.more, name: {**self.place.more.get(name, {}), **more}})
-        parts.start_all(place, [name], airflow_environment(place, self.aws.endpoint, self.aws.settings))
+        parts.start_all(place, [name], airflow_environment(place, self.aws.endpoint, self.aws.settings, self.aws.key))
 
     def restart(self, name: str, **more: str) -> None:
         """End a part, if it hasn't ended, and start it anew."""
@@ -183,10 +181,9 @@ def whole(
     with proxy_of(f"http://127.0.0.1:{place.aws_port}") as (proxy, url):
         place = replace(
             place,
+            who=judged.AIRFLOW,
             more={
-                **dict.fromkeys(parts.COMMANDS, judged.AIRFLOW),
                 "triggerer": {
-                    **judged.AIRFLOW,
                     "AWS_ENDPOINT_URL": url,
                     "PYTHONPATH": f"{place.layout.root / 'tools'}:{dags}",  # only there it isn't on the path
                     # A new triggerer takes over from a dead one after this many seconds.
@@ -194,7 +191,7 @@ def whole(
                     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
                     **triggerer,
                 },
-                "dag-processor": {**judged.AIRFLOW, "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10"},
+                "dag-processor": {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10"},
             },
         )
         try:

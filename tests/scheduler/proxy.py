@@ -65,7 +65,7 @@ class Proxy:
         wanted = {"content-type", "x-amz-target", "authorization", "x-amz-date"}
         send = {name: value for name, value in headers.items() if name.lower() in wanted}
         # The copies are S3's, not Airflow's, whose calls are judged by its role's policy.
-        send = {name: re.sub(r"Credential=[^/]+", "Credential=partner", value) for name, value in send.items()}
+        send = {name: re.sub(r"Credential=[^./]+", "Credential=partner", value) for name, value in send.items()}
         send |= {"X-Amz-Target": "AmazonSQS.SendMessage"}
         for message in json.loads(answer).get("Messages", []):
             event = json.loads(message["Body"])["id"]

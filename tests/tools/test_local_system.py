@@ -71,7 +71,7 @@ def test_nothing_runs(here, capsys):
 
 def test_what_airflow_signs_with_is_kept_and_private(here):
     settings = {"region": "eu-west-1"}
-    first, again = (airflow_environment(here, "http://127.0.0.1:1", settings) for _ in range(2))
+    first, again = (airflow_environment(here, "http://127.0.0.1:1", settings, "key") for _ in range(2))
     assert first == again
     assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64
     assert {file.stat().st_mode & 0o077 for file in here.home.glob(".*-*")} == {0}

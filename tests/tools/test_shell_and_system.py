@@ -12,8 +12,10 @@ SETTINGS = {"region": "eu-west-1"}
 
 def test_they_share_home_connection_settings_and_key(tmp_path: Path) -> None:
     layout = Layout.here(tmp_path)
-    shell = environment(layout, "http://127.0.0.1:1", SETTINGS)
-    system = airflow_environment(Place(layout, Path(sys.prefix) / "bin" / "python"), "http://127.0.0.1:1", SETTINGS)
+    shell = environment(layout, "http://127.0.0.1:1", SETTINGS, "key")
+    system = airflow_environment(
+        Place(layout, Path(sys.prefix) / "bin" / "python"), "http://127.0.0.1:1", SETTINGS, "key"
+    )
 
     shared = ("AIRFLOW_HOME", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW_CONN_AWS_DEFAULT", "AIRFLOW_VAR_FILEBATCH")
     assert {name: shell[name] for name in shared} == {name: system[name] for name in shared}

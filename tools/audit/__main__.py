@@ -48,7 +48,7 @@ def _of_local_aws() -> object:
     aws = running(layout)
     if aws is None:
         raise SystemExit("no settings: give a file, set AIRFLOW_VAR_FILEBATCH, or start the local AWS with `make aws`")
-    shell = environment(layout, aws.endpoint, aws.settings)
+    shell = environment(layout, aws.endpoint, aws.settings, aws.key)
     os.environ.update({name: value for name, value in shell.items() if name.startswith("AWS_")})
     return aws.settings
 

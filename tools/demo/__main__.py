@@ -35,7 +35,7 @@ def main(files: Sequence[str]) -> int:
     layout = Layout.here()
     with local_aws(feeds_dir=layout.feeds) as aws:
         _say(began, f"local AWS is up at {aws.endpoint}")
-        shell = environment(layout, aws.endpoint, aws.settings) | {"AIRFLOW_HOME": _airflow_home()}
+        shell = environment(layout, aws.endpoint, aws.settings, aws.key) | {"AIRFLOW_HOME": _airflow_home()}
         os.environ.update({name: value for name, value in shell.items() if name.startswith("AWS_")})
         clients = _clients()
         inbox = subscribe(clients["sns"], clients["sqs"], aws.settings["topics"])

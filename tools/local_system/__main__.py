@@ -80,15 +80,10 @@ def _complaint(place: Place, found: Status) -> str:
 
 def _show(place: Place, aws: LocalAws) -> None:
     bucket = aws.settings["buckets"]["new_files"]
-    _say(f"Airflow      {place.api}  (no password)")
+    _say(f"Airflow      {place.api.login}  (the link logs you in)")
     _say(f"local AWS    {aws.endpoint}")
-    _say("drop a file  " + _drop(aws.endpoint, bucket))
+    _say(f'drop a file  eval "$(make -s env)"; aws s3 cp FILE s3://{bucket}/tables/')
     _say(f"logs         {place.logs} and {aws_log(place.layout)}")
-
-
-def _drop(endpoint: str, bucket: str) -> str:
-    keys = "AWS_ACCESS_KEY_ID=filebatch-local AWS_SECRET_ACCESS_KEY=filebatch-local AWS_DEFAULT_REGION=eu-west-1"
-    return f"{keys} aws --endpoint-url {endpoint} s3 cp FILE s3://{bucket}/tables/"
 
 
 def _say(text: str) -> None:

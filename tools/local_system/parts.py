@@ -19,10 +19,10 @@ from local_system.place import HOST, LocalSystemError, Place
 
 # Task logs are read from the disk; a server for them would listen on every interface.
 COMMANDS = {
-    "api-server": ("api-server",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "api-server": ("local_system.api_server", "--host", HOST),
+    "triggerer": ("airflow", "triggerer", "--skip-serve-logs"),
+    "dag-processor": ("airflow", "dag-processor"),
+    "scheduler": ("airflow", "scheduler", "--skip-serve-logs"),
 }
 ENDS_WITHIN = 20.0  # seconds after SIGTERM
 
@@ -64,7 +64,7 @@ def start(place: Place, name: str, environment: Mapping[str, str]) -> Part:
     place.logs.mkdir(parents=True, exist_ok=True)
     with log_file(place, name).open("wb") as output:
         process = subprocess.Popen(
-            [str(place.python), "-m", "airflow", *COMMANDS[name]],
+            [str(place.python), "-m", *COMMANDS[name], *_port(place, name)],
             env={**os.environ, **environment, **place.more.get(name, {})},
             cwd=place.layout.root,
             stdin=subprocess.DEVNULL,
@@ -73,6 +73,10 @@ def start(place: Place, name: str, environment: Mapping[str, str]) -> Part:
             start_new_session=True,
         )
     return Part(name, process.pid, psutil.Process(process.pid).create_time())
+
+
+def _port(place: Place, name: str) -> list[str]:
+    return ["--port", str(place.api_port)] if name == "api-server" else []
 
 
 def stop(parts: list[Part]) -> None:

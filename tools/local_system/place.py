@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filebatch_local import access, private
 from filebatch_local.cli import environment as shell_environment
 from filebatch_local.layout import PORT, Layout
+from local_system.airflow import USER, Api
 
 HOST = "127.0.0.1"
 API_PORT = 8080
@@ -29,6 +29,7 @@ class Place:
         aws_port: port of the local AWS on loopback.
         api_port: port of Airflow's API server and UI on loopback.
         dags: DAG folder; None for the repository's.
+        who: what Airflow calls itself when it asks the local AWS.
         more: further environment of single processes, by name.
     """
 
@@ -37,6 +38,7 @@ class Place:
     aws_port: int = PORT
     api_port: int = API_PORT
     dags: Path | None = None
+    who: str = access.DEVELOPER
     more: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -55,31 +57,38 @@ class Place:
         return self.layout.state / "system.json"
 
     @property
-    def api(self) -> str:
-        """URL of the API server."""
-        return f"http://{HOST}:{self.api_port}"
+    def passwords(self) -> Path:
+        """File that holds the password of Airflow's only user, as its simple auth manager reads it."""
+        return self.layout.state / "airflow-passwords.json"
+
+    @property
+    def api(self) -> Api:
+        """The API server, and what it is asked with."""
+        return Api.of(f"http://{HOST}:{self.api_port}", self.passwords)
 
 
-def airflow_environment(place: Place, endpoint: str, settings: Mapping[str, object]) -> dict[str, str]:
+def airflow_environment(place: Place, endpoint: str, settings: Mapping[str, object], key: str) -> dict[str, str]:
     """Return the environment of Airflow's processes, beside what they inherit."""
     home = place.home
     return {
-        **shell_environment(place.layout, endpoint, settings),
-        **_secrets(home),
+        **shell_environment(place.layout, endpoint, settings, key),
+        **access.credentials(key, place.who),
+        **signing_secrets(home),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags or place.layout.root / "dags"),
         # A laptop has no database server; writers wait for each other instead of failing.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "local_system.sqlite.connect_args",
-        "PYTHONPATH": str(place.layout.root / "tools"),
+        "PYTHONPATH": f"{place.layout.root / 'tools'}:{place.layout.root / 'infra' / 'local'}",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.api}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:ADMIN",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(place.passwords),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.api.url}/execution/",
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(place.api_port),
-        "AIRFLOW__API__BASE_URL": place.api,
+        "AIRFLOW__API__BASE_URL": place.api.url,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "1000",  # feeds that are asked after at once
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(place.logs / "tasks"),
@@ -93,18 +102,10 @@ def airflow_environment(place: Place, endpoint: str, settings: Mapping[str, obje
     }
 
 
-def _secrets(home: Path) -> dict[str, str]:
-    """Return what Airflow's processes sign with, the same as at the last start."""
-
-    def kept(name: str, size: int = 32) -> str:
-        file = home / f".{name}"
-        if not file.exists():
-            home.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(size)).decode(), encoding="ascii")
-        return file.read_text(encoding="ascii")
-
+def signing_secrets(folder: Path) -> dict[str, str]:
+    """Return what Airflow's processes sign with, the same as at the last start; a folder keeps it."""
+    folder.mkdir(parents=True, exist_ok=True)
     return {
-        "AIRFLOW__API_AUTH__JWT_SECRET": kept("jwt-secret", 64),
-        "AIRFLOW__API__SECRET_KEY": kept("secret-key"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": private.kept(folder / ".jwt-secret", 64),
+        "AIRFLOW__API__SECRET_KEY": private.kept(folder / ".secret-key"),
     }

@@ -72,7 +72,8 @@ def up(place: Place, aws_options: Sequence[str] = ()) -> LocalAws:
     """
     parts.refuse_taken_port(place.api_port, "Airflow's API server", "--api-port")
     aws, _ = background.up(place.layout, place.aws_port, aws_options)
-    environment = airflow_environment(place, aws.endpoint, aws.settings)
+    environment = airflow_environment(place, aws.endpoint, aws.settings, aws.key)
+    airflow.new_password(place.passwords)
     try:
         _make_database(place, environment)
         # A task that can't reach the API server is lost for a minute: no task starts before it answers.

@@ -1,17 +1,23 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Runs Airflow with what the local AWS provisioned as its Variable `filebatch`: `with_settings.py api-server …`."""
+"""Runs Airflow with the local AWS's key and, as its Variable `filebatch`, settings: `with_settings.py scheduler`."""
 
 import json
 import os
 import sys
 import time
-import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from filebatch_local import access
+from filebatch_local.layout import Layout
+from local_system.airflow import new_password
+from local_system.place import signing_secrets
 
 WITHIN = 60.0  # seconds; a machine that restarts its containers starts them in any order
 
 
-def settings(endpoint: str, within: float = WITHIN) -> str:
-    """Return the settings of the local AWS, as JSON, once it is provisioned.
+def environment(endpoint: str, key_file: Path, within: float = WITHIN) -> dict[str, str]:
+    """Return what Airflow needs of the local AWS, once that is provisioned.
 
     Raises:
         OSError: it wasn't in time.
@@ -19,14 +25,31 @@ def settings(endpoint: str, within: float = WITHIN) -> str:
     deadline = time.monotonic() + within
     while True:
         try:
-            with urllib.request.urlopen(f"{endpoint}/_filebatch/health", timeout=10) as answer:  # noqa: S310 - ours
-                return json.dumps(json.load(answer)["settings"])
+            key = key_file.read_text(encoding="ascii")
+            asked = access.ask(endpoint, key, "GET", "health")
+            return {**access.credentials(key), "AIRFLOW_VAR_FILEBATCH": json.dumps(asked["settings"])}
         except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
 
 
+def airflows_secrets(passwords: Path) -> dict[str, str]:
+    """Return what Airflow signs with; the first container to ask makes it, and the password of Airflow's user."""
+    if not passwords.exists():
+        new_password(passwords)
+    return signing_secrets(passwords.parent)
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """Return Airflow's command, or for its API server ours, which has a gate in front."""
+    if arguments[0] == "api-server":
+        return ["python", "-m", "local_system.api_server", *arguments[1:]]
+    return ["airflow", *arguments]
+
+
 if __name__ == "__main__":
-    os.environ["AIRFLOW_VAR_FILEBATCH"] = settings(os.environ["AWS_ENDPOINT_URL"])
-    os.execvp("airflow", ["airflow", *sys.argv[1:]])  # noqa: S606, S607 - the image's own
+    os.environ |= environment(os.environ["AWS_ENDPOINT_URL"], Layout.here().key_file)
+    os.environ |= airflows_secrets(Path(os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]))
+    wanted = command(sys.argv[1:])
+    os.execvp(wanted[0], wanted)  # noqa: S606 - the image's own

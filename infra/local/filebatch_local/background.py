@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filebatch_local import access
 from filebatch_local.images import Images, images_to_json
 from filebatch_local.layout import PORT, Layout, LocalAwsError
 from filebatch_local.processes import end_leftovers, is_alive, is_same_process
@@ -33,13 +33,29 @@ class LocalAws:
         pid: its process.
         endpoint: its URL.
         settings: what was provisioned: the Airflow Variable `filebatch`.
+        key: what each request must hold.
         problems: feed files that can't be used, and why.
+        published: port on loopback at which a container's server is reached from outside; None for no container's.
     """
 
     pid: int
     endpoint: str
     settings: dict[str, Any]
+    key: str = field(repr=False)
     problems: Sequence[str] = ()
+    published: int | None = None
+
+    def credentials(self, who: str = access.DEVELOPER) -> dict[str, str]:
+        """Return the environment variables with which an AWS client is let in; recordings know it by `who`."""
+        return access.credentials(self.key, who)
+
+    def client(self, service: str, who: str = access.DEVELOPER, **config: Any) -> Any:
+        """Return a boto3 client; `config` is its botocore Config."""
+        import boto3
+        from botocore.config import Config
+
+        session = boto3.Session(*self.credentials(who).values(), region_name=self.settings["region"])
+        return session.client(service, endpoint_url=self.endpoint, config=Config(**config))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the running jobs: jobId, jobName, attempt, pid."""
@@ -59,11 +75,7 @@ class LocalAws:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask for something under `/_filebatch/`; urllib's HTTPError where it says no."""
-        request = urllib.request.Request(  # noqa: S310 - our own endpoint
-            f"{self.endpoint}/_filebatch/{path}", method=method, data=json.dumps(body or {}).encode()
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
-            return json.loads(answer.read())
+        return access.ask(self.endpoint, self.key, method, path, body)
 
 
 @contextlib.contextmanager
@@ -100,7 +112,7 @@ def local_aws(
 
 def start(layout: Layout, port: int, arguments: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     """Start `serve` in a session of its own, its output in the state folder's `aws.log`."""
-    layout.state.mkdir(parents=True, exist_ok=True)
+    layout.make_state()
     package, plugins = Path(__file__).parents[1], layout.plugins
     command = [
         sys.executable,
@@ -150,7 +162,8 @@ def running(layout: Layout) -> LocalAws | None:
         return None
     if not is_same_process(found["pid"], found["started"]):
         return None
-    return LocalAws(found["pid"], found["endpoint"], found["settings"], found["problems"])
+    key = layout.key_file.read_text(encoding="ascii")
+    return LocalAws(found["pid"], found["endpoint"], found["settings"], key, found["problems"], found["published"])
 
 
 def up(layout: Layout, port: int = PORT, arguments: Sequence[str] = ()) -> tuple[LocalAws, bool]:

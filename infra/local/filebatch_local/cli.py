@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
+from filebatch_local import access
 from filebatch_local.clock import Clock
 from filebatch_local.images import images_from_json
 from filebatch_local.layout import HOST, PORT, Layout, LocalAwsError
@@ -68,8 +69,10 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--host",
         default=HOST,
-        help=f"name or address to listen at and be called by; anybody who reaches it may run jobs (default: {HOST})",
+        help=f"name or address to listen at and be called by; whoever has the key may run jobs (default: {HOST})",
     )
+    serve.add_argument("--published", type=int, help="port on loopback under which it is reached, too (a container's)")
+    serve.add_argument("--keep-key", action="store_true", help="go on with the access key of the last start")
     serve.add_argument("--feeds", help='folder of feed files, "" for none (default: dags/feeds)')
     serve.add_argument(
         "--images", type=Path, help='JSON file {image: {"path": [folder], "env": {}}} in place of the worker'
@@ -80,7 +83,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--vcpus", type=int, default=4, help="vCPUs that jobs may have together (default: 4)")
     serve.add_argument("--start-delay", type=float, default=0.0, help="seconds that a job stays STARTING (default: 0)")
     serve.add_argument("--docker", action="store_true", help="run other images with the Docker engine")
-    serve.add_argument("--record", type=Path, help="append each signed request to this file, a line of JSON each")
+    serve.add_argument("--record", type=Path, help="append each request to this file, a line of JSON each")
     serve.add_argument("--tied", action="store_true", help="end when the process that started it does")
 
 
@@ -102,6 +105,8 @@ def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
         docker=options.docker,
         tied=options.tied,
         host=options.host,
+        published=options.published,
+        keep_key=options.keep_key,
         record=options.record,
     )
     serve(service)
@@ -133,8 +138,14 @@ def _env(layout: Layout) -> int:
     found = running(layout)
     if found is None:
         raise LocalAwsError("the local AWS is not running: start it with `python -m filebatch_local up`")
-    for name, value in environment(layout, found.endpoint, found.settings).items():
+    shell = environment(layout, found.endpoint, found.settings, found.key)
+    if found.published:  # the shell is outside the container, where its paths and its Airflow aren't
+        shell = {name: value for name, value in shell.items() if name.startswith("AWS_")}
+        shell["AWS_ENDPOINT_URL"] = f"http://{HOST}:{found.published}"
+    for name, value in shell.items():
         _say(f"export {name}={shlex.quote(value)}")
+    if found.published:
+        return 0
     # A user's own AWS CLI comes before the repository's.
     airflow, cli = Path(sys.executable).parent, layout.root / ".venv-cli" / "bin"
     _say(f'export PATH={shlex.quote(str(airflow))}:"$PATH":{shlex.quote(str(cli))}')
@@ -156,13 +167,12 @@ def _say(text: str, where: IO[str] | None = None) -> None:
     (where or sys.stdout).write(f"{text}\n")
 
 
-def environment(layout: Layout, endpoint: str, settings: Mapping[str, object]) -> dict[str, str]:
+def environment(layout: Layout, endpoint: str, settings: Mapping[str, object], key: str) -> dict[str, str]:
     """Return what a shell needs for `airflow`, `aws` and boto3 to talk to the local AWS with its settings."""
     region = str(settings["region"])
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "filebatch-local",
-        "AWS_SECRET_ACCESS_KEY": "filebatch-local",
+        **access.credentials(key),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",

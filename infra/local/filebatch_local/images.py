@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "filebatch-local-job", "AWS_SECRET_ACCESS_KEY": "filebatch-local"}
-
 
 @dataclass(frozen=True)
 class ImageEnv:
@@ -57,15 +55,17 @@ class Platform:
     Attributes:
         endpoint: URL of this local AWS.
         region: its region.
+        credentials: the variables that let a job in.
     """
 
     endpoint: str
     region: str
+    credentials: Mapping[str, str] = field(repr=False)
 
     def variables(self) -> dict[str, str]:
-        """Return the variables, with keys that open nothing."""
+        """Return the variables."""
         return {
-            **CREDENTIALS,
+            **self.credentials,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,

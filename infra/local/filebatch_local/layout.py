@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from filebatch_local import private
 from filebatch_local.images import ImageEnv
 
 HOST = "127.0.0.1"
@@ -55,6 +56,26 @@ class Layout:
     def scratch(self) -> Path:
         """Folder in which jobs run."""
         return self.state / "jobs"
+
+    @property
+    def key_file(self) -> Path:
+        """File that holds the access key of the local AWS."""
+        return self.state / "aws.key"
+
+    def make_state(self) -> None:
+        """Make the state folder, which nobody else may enter: keys lie there, and what jobs work on.
+
+        Raises:
+            LocalAwsError: another folder than `.local` was asked for, and others may enter it.
+        """
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.state == self.root / ".local":
+            self.state.chmod(0o700)  # older versions left it open
+        if not private.is_private(self.state):
+            raise LocalAwsError(
+                f"{self.state} would hold keys: expected a folder that only its owner may enter (mode 0700), "
+                f"found others let in. `chmod 700` it, or choose another with --state."
+            )
 
     def airflow_home(self, venv: Path) -> Path:
         """Return the AIRFLOW_HOME of an environment: each Airflow has a database of its own."""

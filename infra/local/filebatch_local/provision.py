@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from filebatch_local import access
 from filebatch_local.documents import render
 from filebatch_local.layout import ENVIRONMENT, REGION, WORKER_IMAGE
 from filebatch_local.observing import observe, observe_workers
@@ -34,6 +34,7 @@ class Plan:
 
     Attributes:
         endpoint: URL of the local AWS.
+        key: its access key.
         documents: folder of the documents.
         failures: file with the taxonomy of failures.
         feeds: folder of feed files, or None for none.
@@ -41,6 +42,7 @@ class Plan:
     """
 
     endpoint: str
+    key: str = field(repr=False)
     documents: Path
     failures: Path
     feeds: Path | None = None
@@ -59,9 +61,9 @@ class Provisioner:
     """Clients and names for one environment."""
 
     def __init__(self, plan: Plan) -> None:
-        """Talk to the plan's endpoint with keys that open nothing."""
+        """Talk to the plan's endpoint."""
         self.plan = plan
-        self._session = boto3.Session("filebatch-local", "filebatch-local", region_name=REGION)
+        self._session = boto3.Session(*access.credentials(plan.key).values(), region_name=REGION)
         self._config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"})
         self._clients: dict[str, Any] = {}
 
@@ -204,8 +206,7 @@ class Provisioner:
 
     def _network(self) -> dict[str, list[str]]:
         """Ask the server itself for its default network: EC2's client costs a second of start-up."""
-        with urllib.request.urlopen(f"{self.plan.endpoint}/_filebatch/network", timeout=30) as answer:  # noqa: S310 - ours
-            return dict(json.loads(answer.read()))
+        return dict(access.ask(self.plan.endpoint, self.plan.key, "GET", "network"))
 
     def _service_role(self) -> str:
         iam, name = self._client("iam"), f"{ENVIRONMENT}-batch"

@@ -1,4 +1,4 @@
-"""Writes down which key signed which request, so that tests can hold IAM policies to what is really asked.
+"""Writes down who signed which request, so that tests can hold IAM policies to what is really asked.
 
 One line of JSON a request. What a request means (action, resource) is the reader's business.
 """
@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from filebatch_local import access
+
 # Signature version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
@@ -26,10 +28,11 @@ class Recorder:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Hand the request on, and write it down with the answer's status."""
-        found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if not found:
+        signed = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if not signed:
             return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
-        request = {**found.groupdict(), **_request(environ, with_body=found["service"] != "s3")}
+        found = {**signed.groupdict(), "key": access.who(signed["key"])}  # the name, not the key itself
+        request = {**found, **_request(environ, with_body=found["service"] != "s3")}
 
         def start(status: str, *more: Any) -> Any:
             request["status"] = int(status.split(" ", 1)[0])

@@ -19,13 +19,15 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server import werkzeug_app as moto_server
+from werkzeug.exceptions import NotFound
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from filebatch_local import batch_api, gaps_events, gaps_s3, gaps_sqs
 from filebatch_local.attempts import Runtime
 from filebatch_local.batch_backend import LocalBatch
 from filebatch_local.gaps_dynamodb import OneAtATime
+from filebatch_local.gate import Gate, Names
 from filebatch_local.layout import REGION
 from filebatch_local.recording import Recorder
 
@@ -35,23 +37,40 @@ HOST_LOST = "Host EC2 (instance i-0123456789abcdef0) terminated."
 Answer = tuple[HTTPStatus, Any]
 
 
-class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's classes are untyped here
+class _QuietHandler(moto_server.MotoRequestHandler):  # type: ignore[misc]  # moto's classes are untyped here
     """Logs no requests: their paths are the user's keys."""
 
     def log_request(self, *args: Any) -> None:
         pass
 
 
-def make(listener: socket.socket, runtime: Runtime, admin: Admin, record: Path | None) -> BaseWSGIServer:
-    """Return the server, ready for `serve_forever`; moto is this process's from now on."""
+def make(
+    listener: socket.socket, runtime: Runtime, admin: Admin, names: Names, key: str, record: Path | None
+) -> BaseWSGIServer:
+    """Return the server, ready for `serve_forever`; moto is this process's from now on.
+
+    Args:
+        listener: its port, taken.
+        runtime: what jobs run on.
+        admin: answers what is asked under `/_filebatch/`.
+        names: what it is called by; requests to others are refused.
+        key: what requests must hold.
+        record: file that each request is appended to, None for none.
+    """
+    moto_server.DISABLE_GLOBAL_CORS = True
     gaps_s3.close()
     gaps_events.close()
     gaps_sqs.close()
     batch_api.install(runtime)
-    app: Any = OneAtATime(DomainDispatcherApplication(create_backend_app))
-    app = admin.in_front_of(Recorder(app, record) if record else app)
+    app: Any = OneAtATime(moto_server.DomainDispatcherApplication(_service))
+    app = Gate(admin.in_front_of(Recorder(app, record) if record else app), names, key)
     host, port = listener.getsockname()
     return make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
+
+
+def _service(name: str) -> Any:
+    """Return moto's application for a service; moto's own API, which resets and records, isn't served."""
+    return NotFound() if name.startswith("moto_api") else moto_server.create_backend_app(name)
 
 
 def stop_jobs() -> None:

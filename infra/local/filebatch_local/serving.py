@@ -18,7 +18,9 @@ from typing import Any
 
 import psutil
 
+from filebatch_local import access
 from filebatch_local.clock import Clock
+from filebatch_local.gate import Names
 from filebatch_local.images import Images, Platform
 from filebatch_local.layout import HOST, REGION, Layout, LocalAwsError
 
@@ -39,9 +41,11 @@ class Service:
         start_delay: seconds of the clock that a job stays STARTING.
         docker: run images that aren't places on this machine with the Docker engine, where one answers.
         tied: end when the process that started it does.
-        host: the name or address it listens at, which is also the one in its URLs (queues have some). Whoever reaches
-            it can do anything with it, jobs included: another than loopback is for a network of containers.
-        record: file that each signed request is appended to, None for none.
+        host: the name or address it listens at, which is also the one in its URLs (queues have some). Whoever has
+            the key can do anything with it, jobs included: another than loopback is for a network of containers.
+        published: port on loopback under which it is reached as well, as a container's may be; None for none.
+        keep_key: go on with the key of the last start, for clients that outlive a server.
+        record: file that each request is appended to, None for none.
     """
 
     layout: Layout
@@ -54,6 +58,8 @@ class Service:
     docker: bool = False
     tied: bool = False
     host: str = HOST
+    published: int | None = None
+    keep_key: bool = False
     record: Path | None = None
 
 
@@ -61,7 +67,7 @@ def serve(service: Service) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        LocalAwsError: the port is taken, or the host is none of this machine's.
+        LocalAwsError: the port is taken, the host is none of this machine's, or others may read the state folder.
     """
     from filebatch_local.processes import end_leftovers
 
@@ -70,11 +76,13 @@ def serve(service: Service) -> None:
         from filebatch_local import server
 
     stop = _stop_on_signal()
-    service.layout.state.mkdir(parents=True, exist_ok=True)
+    service.layout.make_state()
     end_leftovers(service.layout.scratch)
-    endpoint = f"http://{service.host}:{listener.getsockname()[1]}"
-    admin = server.Admin(lambda: _provision(service, endpoint, admin.state), {"pid": os.getpid()})
-    web = server.make(listener, _runtime(service, endpoint), admin, service.record)
+    port = listener.getsockname()[1]
+    endpoint, names = f"http://{service.host}:{port}", Names.of(service.host, port, service.published)
+    key = access.key_of_this_start(service.layout.key_file, keep=service.keep_key)
+    admin = server.Admin(lambda: _provision(service, endpoint, key, admin.state), {"pid": os.getpid()})
+    web = server.make(listener, _runtime(service, endpoint, key), admin, names, key, service.record)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     try:
         admin.state["settings"] = admin.provision()
@@ -133,25 +141,26 @@ def state_file(layout: Layout) -> Path:
     return layout.state / "aws.json"
 
 
-def _runtime(service: Service, endpoint: str) -> Any:
+def _runtime(service: Service, endpoint: str, key: str) -> Any:
     from filebatch_local.attempts import Runtime
     from filebatch_local.containers import Containers
 
     containers = Containers.find() if service.docker else None
-    platform = Platform(endpoint, REGION)
+    platform = Platform(endpoint, REGION, access.credentials(key, access.JOB))
     return Runtime(service.images, platform, service.layout.scratch, service.clock, service.start_delay, containers)
 
 
-def _provision(service: Service, endpoint: str, state: dict[str, Any]) -> dict[str, Any]:
+def _provision(service: Service, endpoint: str, key: str, state: dict[str, Any]) -> dict[str, Any]:
     from filebatch_local.provision import Plan, Provisioner
 
     layout = service.layout
     failures = layout.plugins / "filebatch" / "failures.json"
-    done = Provisioner(Plan(endpoint, layout.documents, failures, service.feeds, service.vcpus)).run()
+    done = Provisioner(Plan(endpoint, key, layout.documents, failures, service.feeds, service.vcpus)).run()
     for problem in done.problems:
         log.warning("feed left out: %s", problem)
     state["problems"] = done.problems
-    _write_state(layout, {"endpoint": endpoint, "settings": done.settings, "problems": done.problems})
+    found = {"endpoint": endpoint, "published": service.published}
+    _write_state(layout, {**found, "settings": done.settings, "problems": done.problems})
     return done.settings
 
 

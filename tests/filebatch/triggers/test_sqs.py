@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aws import KEYS, NOW, REGION, feed_of
+from aws import NOW, REGION, feed_of
 from filebatch import clock, doorbell, states
 from filebatch.feed import Feed
 from filebatch.ledger import encode
@@ -31,7 +31,7 @@ def here(place, monkeypatch):
     """A corner of the local AWS in which the trigger finds itself, with its pauses shortened."""
     queue = place.queue(FEED)
     settings = asdict(place.settings(queues={FEED.name: queue}))
-    keys = {**KEYS, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": place.server.endpoint}
+    keys = {**place.server.credentials(), "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": place.server.endpoint}
     for name, value in {**keys, "AIRFLOW_CONN_AWS_DEFAULT": "aws://"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_FILEBATCH", json.dumps(settings))

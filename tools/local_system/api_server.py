@@ -1,0 +1,31 @@
+"""`python -m local_system.api_server`: Airflow's API server and UI, behind the gate.
+
+As `airflow api-server` starts it, in one process (airflow/cli/commands/api_server_command.py of 3.2.1 and 3.3.2).
+A plugin's middleware would do, too; but Airflow goes on without a plugin that can't be loaded, and so without a gate.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import uvicorn
+
+from filebatch_local.gate import Names
+from local_system.web_gate import WebGate
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="local_system.api_server")
+    parser.add_argument("--host", required=True, help="name or address to listen at and be called by")
+    parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--published", type=int, help="port on loopback under which it is reached, too (a container's)")
+    options = parser.parse_args()
+    from airflow.api_fastapi.main import app
+
+    names = Names.of(options.host, options.port, options.published)
+    uvicorn.run(WebGate(app, names), host=options.host, port=options.port, access_log=False, log_config=None)
+
+
+if __name__ == "__main__":
+    main()
