@@ -6,13 +6,7 @@ data "aws_caller_identity" "current" {}
 locals {
   namespace = "filebatch" # also in infra/documents/alarms.json and dashboard.json
 
-  defaults = jsondecode(file("${path.module}/../plugins/filebatch/feed-defaults.json"))
-
-  # The same files that make the DAGs. What a feed leaves out, the file of defaults says.
-  feeds = {
-    for file in fileset(var.feeds_dir, "*.yaml") :
-    trimsuffix(file, ".yaml") => merge(local.defaults, yamldecode(file("${var.feeds_dir}/${file}")))
-  }
+  feeds = module.feeds.feeds
 
   image = "${module.registry.repository_url}:${var.image_tag}"
 
@@ -34,6 +28,13 @@ locals {
     job_definitions = { for feed, definition in module.batch.job_definitions : feed => definition.name }
     namespace       = local.namespace
   }
+}
+
+# The same files that make the DAGs.
+module "feeds" {
+  source = "./modules/feeds"
+
+  folder = var.feeds_dir
 }
 
 module "keys" {

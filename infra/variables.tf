@@ -29,21 +29,6 @@ variable "feeds_dir" {
   description = "Folder of the feed files, seen from here."
   type        = string
   default     = "../dags/feeds"
-
-  validation {
-    condition     = length(fileset(var.feeds_dir, "*.yaml")) > 0
-    error_message = "feeds_dir: no *.yaml in it; a feed is one file (dags/feeds)."
-  }
-
-  validation {
-    condition     = alltrue([for file in fileset(var.feeds_dir, "*.yaml") : can(regex("^[a-z][a-z0-9-]{1,39}\\.yaml$", file))])
-    error_message = "feeds_dir: a feed's name has 2 to 40 characters a-z, 0-9 and -, and begins with a letter."
-  }
-
-  validation {
-    condition     = alltrue([for file in fileset(var.feeds_dir, "*.yaml") : can(yamldecode(file("${var.feeds_dir}/${file}")).prefix)])
-    error_message = "feeds_dir: each feed is YAML and has a prefix; `airflow dags list-import-errors` says more."
-  }
 }
 
 variable "network" {

@@ -37,15 +37,24 @@ run "images_of_feeds" {
   }
 
   variables {
-    images = ["210987654321.dkr.ecr.eu-central-1.amazonaws.com/team/parser:3", "public.ecr.aws/docker/library/python:3.12"]
+    images = [
+      "210987654321.dkr.ecr.eu-central-1.amazonaws.com/team/parser:3",
+      "210987654321.dkr.ecr.eu-central-1.amazonaws.com/*",
+      "210987654321.dkr.ecr.eu-central-1.amazonaws.com/te?m/parser:3",
+      "210987654321.dkr.ecr.cn-north-1.amazonaws.com.cn/team/reader",
+      "public.ecr.aws/docker/library/python:3.12",
+    ]
   }
 
   assert {
-    condition = contains(
-      flatten([for statement in jsondecode(output.policies.execution).Statement : statement.Resource if statement.Sid == "PullImages"]),
+    condition = toset(flatten([
+      for statement in jsondecode(output.policies.execution).Statement : statement.Resource if statement.Sid == "PullImages"
+      ])) == toset([
+      "arn:aws:ecr:eu-west-1:123456789012:repository/worker",
       "arn:aws:ecr:eu-central-1:210987654321:repository/team/parser",
-    )
-    error_message = "A feed's own image may be pulled."
+      "arn:aws:ecr:cn-north-1:210987654321:repository/team/reader",
+    ])
+    error_message = "A feed's own image may be pulled, and what it is not the whole name of may not."
   }
 }
 

@@ -122,30 +122,9 @@ run "refuses_bad_values" {
   variables {
     region      = "Ireland"
     res_prefix  = "Acme_"
-    feeds_dir   = "tests/feeds/none"
     image_tag   = "latest"
     runbook_url = "docs/runbook.md#section"
   }
 
-  expect_failures = [var.region, var.res_prefix, var.feeds_dir, var.image_tag, var.runbook_url]
-}
-
-run "refuses_feed_name" {
-  command = plan
-
-  variables {
-    feeds_dir = "tests/feeds/name"
-  }
-
-  expect_failures = [var.feeds_dir]
-}
-
-run "refuses_feed_without_prefix" {
-  command = plan
-
-  variables {
-    feeds_dir = "tests/feeds/prefix"
-  }
-
-  expect_failures = [var.feeds_dir]
+  expect_failures = [var.region, var.res_prefix, var.image_tag, var.runbook_url]
 }

@@ -14,15 +14,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from filebatch import patterns
+from filebatch import feed_text, patterns
 from filebatch.errors import FeedError
 
 # What Terraform has to know where a feed doesn't say; it reads the same file.
 DEFAULTS: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
-
-NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
 
 # vCPU → memory in MiB that Fargate offers with it:
 # https://docs.aws.amazon.com/batch/latest/userguide/fargate.html (resource requirements)
@@ -39,12 +47,6 @@ FARGATE_MEMORY: Mapping[float, Sequence[int]] = {
 
 def _regex(text: str) -> str:
     patterns.check(text)
-    return text
-
-
-def _prefix(text: str) -> str:
-    if text.startswith("/") or not text.endswith("/"):
-        raise ValueError('a key prefix that ends in "/" and does not begin with it')
     return text
 
 
@@ -72,12 +74,6 @@ def _time_of_day(written: Any) -> Any:
     if isinstance(written, (int, float)):
         raise ValueError('a time of day in quotes, such as "10:30"')  # noqa: TRY004 - pydantic gathers ValueErrors
     return written
-
-
-def _utc(time_of_day: time | None) -> time | None:
-    if time_of_day and time_of_day.tzinfo:
-        raise ValueError('a time of day in UTC without a zone, such as "10:30"')
-    return time_of_day
 
 
 class _Strict(BaseModel):
@@ -134,11 +130,11 @@ class Feed(_Strict):
 
     name: str
     description: str = ""
-    prefix: Annotated[str, AfterValidator(_prefix)]
+    prefix: str
     pattern: Annotated[str, AfterValidator(_regex)] = r".+"
     day_prefix: str | None = None
     start: date
-    processor: str = Field(default="tabular", pattern=r"^[a-z_]+$|^[\w.]+:\w+$")
+    processor: str = "tabular"
     options: Annotated[dict[str, Any], AfterValidator(_json)] = Field(default_factory=dict)
     image: str | None = None
     vcpu: float = DEFAULTS["vcpu"]
@@ -148,10 +144,15 @@ class Feed(_Strict):
     run_within: int = Field(default=DEFAULTS["run_within"], ge=1, le=24)
     packing: Packing = Packing()
     schedule: Annotated[str, AfterValidator(_cron)] = "*/15 * * * *"
-    expected_by: Annotated[time | None, BeforeValidator(_time_of_day), AfterValidator(_utc)] = None
+    expected_by: Annotated[time | None, BeforeValidator(_time_of_day)] = None
     max_attempts: int = Field(default=3, ge=1, le=10)
     fail_run_on: Literal["failed", "invalid", "never"] = "failed"
     notify: Notify = Notify()
+
+    @field_validator(*feed_text.RULES, mode="before")
+    @classmethod
+    def _holds_text_that_may_be(cls, value: Any, info: ValidationInfo) -> Any:
+        return feed_text.checked(str(info.field_name), value)
 
     @model_validator(mode="after")
     def _fits_fargate(self) -> Feed:
@@ -220,10 +221,8 @@ def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:
 
 def load_feed(file: Path) -> Feed:
     """Read one feed file; FeedError names file, field, what was expected and what was found."""
-    if not NAME.fullmatch(file.stem):
-        raise FeedError(
-            file.name, "", "a name of 2 to 40 characters a-z, 0-9 and - that begins with a letter", file.stem
-        )
+    if not feed_text.fits("name", file.stem):
+        raise FeedError(file.name, "", f"a name of {feed_text.RULES['name']['expected']}", file.stem)
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -254,7 +253,7 @@ def _first(name: str, error: ValidationError) -> FeedError:
         return FeedError(name, path, "a value", "nothing")
     if first["type"] == "extra_forbidden":
         return FeedError(name, path, f"one of the known fields ({', '.join(_known(first['loc']))})", "an unknown one")
-    message = message.removeprefix("Input should be ").replace("String should match", "text that matches")
+    message = message.removeprefix("Input should be ")
     if first["type"] == "value_error":
         message = message.removeprefix("Value error, ")
         if not path:

@@ -1,7 +1,8 @@
 """What a feed file may say, and how it is told what is wrong with it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws import ROOT, feed_of
+from filebatch import feed_text
 from filebatch.errors import FeedError
 from filebatch.feed import DEFAULTS, FARGATE_MEMORY, Feed, load_feed, load_feeds
 from golden import agrees
@@ -55,6 +57,19 @@ WRONG = {
     "a key that is no text": LEAST + "1: one\n",
     "prefix without its slash": "prefix: orders\nstart: 2026-01-01\n",
     "prefix with a slash in front": "prefix: /orders/\nstart: 2026-01-01\n",
+    "prefix that closes its JSON": LEAST.replace("orders/", '\'orders/"},{"prefix":"/\''),
+    "prefix that is a pattern of policies": LEAST.replace("orders/", "'*/'"),
+    "prefix that is a variable of policies": LEAST.replace("orders/", "'${aws:username}/'"),
+    "prefix too long": LEAST.replace("orders/", "o" * 256 + "/"),
+    "image that closes its JSON": LEAST + """image: 'busybox","jobRoleArn":"arn:x","privileged":true,"x":"'\n""",
+    "image that is a pattern of policies": LEAST + "image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/*\n",
+    "image of two lines": LEAST + 'image: "busybox:1\\n"\n',
+    "description of two lines": LEAST + 'description: "one\\ntwo"\n',
+    "description that is written backwards": LEAST + 'description: "\\u202Eone"\n',
+    "description too long": LEAST + f"description: {'o' * 201}\n",
+    "pattern of two lines": LEAST + 'pattern: "a\\nb"\n',
+    "day_prefix with a quote": LEAST + "pattern: '(?P<date>.+)'\nday_prefix: '%Y\"'\n",
+    "half a letter": LEAST + 'description: "\\uD83D"\n',
     "prefix that is no text": "prefix: 7\nstart: 2026-01-01\n",
     "pattern that is none": LEAST + "pattern: '('\n",
     "pattern that repeats too often": LEAST + "pattern: 'a{99999999999}'\n",
@@ -86,6 +101,16 @@ def test_what_is_wrong_is_told_by_file_field_expected_and_found(tmp_path):
             load_feed(write(tmp_path, text))
         told[what] = str(error.value)
     assert agrees("feed-errors", told)
+
+
+def test_every_field_that_takes_text_has_a_rule_for_it():
+    takes_text = {
+        name
+        for name, field in Feed.model_fields.items()
+        if get_origin(field.annotation) is Literal
+        or set(get_args(field.annotation) or [field.annotation]) <= {str, time, type(None)}
+    }
+    assert set(feed_text.RULES) == takes_text
 
 
 def test_bytes_that_are_no_text_are_told(tmp_path):

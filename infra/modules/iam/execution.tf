@@ -1,10 +1,10 @@
 # What Fargate may do to start a container.
 
 locals {
-  # Repositories of feeds that bring an image of their own from ECR.
+  # Repositories of feeds that bring an image of their own from ECR; each by its whole name, as a * would stand for others.
   image_arns = [
     for parts in [
-      for image in var.images : try(regex("^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com/([^:@]+)", image), null)
+      for image in var.images : try(regex("^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com(?:\\.cn)?/([a-z0-9._/-]+)(?:[:@].*)?$", image), null)
     ] : "arn:${local.partition}:ecr:${parts[1]}:${parts[0]}:repository/${parts[2]}" if parts != null
   ]
 

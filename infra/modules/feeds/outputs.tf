@@ -1,0 +1,9 @@
+output "feeds" {
+  description = "Feed => its fields, with the defaults for what its file leaves out."
+  value       = { for name, feed in local.written : name => merge(local.defaults, feed) }
+
+  precondition {
+    condition     = length(local.faults) == 0
+    error_message = join("\n", concat(["Feed files that can't be used:"], local.faults))
+  }
+}
