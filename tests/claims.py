@@ -1,7 +1,7 @@
 """A claim with real files, and what its workers may have done of it."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -26,7 +26,7 @@ class Held:
     def __init__(
         self,
         place: Place,
-        files: int | Sequence[bytes],
+        files: int | Sequence[bytes] | Mapping[str, bytes],
         feed: Feed | None = None,
         token: str | None = None,
         bucket: str | None = None,
@@ -35,9 +35,12 @@ class Held:
         # Jobs are found by name in a queue that tests share: no two of them claim with the same token.
         self.place, self.token = place, token or f"{uuid.uuid4().hex[:16]}-0001"
         self.desk: Desk = place.desk(feed or feed_of())
-        contents = [b"a,b\n1,2\n"] * files if isinstance(files, int) else files
+        if isinstance(files, int):
+            files = [b"a,b\n1,2\n"] * files
+        if not isinstance(files, Mapping):
+            files = {f"{n}.csv": content for n, content in enumerate(files)}
         prefix = f"{self.desk.feed.prefix}{self.token[:4]}"
-        self.files = [place.put(f"{prefix}-{n}.csv", content, bucket, **put) for n, content in enumerate(contents)]
+        self.files = [place.put(f"{prefix}-{name}", content, bucket, **put) for name, content in files.items()]
         self.keys = place.arrive(*self.files, feed=self.desk.feed)
         self.open()
         self.claim = claiming.make_claim(self.desk, self.token, RUN_ID, [Planned(key, TAKE, 1) for key in self.keys])

@@ -95,6 +95,7 @@ UNITS = st.builds(
     processor=st.just("tabular"),
     options=OBJECTS,
     max_attempts=st.integers(1, 10),
+    show_values=st.booleans(),
     files=st.lists(WORKS, max_size=3).map(tuple),
 )
 REASONS = st.builds(Reason, st.text(max_size=10), st.text(max_size=30), OBJECTS)

@@ -115,7 +115,18 @@ def pack_units(feed: Feed, token: str, run_id: str, number: int, items: Iterable
     """Return the units of a round, in the order of the items."""
     packed = packing.pack(map(work_of, items), lambda work: work.file.size, feed.packing.bytes, feed.packing.files)
     return [
-        Unit(feed.name, token, run_id, number, index, feed.processor, feed.options, feed.max_attempts, tuple(works))
+        Unit(
+            feed=feed.name,
+            claim=token,
+            run_id=run_id,
+            round=number,
+            index=index,
+            processor=feed.processor,
+            options=feed.options,
+            max_attempts=feed.max_attempts,
+            show_values=feed.show_values,
+            files=tuple(works),
+        )
         for index, works in enumerate(packed)
     ]
 

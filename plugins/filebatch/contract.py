@@ -101,6 +101,7 @@ class Unit:
         processor: name of the processor.
         options: the processor's options.
         max_attempts: how often a file may be claimed in a generation.
+        show_values: whether notifications, logs and the ledger may quote the files.
         files: the files, in the order in which they are done.
     """
 
@@ -112,6 +113,7 @@ class Unit:
     processor: str
     options: Mapping[str, Any]
     max_attempts: int
+    show_values: bool
     files: tuple[Work, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -138,7 +140,10 @@ class Output:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a file is INVALID or FAILED: a code of the processor or the taxonomy, a sentence, and where in the file."""
+    """Why a file is INVALID or FAILED: a code of the processor or the taxonomy, a sentence, and where in the file.
+
+    It quotes the file only in quarantine, or where the feed sets `show_values`.
+    """
 
     code: str
     message: str

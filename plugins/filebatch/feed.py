@@ -126,6 +126,7 @@ class Feed(_Strict):
         max_attempts: how often a file that fails is claimed before people are asked.
         fail_run_on: which files make the run fail.
         notify: whom a run tells.
+        show_values: whether notifications, logs and the ledger may quote the files; else quarantine alone does.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Feed(_Strict):
     max_attempts: int = Field(default=3, ge=1, le=10)
     fail_run_on: Literal["failed", "invalid", "never"] = "failed"
     notify: Notify = Notify()
+    show_values: bool = False
 
     @field_validator(*feed_text.RULES, mode="before")
     @classmethod

@@ -20,8 +20,12 @@ _UNSEEN = re.compile(
 )
 # Suffixes of data that are no end of a host's name, so that `a.csv.gz` stays readable (.zip is one).
 _DATA = r"(?:csv|tsv|tab|txt|json|ndjson|jsonl|parquet|xml|xlsx?|gz|gzip|zst|zstd)"
+# Schemes that clients make links of without the two slashes.
+_SCHEMES = (
+    r"(?:mailto|tel|sms|sip|callto|skype|facetime|xmpp|news|file|data|javascript|vbscript|magnet|outlook|ms-[a-z-]+)"
+)
 _LINKS = (
-    (re.compile(r":(?=//)|(?<=[^\W\d_]):(?=\S)"), "[:]"),  # http://host, mailto:me
+    (re.compile(rf"({_SCHEMES}):|:(?=//)", re.IGNORECASE), r"\1[:]"),  # http://host, mailto:me
     (re.compile(r"([/\\])(?<!\]/)(?=\1)"), r"[\1]"),  # //host, \\host\share
     (re.compile(rf"(?<=\w)\.(?=[^\W\d_])(?!{_DATA}(?:\.{_DATA})*(?![\w.-]))", re.IGNORECASE), "[.]"),  # host.net, a@b.c
     (re.compile(r"(?<=\d)\.(?=\d+\.\d+\.\d)"), "[.]"),  # 10.0.0.1
@@ -33,7 +37,7 @@ def plain(text: str, limit: int = MAX_SENTENCE) -> str:
 
     Made plain again it stays as it is.
     """
-    shown = "".join(sign if _is_seen(sign) else _escape(sign) for sign in text[: limit + 1])
+    shown = visible(text[: limit + 1])
     for link, broken in _LINKS:
         shown = link.sub(broken, shown)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
@@ -43,6 +47,11 @@ def quoted(name: str, limit: int = MAX_NAME) -> str:
     """Return a name, as a rule an S3 key, made plain and within quotes that it can't end."""
     shown = plain(name.replace("\\", "\\x5c"), limit).replace("'", "\\'")
     return f"'{shown}'"
+
+
+def visible(text: str) -> str:
+    """Return `text` as one line, with an escape for each character that can't be seen."""
+    return "".join(sign if _is_seen(sign) else _escape(sign) for sign in text)
 
 
 def _is_seen(sign: str) -> bool:

@@ -62,7 +62,7 @@ def assert_both_topics_were_told(inbox: Subscriber) -> None:
         assert note["attributes"] == {"feed": "lines", "status": "FAILED"}
         assert note["message"]["counts"] == {"SUCCEEDED": 13, "FAILED": 1, "INVALID": 1}
         assert note["message"]["files"][0]["key"] == "lines/raises.txt"
-        assert "this file makes the processor raise" in note["message"]["files"][0]["error"]
+        assert "RuntimeError at line 17 of line_count (count_lines)" in note["message"]["files"][0]["error"]
 
 
 def test_an_invalid_file_is_quarantined_with_the_reason_beside_it(here: System) -> None:

@@ -18,7 +18,16 @@ from values import RESULTS, UNITS, WORKS
 FILE = FileVersion("new-files", "orders/2026-01-02/ü.csv", "v1", "0" * 32, 8, "2026-01-02T03:04:05.000Z")
 WORK = Work(FILE, "2026-01-02T00:00:00.000Z", generation=2, attempt=1)
 UNIT = Unit(
-    "orders", "0123456789abcdef-0001", "manual__2026-01-02", 1, 0, "tabular", {"header": True}, 3, files=(WORK,)
+    feed="orders",
+    claim="0123456789abcdef-0001",
+    run_id="manual__2026-01-02",
+    round=1,
+    index=0,
+    processor="tabular",
+    options={"header": True},
+    max_attempts=3,
+    show_values=False,
+    files=(WORK,),
 )
 SUCCEEDED = Result(
     feed="orders",

@@ -114,6 +114,7 @@ def test_what_is_broken_can_still_be_read(text, shown):
         "größe 数据 🦆.json",
         "line 3, column 'price': expected decimal(10,2), found text of 24 characters",
         "at 2026-01-02T12:30:00.000Z",
+        "User: arn:aws:sts::123456789012:assumed-role/job is not authorized to perform: s3:GetObject",
     ],
 )
 def test_harmless_words_stay_as_they_are(text):

@@ -80,5 +80,5 @@ def test_an_output_that_is_not_one_place_below_the_prefix_is_refused(place, tmp_
     file = tmp_path / "written"
     file.write_bytes(b"content")
     outputs = tuple(Output(name, file) for name in names)
-    with pytest.raises(ValueError, match="a name of its own, relative"):
+    with pytest.raises(commit.OutputError, match="a name of its own, relative"):
         commit.stage(place.connect("s3"), place.results, "results/", outputs)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -61,8 +62,12 @@ class TestAUnitWithEveryKindOfFile:
     def test_the_exit_code_asks_for_another_attempt_as_some_files_may_do_better(self, done):
         assert done[1].code == 75
 
-    def test_what_failed_says_what_was_raised(self, done):
-        assert done[0].item(RAISES)["reason"]["message"] == "ValueError: a fault of ours"
+    def test_what_failed_says_what_was_raised_and_where(self, done):
+        told = done[0].item(RAISES)["reason"]["message"]
+        assert re.match(r"ValueError at line \d+ of acts \(process\); its text may quote the file", told)
+
+    def test_what_called_exit_is_told_by_its_code(self, done):
+        assert "the processor ended the program with exit code 0" in done[0].item(EXITS)["reason"]["message"]
 
     def test_what_failed_waits_again_only_where_trying_can_help(self, done):
         waits = [number for number in range(len(WORDS)) if "open" in done[0].item(number)]

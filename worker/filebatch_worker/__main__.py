@@ -22,8 +22,9 @@ from filebatch.metrics import Measured
 from filebatch.outcomes import Outcomes
 from filebatch.publishing import Publisher
 from filebatch.results import location
-from filebatch_worker import aws, file, processor, settings
+from filebatch_worker import aws, file, job_log, processor, reasons, settings
 from filebatch_worker.file import Bench
+from filebatch_worker.job_log import JobLog
 from filebatch_worker.unit import read_unit
 
 log = logging.getLogger("filebatch")
@@ -45,21 +46,22 @@ class Stop:
 
 def main() -> int:
     """Do the unit that the environment names; return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    shown = job_log.start()
     stop = Stop()
     stop.listen()
     try:
-        return _run(settings.read(os.environ), stop)
+        return _run(settings.read(os.environ), stop, shown)
     except Exception as error:
         code = file.classify(error)
         log.exception("the unit could not be done: %s", code)
         return _exit_code([code])
 
 
-def _run(told: settings.Settings, stop: Stop) -> int:
+def _run(told: settings.Settings, stop: Stop, shown: JobLog) -> int:
     clients = aws.connect()
     ledger = Ledger(clients.dynamodb, told.ledger)
     unit = read_unit(clients.s3, told.results_bucket, told.round, told.index)
+    shown.show_values = unit.show_values
     if not ledger.move(states.fence(unit.feed, unit.claim, unit.round, told.parent_id)).done:
         log.warning("round %s of claim %s is over, or another job's: nothing is done here", unit.round, unit.claim)
         return 0
@@ -112,20 +114,19 @@ def _failed(bench: Bench, work: Work, outcomes: Outcomes, error: Exception, seco
     code = file.classify(error)
     log.error("%r failed: %s", work.file.uri, code, exc_info=error)
     if code != "transient":
-        move = _fail_move(
-            bench.unit, work, code, f"{type(error).__name__}: {error}", bench.settings.memory, clock.now()
-        )
+        reason = reasons.of_failure(code, error, show_values=bench.unit.show_values)
+        move = _fail_move(bench.unit, work, reason, bench.settings.memory, clock.now())
         outcomes.add(move, Measured(states.FAILED, seconds, work.file.size, None))
     return code
 
 
-def _fail_move(unit: Unit, work: Work, code: str, message: str, memory: int, now: datetime) -> states.Move:
-    failed = failures.failure(code)
+def _fail_move(unit: Unit, work: Work, reason: Reason, memory: int, now: datetime) -> states.Move:
+    failed = failures.failure(reason.code)
     return states.fail(
         states.file_key(work.file),
         unit.claim,
         unit.feed,
-        Reason(code, message[:1000]),
+        reason,
         retry=failures.retry_at(failed, work.attempt, unit.max_attempts, now),
         now=now,
         memory=memory * failed.memory_factor if failed.memory_factor > 1 else None,

@@ -10,22 +10,27 @@ from botocore.exceptions import ClientError
 
 from filebatch import contract, paths, states
 from filebatch.contract import NO_VERSION, FileVersion, Reason, Result, Work
-from filebatch.errors import LostClaim
+from filebatch.errors import FilebatchError, LostClaim
 from filebatch.ledger import Ledger, holds
 from filebatch.results import read_result
 from filebatch_worker import processor
+
+
+class OutputError(FilebatchError):
+    """A processor's outputs can't be staged."""
 
 
 def stage(s3: Any, bucket: str, prefix: str, outputs: tuple[processor.Output, ...]) -> tuple[contract.Output, ...]:
     """Upload a processor's outputs below `prefix`; return them with size and checksum.
 
     Raises:
-        ValueError: two outputs share a name, or one would not lie below `prefix` for whoever downloads it.
+        OutputError: two outputs share a name, or one would not lie below `prefix` for whoever downloads it. It is
+            told by its number, as a name may come from the file.
     """
     names = [output.name for output in outputs]
-    for name in names:
+    for number, name in enumerate(names, 1):
         if names.count(name) > 1 or not _is_inside(name):
-            raise ValueError(f"output {name!r}: expected a name of its own, relative and without '..'")
+            raise OutputError(f"output {number} of {len(names)}: expected a name of its own, relative and without '..'")
     return tuple(_stage_one(s3, bucket, prefix, output) for output in outputs)
 
 

@@ -34,7 +34,7 @@ def fetch(s3: Any, file: FileVersion, folder: Path) -> Source:
         found = refusals.unusable(error)
         if found is None:
             raise error from refused
-        raise Unreadable(found.code, found.message, version=file.version) from error
+        raise Unreadable(found.code, found.message, summary=found.message, version=file.version) from error
     return Source(path, file.key.rsplit("/", 1)[-1], path.stat().st_size)
 
 

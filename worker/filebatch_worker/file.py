@@ -16,7 +16,8 @@ from filebatch.contract import Output, Reason, Result, Unit, Work
 from filebatch.errors import ConfigurationError, ContractError
 from filebatch.ledger import Ledger
 from filebatch.results import read_result
-from filebatch_worker import __version__, processor, refusals
+from filebatch_worker import __version__, processor, reasons, refusals
+from filebatch_worker.calling import call
 from filebatch_worker.commit import commit, quarantine, stage
 from filebatch_worker.fetch import Unreadable, fetch
 from filebatch_worker.settings import Settings
@@ -66,9 +67,10 @@ def do(bench: Bench, work: Work) -> Result:
     try:
         processed, outputs = _produce(bench, work, workdir, timings)
     except processor.InvalidFile as error:
-        reason = Reason(error.code, str(error), dict(error.where))
         readable = not isinstance(error, Unreadable)
-        kept = quarantine(bench.s3, bench.settings.results_bucket, bench.unit.feed, work, reason, readable=readable)
+        told = reasons.whole(error)
+        kept = quarantine(bench.s3, bench.settings.results_bucket, bench.unit.feed, work, told, readable=readable)
+        reason = reasons.of_invalid(error, show_values=bench.unit.show_values)
         became = _Became(states.INVALID, reason=reason, quarantine=kept)
     else:
         became = _Became(states.SUCCEEDED, outputs, processed.rows, notes=processed.notes)
@@ -110,19 +112,11 @@ def _produce(
     with _Timed(timings, "fetch"):
         source = fetch(bench.s3, work.file, workdir)
     with _Timed(timings, "process"):
-        processed = _process(bench, source, workdir)
+        processed = call(bench.process, source, workdir, bench.unit.options)
     prefix = f"{paths.of_generation(paths.RESULTS, bench.unit.feed, work)}{bench.settings.attempt_name}/"
     with _Timed(timings, "upload"):
         outputs = stage(bench.s3, bench.settings.results_bucket, prefix, processed.outputs)
     return processed, outputs
-
-
-def _process(bench: Bench, source: processor.Source, workdir: Path) -> processor.Processed:
-    try:
-        return bench.process(source, workdir, bench.unit.options)
-    except SystemExit as error:
-        # Only the worker ends the worker: the unit's other files still have their turn.
-        raise RuntimeError(f"the processor called sys.exit({error.code!r})") from error
 
 
 class _Timed:

@@ -62,12 +62,17 @@ class InvalidFile(Exception):  # noqa: N818 - it names what is wrong with the fi
 
     `code` is short kebab-case ("empty", "truncated", "type-mismatch"), `message` is for the supplier to read, `where`
     holds JSON values that locate the fault: line, column, expected, found. Entries that are None are left out.
+
+    Message and `where` may quote the file, so they stay in quarantine unless the feed sets `show_values`. `summary` is
+    for notifications, logs and the ledger: a sentence that quotes nothing of the file. Without one it is made of the
+    whole numbers among line, row, column, byte and bad_rows, and of the shape of `found`.
     """
 
-    def __init__(self, code: str, message: str, **where: Any) -> None:
+    def __init__(self, code: str, message: str, *, summary: str = "", **where: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.summary = summary
         self.where: dict[str, Any] = {key: value for key, value in where.items() if value is not None}
 
 
@@ -85,6 +90,23 @@ class Processor(Protocol):
     def __call__(self, source: Source, workdir: Path, options: Mapping[str, Any]) -> Processed:
         """Process `source`, writing only below `workdir`."""
         ...
+
+
+def shape(value: Any) -> str:
+    """Return what a value looks like without showing it: `text of 24 characters`, `a number`, `nothing`."""
+    match value:
+        case None | "":
+            return "nothing"
+        case str():
+            return f"text of {len(value)} character{'s' if len(value) > 1 else ''}"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case _:
+            return "a value"
 
 
 def load_processor(name: str) -> Processor:
