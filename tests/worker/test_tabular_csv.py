@@ -190,6 +190,15 @@ def test_the_encoding_is_found(run, encode, encoding):
     assert result.profile["encoding"] == encoding
 
 
+def test_an_encoding_that_nothing_but_the_text_speaks_for_is_marked_as_a_guess(run):
+    content = "name,n\nMüller,1\n"
+    for encoding, guessed in {"cp1252": True, "utf-16-le": True, "utf-16": None, "utf-8": None}.items():
+        result = run(content.encode(encoding))
+        assert result.profile.get("encoding_guessed") is guessed
+        assert result.processed.notes.get("encoding_guessed") is guessed
+    assert "encoding_guessed" not in run(content.encode("cp1252"), encoding="cp1252").profile
+
+
 def test_the_encoding_can_be_declared(run):
     assert run("name,n\nÃ¼ber\x85,1\n".encode("latin-1"), encoding="iso-8859-1").rows == [("Ã¼ber\x85", 1)]
 

@@ -65,7 +65,7 @@ def test_a_damaged_archive_is_corrupt(refuse, suffix):
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [
-        ("t.csv", b"PAR1" + b"x" * 100 + b"PAR1", "parquet"),
+        ("t.csv", b"PAR1\x15\0" + b"x" * 100 + b"PAR1", "parquet"),
         ("t.csv", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "a PNG image"),
         ("t.csv", b"<!DOCTYPE html>\n<html><body>404, not found</body></html>", "an HTML or XML page"),
         ("t.csv", b"  <?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "an HTML or XML page"),
@@ -83,7 +83,7 @@ def test_a_damaged_archive_is_corrupt(refuse, suffix):
         ("t.ndjson.gz", gzipped(CSV), "text that is not JSON"),
         ("t.csv.gz", gzipped(gzipped(CSV)), "a compressed file within a compressed file"),
         ("t.csv.gz", gzipped(b'{"a": 1}\n'), "json"),
-        ("t.xlsx", zipped(("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")), "Office"),
+        ("t.xlsx", zipped(("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")), "an Excel workbook (xlsx)"),
         ("t.zip", zipped(("t.parquet", CSV)), "something that doesn't start as Parquet does"),
     ],
 )

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from filebatch_worker.processor import ConfigurationError
+from filebatch_worker.processors.tabular.date_forms import pattern_of
 
 TYPES = "string, integer, float, decimal(p,s), boolean, date, date(FORMAT), timestamp, timestamp(FORMAT), timestamptz"
 MAX_DECIMAL_DIGITS = 38
@@ -157,7 +158,10 @@ def parse_type(column: str, declared: object) -> ColumnType:
     match = _DECLARED.fullmatch(declared) if isinstance(declared, str) else None
     if match and match[1] in _PLAIN and match[2] is None:
         return _PLAIN[match[1]]
-    found = _with_argument(match[1], match[2]) if match and match[2] else None
+    try:
+        found = _with_argument(match[1], match[2]) if match and match[2] else None
+    except ValueError as error:
+        raise ConfigurationError(f"tabular: option 'columns', {column!r}: {declared!r}: {error}") from error
     if found is None:
         raise ConfigurationError(f"tabular: option 'columns', {column!r}: expected one of {TYPES}; found {declared!r}")
     return found
@@ -168,12 +172,14 @@ def _with_argument(name: str, argument: str) -> ColumnType | None:
     if name == "decimal" and precision:
         digits, scale = int(precision[1]), int(precision[2])
         return decimal(digits, scale) if max(scale, 1) <= digits <= MAX_DECIMAL_DIGITS else None
-    if name in ("date", "timestamp") and "%" in argument:
-        return formatted(name, argument)
-    return None
+    return formatted(name, argument) if name in ("date", "timestamp") else None
 
 
 def formatted(name: str, form: str) -> ColumnType:
-    """Return the type of dates or timestamps written as `form`, in strptime's codes, e.g. `date(%d.%m.%Y)`."""
+    """Return the type of dates or timestamps written as `form`, in strptime's codes, e.g. `date(%d.%m.%Y)`.
+
+    Raises ValueError where `form` makes no date.
+    """
     sql = name.upper()
-    return ColumnType(f"{name}({form})", sql, f"CAST(try_strptime({{t}}, {literal(form)}) AS {sql})", form=form)
+    value = f"CAST(try_strptime({{t}}, {literal(form)}) AS {sql})"
+    return ColumnType(f"{name}({form})", sql, when(pattern_of(form), value), form=form)

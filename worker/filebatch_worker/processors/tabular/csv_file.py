@@ -43,7 +43,7 @@ def read_csv(connection: DuckDBPyConnection, text: TextFile, workdir: Path, opti
         parameters=(str(file.path),),
         measured=reading.measured,
         size=file.path.stat().st_size,
-        facts=_facts(file, text.encoding),
+        facts={"format": "csv", **text.facts, "dialect": _described(file.dialect)},
         bad_rows=reading.bad,
         locate=lambda rows: locate(file, rows),
     )
@@ -232,15 +232,10 @@ def _relation(file: CsvFile, line_bytes: int, *, parallel: bool, skip_bad: bool)
     return f"read_csv(?, {', '.join(f'{name}={value}' for name, value in settings.items())})"
 
 
-def _facts(file: CsvFile, encoding: str) -> dict[str, Any]:
-    dialect = file.dialect
+def _described(dialect: Dialect) -> dict[str, Any]:
     return {
-        "format": "csv",
-        "encoding": encoding,
-        "dialect": {
-            "delimiter": dialect.delimiter,
-            "quote": dialect.quote or None,
-            "escape": dialect.escape or None,
-            "header": dialect.header,
-        },
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote or None,
+        "escape": dialect.escape or None,
+        "header": dialect.header,
     }

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filebatch_worker.processor import InvalidFile
 
 HEAD = 64 * 1024  # bytes that suffice to tell what a file is
 
-COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
+COMPRESSIONS = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    # A frame to skip, which parallel compressors start with: https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2
+    **{bytes([0x50 + at]) + b"\x2a\x4d\x18": "zstd" for at in range(16)},
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+}
 COMPRESSION_SUFFIXES = {"gz": "gzip", "gzip": "gzip", "zst": "zstd", "zstd": "zstd", "zip": "zip"}
 FORMAT_SUFFIXES = {
     "csv": "csv",
@@ -34,7 +42,6 @@ _FOREIGN = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"GIF8": "a GIF image",
-    b"%PDF": "a PDF document",
     b"\xd0\xcf\x11\xe0": "an old Excel or Office document",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
@@ -46,8 +53,16 @@ _FOREIGN = {
     b"\x7fELF": "a program",
     b"MZ\x90\x00": "a program",
 }
-_MARKUP = re.compile(rb"\s*<(!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
-_TAG = re.compile(rb"\s*<[a-z][\w:.-]*[ >/]", re.IGNORECASE)
+_OFFICE = {
+    "xl/": "an Excel workbook (xlsx)",
+    "word/": "a Word document (docx)",
+    "ppt/": "a PowerPoint presentation (pptx)",
+}
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # what no text holds; an escape may stand in one
+_PDF = re.compile(rb"%PDF-\d\.\d\s")
+_COMMENTS = re.compile(rb"\s*(?:<!--.*?-->\s*)*", re.DOTALL)
+_MARKUP = re.compile(rb"<(!doctype\s+[a-z]|\?xml\s+version|html(\s[^>]*)?>\s*<(head|body|meta|title))", re.IGNORECASE)
+_ROOT = re.compile(rb"<([a-z][\w:.-]*)[\s>]", re.IGNORECASE)
 _ARRAY_OF_OBJECTS = re.compile(r"\s*\[\s*(\{|\]\s*$)")
 
 
@@ -73,6 +88,16 @@ def compression_of(head: bytes) -> str | None:
     return next((name for magic, name in COMPRESSIONS.items() if head.startswith(magic)), None)
 
 
+def office_document(members: Sequence[str], kind: str) -> str | None:
+    """Return what document a zip with these members is; `kind` is the content of its member `mimetype`, if any."""
+    if kind.startswith("application/vnd.oasis.opendocument."):
+        return f"an OpenDocument {kind.rpartition('.')[2]}"
+    if "[Content_Types].xml" not in members:
+        return None
+    kinds = (what for folder, what in _OFFICE.items() if any(member.startswith(folder) for member in members))
+    return next(kinds, "an Office document")
+
+
 def check_compression(name: str, claimed: str | None, found: str | None) -> None:
     """Refuse a file whose suffix says another compression than it has; one that says nothing is fine."""
     if claimed and claimed != found:
@@ -82,9 +107,12 @@ def check_compression(name: str, claimed: str | None, found: str | None) -> None
 
 
 def format_of(name: str, head: bytes) -> str | None:
-    """Return "parquet", or None for what may be text. Raises InvalidFile for what is known and no table."""
+    """Return "parquet", or None for what may be text. Raises InvalidFile for what is known and no table.
+
+    Letters alone prove nothing: PARENT_ID may head a column, and a column may hold <b>tags</b>.
+    """
     claimed = claim(name).format
-    if head.startswith(PARQUET_MAGIC):
+    if head.startswith(PARQUET_MAGIC) and (claimed == "parquet" or is_binary(head)):
         _check_format(name, claimed, "parquet")
         return "parquet"
     foreign = _foreign(head)
@@ -118,19 +146,30 @@ def _check_format(name: str, claimed: str | None, found: str) -> None:
         raise lying(name, claimed, found)
 
 
+def is_binary(head: bytes) -> bool:
+    """Return whether `head` holds bytes that no text in a one-byte encoding or UTF-8 has."""
+    return bool(_CONTROL.search(head))
+
+
 def _foreign(head: bytes) -> str | None:
-    known = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
-    if known is None and head[257:262] == b"ustar":
-        return "a tar archive"
-    if known is None and compression_of(head):
+    if compression_of(head):
         return "a compressed file within a compressed file"
-    if known is None and _is_markup(head.removeprefix(b"\xef\xbb\xbf")):
-        return "an HTML or XML page"
-    return known
+    if _PDF.match(head):
+        return "a PDF document"
+    if is_binary(head):
+        known = (what for magic, what in _FOREIGN.items() if head.startswith(magic))
+        return next(known, "a tar archive" if head[257:262] == b"ustar" else None)
+    return "an HTML or XML page" if _is_markup(head.removeprefix(b"\xef\xbb\xbf")) else None
 
 
 def _is_markup(head: bytes) -> bool:
-    return bool(_MARKUP.match(head)) or (bool(_TAG.match(head)) and b"</" in head)
+    """Whether a page starts here, or one element is all there is."""
+    text = head[_COMMENTS.match(head).end() :].rstrip()  # type: ignore[union-attr]  # it matches nothing too
+    if _MARKUP.match(text):
+        return True
+    root = _ROOT.match(text)
+    closed = b"</" + root[1] + b">" if root else b""
+    return bool(closed) and text.endswith(closed) and text.count(closed) == 1
 
 
 def _json_kind(start: str, *, insist: bool) -> str | None:

@@ -64,7 +64,7 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
         parameters=parameters,
         measured=measure(connection, relation, parameters, tuple(_columns(keys)), options),
         size=file.path.stat().st_size,
-        facts={"format": "json" if is_array else "ndjson", "encoding": text.encoding},
+        facts={"format": "json" if is_array else "ndjson", **text.facts},
         bad_rows=bad,
         locate=lambda rows: _locate(file, rows, {row.row for row in bad}),
     )

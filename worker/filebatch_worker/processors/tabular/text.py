@@ -6,11 +6,13 @@ What can't be decoded is never replaced: a file in a wrong encoding is a fault, 
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.formats import is_binary
 
 CHUNK = 1024 * 1024
 SNIFF = 4096  # bytes that suffice to tell UTF-16 without a byte order mark from others
@@ -24,42 +26,100 @@ _BOMS = (
 )
 
 
+# Two letters beyond ASCII in a row. A word of a Western language has few; one of another, read as cp1252, little else.
+_ALIEN = re.compile(r"[^\W\d_a-zA-Z]{2,}")
+_BEYOND_ASCII = re.compile(r"[^\W\d_a-zA-Z]")
+
+
 @dataclass(frozen=True)
 class TextFile:
-    """A text file in UTF-8 without byte order mark, and the encoding it came in."""
+    """A text file in UTF-8 without byte order mark, the encoding it came in, and whether that is only likely."""
 
     path: Path
     encoding: str
+    guessed: bool = False
+
+    @property
+    def facts(self) -> dict[str, str | bool]:
+        """What profile and result say of the encoding; a guess is marked as one."""
+        return {"encoding": self.encoding} | ({"encoding_guessed": True} if self.guessed else {})
 
 
 def read_as_utf8(path: Path, workdir: Path, declared: str | None) -> TextFile:
     """Return the text at `path` in UTF-8: the file itself where it is that already, else a copy below `workdir`.
 
-    Raises InvalidFile: "empty" (nothing but blanks), "nul-byte", "encoding", "truncated" (cut within a character).
+    A byte order mark says more than `declared`, which is said of all files of a feed.
+
+    Raises InvalidFile: "empty" (nothing but blanks), "nul-byte", "encoding", "truncated" (cut within a character),
+    "format-mismatch" (no text).
     """
     with path.open("rb") as file:
         head = file.read(SNIFF)
-    encoding = declared or _encoding_of(head)
-    text = _as_utf8(path, workdir, encoding, has_bom=head.startswith(codecs.BOM_UTF8), guess=declared is None)
+    marked = next(((mark, encoding) for mark, encoding in _BOMS if head.startswith(mark)), None)
+    if marked:
+        text = _transcoded(path, workdir, marked[1], skip=len(marked[0]) if marked[1] == "utf-8" else 0)
+    elif declared == "utf-16":
+        text = _transcoded(path, workdir, _utf16_by_line_ends(head))
+    elif declared and declared != "utf-8":
+        text = _transcoded(path, workdir, declared)
+    else:
+        text = _without_mark(path, workdir, head, guess=declared is None)
     if _is_blank(text.path):
         raise InvalidFile("empty", "the file holds nothing but blanks")
     return text
 
 
-def _as_utf8(path: Path, workdir: Path, encoding: str, *, has_bom: bool, guess: bool) -> TextFile:
-    if encoding == "utf-8" and not has_bom:
-        error = _first_error(path, "utf-8")
-        if error is None:
-            return TextFile(path, "utf-8")
-        if not guess or error.cut or _looks_like_utf8(path):
-            raise _undecodable(path, "utf-8", error)
-        encoding = "cp1252"
-    return TextFile(_transcode(path, workdir / "utf8", encoding), encoding)
+def _transcoded(path: Path, workdir: Path, encoding: str, *, skip: int = 0, guessed: bool = False) -> TextFile:
+    return TextFile(_transcode(path, workdir / "utf8", encoding, skip), encoding, guessed)
 
 
-def _encoding_of(head: bytes) -> str:
-    by_mark = next((encoding for mark, encoding in _BOMS if head.startswith(mark)), None)
-    return by_mark or _utf16_without_mark(head) or "utf-8"
+def _without_mark(path: Path, workdir: Path, head: bytes, *, guess: bool) -> TextFile:
+    utf16 = _utf16_without_mark(head) if guess else None
+    if utf16:
+        return _transcoded(path, workdir, utf16, guessed=True)
+    error = _first_error(path, "utf-8")
+    if error is None:
+        return TextFile(path, "utf-8")
+    if guess and is_binary(head):
+        raise InvalidFile("format-mismatch", "expected a table, found binary data of no known format", found="binary")
+    if not guess or error.cut or _looks_like_utf8(path):
+        raise _undecodable(path, "utf-8", error)
+    text = _transcoded(path, workdir, "cp1252", guessed=True)
+    if _is_alien(text.path):
+        raise _unknown_encoding(path, error)
+    return text
+
+
+def _is_alien(path: Path) -> bool:
+    """Whether text read as cp1252 is likely in another encoding: most letters beyond ASCII stand in a row."""
+    alien = letters = 0
+    with path.open(encoding="utf-8") as file:
+        while piece := file.read(CHUNK):
+            alien += sum(map(len, _ALIEN.findall(piece)))
+            letters += len(_BEYOND_ASCII.findall(piece))
+    return alien > 0.5 * letters
+
+
+def _unknown_encoding(path: Path, error: _DecodeError) -> InvalidFile:
+    line = line_of(path, error.offset)
+    return InvalidFile(
+        "encoding",
+        f"line {line}: the text is not UTF-8, and in no encoding that can be told; declare it (option encoding)",
+        line=line,
+        byte=error.offset,
+        expected="utf-8",
+    )
+
+
+def _utf16_by_line_ends(head: bytes) -> str:
+    """Return the byte order of UTF-16 without a mark: that in which there is ASCII, such as line ends and delimiters.
+
+    Raises InvalidFile "encoding" where there is no ASCII in either, as there is in any table.
+    """
+    low, high = head[0::2].count(0), head[1::2].count(0)
+    if low == high:
+        raise InvalidFile("encoding", "the text is not UTF-16, which is declared", expected="utf-16")
+    return "utf-16-le" if high > low else "utf-16-be"
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
@@ -133,16 +193,16 @@ def _looks_like_utf8(path: Path) -> bool:
     return well_formed > malformed
 
 
-def _transcode(path: Path, target: Path, encoding: str) -> Path:
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
+def _transcode(path: Path, target: Path, encoding: str, skip: int) -> Path:
+    decoder = codecs.getincrementaldecoder(encoding)()
     with target.open("wb") as out:
         try:
-            for chunk in chunks(path):
+            for chunk in chunks(path, skip=skip):
                 decoded = decoder.decode(chunk)
                 _refuse_nul(path, decoded)
                 out.write(decoded.encode())
             out.write(decoder.decode(b"", final=True).encode())
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:  # also what a decoder says of a mark
             raise _undecodable(path, encoding, _first_error(path, encoding)) from error
     return target
 

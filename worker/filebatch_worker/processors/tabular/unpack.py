@@ -52,6 +52,8 @@ def unpack(source: Source, workdir: Path, limit: int) -> Unpacked:
     if not head:
         raise InvalidFile("empty", "the file has 0 bytes")
     found = formats.compression_of(head)
+    if found == "zip":
+        _refuse_office(source)
     formats.check_compression(source.name, formats.claim(source.name).compression, found)
     target = workdir / "plain"
     if found is None:
@@ -60,6 +62,19 @@ def unpack(source: Source, workdir: Path, limit: int) -> Unpacked:
         return Unpacked(target, source.name, None)
     member = _inflate(source, target, found, limit)
     return Unpacked(target, member, found)
+
+
+def _refuse_office(source: Source) -> None:
+    """Refuse the documents that are zip archives by their own names, and not as some zip."""
+    try:
+        with zipfile.ZipFile(source.path) as archive:
+            names = archive.namelist()
+            kind = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in names else ""
+    except (*_DAMAGED, *_UNSUPPORTED):
+        return  # what is wrong with it is told where it is unpacked
+    found = formats.office_document(names, kind)
+    if found:
+        raise formats.lying(source.name, formats.claim(source.name).format or "a table", found)
 
 
 def _share(path: Path, target: Path) -> None:
@@ -110,14 +125,19 @@ def _inflate_member(source: Source, target: Path, limit: int) -> str:
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    members = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
-    if any(info.filename == "[Content_Types].xml" for info in members):
-        raise InvalidFile("format-mismatch", "expected a table, found an Excel or Office document", found="Office")
-    if len(members) != 1:
+    members = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]  # no directories
+    tables = [info for info in members if not _is_litter(info.filename)] or members
+    if len(tables) != 1:
         raise InvalidFile(
-            "bad-archive", f"the zip holds {len(members)} files, expected exactly one", expected=1, found=len(members)
+            "bad-archive", f"the zip holds {len(tables)} files, expected exactly one", expected=1, found=len(tables)
         )
-    return members[0]
+    return tables[0]
+
+
+def _is_litter(path: str) -> bool:
+    """Whether this is what operating systems and tools leave beside files: hidden files, folders' settings."""
+    *folders, name = path.replace("\\", "/").split("/")
+    return "__MACOSX" in folders or name.startswith(".") or name.lower() in ("desktop.ini", "thumbs.db")
 
 
 def _copy(content: AbstractContextManager[_Stream], target: Path, packed: int, limit: int) -> None:
