@@ -51,6 +51,7 @@ def file_moves() -> dict[str, Move]:
             }
         moves |= {
             f"release {who}": states.release(KEY, token, FEED, NOW),
+            f"trouble {who}": states.troubled(KEY, token, REASON),
             f"fail {who}": states.fail(KEY, token, FEED, REASON, retry=None, now=NOW),
             f"fail for now {who}": states.fail(KEY, token, FEED, REASON, retry=LATER, now=NOW, memory=2048),
         }
@@ -70,6 +71,7 @@ def run_moves() -> dict[str, Move]:
     }
     for number in (1, 2):
         moves[f"start_round {number}"] = states.start_round(FEED, token, number, JOB, silence=SILENCE, now=NOW)
+        moves[f"unit trouble {number}"] = states.unit_troubled(FEED, token, number, REASON)
         for job in ("j1", "j2"):
             moves[f"submitted {number} {job}"] = states.submitted(FEED, token, number, job)
             moves[f"fence {number} {job}"] = states.fence(FEED, token, number, job)

@@ -39,13 +39,13 @@ class Worker:
     index: int | None = None
     attempt: int = 1
     round: int = 1
-    more: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, str | None] = field(default_factory=dict)  # None for a variable that is missing
 
     def environment(self, scratch: str) -> dict[str, str]:
         desk = self.held.desk
         job_id = self.job if self.index is None else f"{self.job}:{self.index}"
         index = {} if self.index is None else {"AWS_BATCH_JOB_ARRAY_INDEX": str(self.index)}
-        return {
+        found = {
             "PYTHONPATH": ":".join(str(ROOT / part) for part in ("worker", "plugins", "tests/processors")),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": scratch,
@@ -64,6 +64,7 @@ class Worker:
             "FILEBATCH_MEMORY_MIB": str(desk.feed.memory),
             **self.more,
         }
+        return {name: value for name, value in found.items() if value is not None}
 
     def run(self) -> Ended:
         """Let it do its unit."""

@@ -17,6 +17,7 @@ MANIFESTS = "manifests"
 RESULT_FILE = "_result.json"
 
 MAX_STEM = 80
+_ROUND = re.compile(rf"{MANIFESTS}/(?P<feed>[^/]+)/(?P<claim>[^/]+)/round-(?P<number>\d+)\.units")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -54,3 +55,9 @@ def plan(feed: str, claim: str) -> str:
 def round_units(feed: str, claim: str, number: int) -> str:
     """Return the key of the units of a claim's round."""
     return f"{MANIFESTS}/{feed}/{claim}/round-{number}.units"
+
+
+def parse_round_units(key: str) -> tuple[str, str, int] | None:
+    """Return feed, claim and round of a key that `round_units` made; None for any other."""
+    match = _ROUND.fullmatch(key)
+    return (match["feed"], match["claim"], int(match["number"])) if match else None

@@ -21,7 +21,7 @@ from filebatch.ledger import Item, side_by_side, work_of
 from filebatch.metrics import Measured
 from filebatch.results import location, read_result
 from filebatch.states import Move
-from filebatch.wording import plain, quoted
+from filebatch.wording import MAX_SENTENCE, plain, quoted
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +92,10 @@ def _resolve(
     results = side_by_side(lambda work: read_result(desk.s3, desk.settings.results, desk.feed.name, work), works)
     missing = [work for work, result in zip(works, results, strict=True) if result is None]
     ends = _endings(desk, record, job, missing)
-    for work, result in zip(works, results, strict=True):
+    for item, work, result in zip(left, works, results, strict=True):
         key = states.file_key(work.file)
         if result is None:
-            yield _failed(desk, record, work, ends.get(key))
+            yield _failed(desk, record, item, ends.get(key))
         else:
             where = location(desk.settings.results, desk.feed.name, work)
             seconds = sum(result.timings.values())
@@ -103,14 +103,13 @@ def _resolve(
             yield states.finish(key, token, result, where, clock.now()), measured
 
 
-def _failed(desk: Desk, record: Item, work: Work, ending: Ending | None) -> tuple[Move, Measured]:
-    failure = failures.classify(ending)
-    now = clock.now()
+def _failed(desk: Desk, record: Item, item: Item, ending: Ending | None) -> tuple[Move, Measured]:
+    failure, work, now = failures.classify(ending), work_of(item), clock.now()
     move = states.fail(
         states.file_key(work.file),
         record["sk"],
         desk.feed.name,
-        Reason(failure.code, _message(failure, ending)),
+        Reason(failure.code, _message(failure, ending, _last_word(record, item, failure.code))),
         retry=failures.retry_at(failure, work.attempt, desk.feed.max_attempts, now),
         now=now,
         memory=record["memory"] * failure.memory_factor if failure.memory_factor > 1 else None,
@@ -118,12 +117,19 @@ def _failed(desk: Desk, record: Item, work: Work, ending: Ending | None) -> tupl
     return move, Measured(states.FAILED, 0.0, work.file.size, None)
 
 
-def _message(failure: Failure, ending: Ending | None) -> str:
+def _last_word(record: Item, item: Item, code: str) -> str:
+    """Return what a worker wrote down of a failure of this kind: of the file, or else of its whole unit."""
+    trouble = item.get("trouble", {})
+    return str(trouble["message"] if trouble.get("code") == code else record.get(states.trouble_of(code), ""))
+
+
+def _message(failure: Failure, ending: Ending | None, last_word: str) -> str:
+    """Return what the failure means, then why: in the worker's words, or in Batch's where it left none."""
     if ending is None:
         return failure.meaning
-    told = ", ".join(filter(None, (ending.reason, ending.status_reason)))
+    told = last_word or ", ".join(filter(None, (ending.reason, ending.status_reason)))
     code = "" if ending.exit_code is None else f" (exit code {ending.exit_code})"
-    return f"{failure.meaning}{code}" + (f": {told}" if told else "")
+    return (f"{failure.meaning}{code}" + (f": {told}" if told else ""))[:MAX_SENTENCE]
 
 
 def _endings(desk: Desk, record: Item, job: Mapping[str, Any] | None, missing: list[Work]) -> dict[states.Key, Ending]:

@@ -34,6 +34,9 @@ PLANNED = "PLANNED"
 SETTLED = "SETTLED"
 ANNOUNCED = "ANNOUNCED"
 
+# What a worker may say of a whole unit, by what its exit code is called in failures.json.
+UNIT_TROUBLES = ("bug", "configuration", "transient")
+
 Key = tuple[str, str]
 
 
@@ -129,7 +132,7 @@ def claim(key: Key, token: str, run_id: str, generation: int, now: datetime, *, 
         key,
         (Equal("generation", generation), AnyOf(((Equal("state", ARRIVED),), failed))),
         become={"state": CLAIMED, "claim": token, "run_id": run_id, "claimed_at": text(now)},
-        drop=("open", "due_at", "reason", "settled_at"),
+        drop=("open", "due_at", "reason", "settled_at", "trouble"),
         add={"attempts": 1},
     )
 
@@ -147,7 +150,7 @@ def redo(key: Key, token: str, run_id: str, generation: int, now: datetime) -> M
             "generation": generation,
             "attempts": 1,
         },
-        drop=("open", "due_at", "reason", "settled_at"),
+        drop=("open", "due_at", "reason", "settled_at", "trouble"),
     )
 
 
@@ -157,7 +160,7 @@ def release(key: Key, token: str, feed: str, now: datetime) -> Move:
         key,
         _held(token),
         become={"state": ARRIVED, "open": open_files(feed), "due_at": text(now)},
-        drop=("claim", "run_id", "claimed_at"),
+        drop=("claim", "run_id", "claimed_at", "trouble"),
         add={"attempts": -1},
     )
 
@@ -171,7 +174,10 @@ def finish(key: Key, token: str, result: Result, location: str, now: datetime) -
     if result.reason:
         become["reason"] = {"code": result.reason.code, "message": result.reason.message}
     return Move(
-        key, (*_held(token), Equal("generation", result.work.generation)), become={**become, "rows": result.rows}
+        key,
+        (*_held(token), Equal("generation", result.work.generation)),
+        become={**become, "rows": result.rows},
+        drop=("trouble",),
     )
 
 
@@ -188,7 +194,12 @@ def fail(
         become |= {"open": open_files(feed), "due_at": text(retry)}
     if memory:
         become["memory"] = memory
-    return Move(key, _held(token), become=become)
+    return Move(key, _held(token), become=become, drop=("trouble",))
+
+
+def troubled(key: Key, token: str, reason: Reason) -> Move:
+    """Write down what an attempt met with on a file that stays claimed, for whoever settles it if none does better."""
+    return Move(key, _held(token), become={"trouble": {"code": reason.code, "message": reason.message}})
 
 
 def _held(token: str) -> tuple[Condition, ...]:
@@ -259,7 +270,21 @@ def start_round(
             "open": open_runs(feed),
             "due_at": text(now + silence),
         },
-        drop=("job_id", "fence", "counts", "announcing_until", "notified_at"),
+        drop=("job_id", "fence", "counts", "announcing_until", "notified_at", *map(trouble_of, UNIT_TROUBLES)),
+    )
+
+
+def trouble_of(code: str) -> str:
+    """Return the attribute of an owner record that says why workers ended with a failure's exit code."""
+    return f"trouble_{code}"
+
+
+def unit_troubled(feed: str, token: str, number: int, reason: Reason) -> Move:
+    """Write down what kept a worker of the round from its whole unit; of several with the same code, the last."""
+    return Move(
+        run_key(feed, token),
+        (Equal("round", number), Equal("state", CLAIMED)),
+        become={trouble_of(reason.code): reason.message},
     )
 
 

@@ -111,3 +111,5 @@ def test_generations_do_not_share_a_prefix():
 def test_what_a_run_meant_to_do_lies_under_its_claim():
     assert paths.plan("orders", "f00d-0001") == "manifests/orders/f00d-0001/plan.json"
     assert paths.round_units("orders", "f00d-0001", 2) == "manifests/orders/f00d-0001/round-2.units"
+    assert paths.parse_round_units("manifests/orders/f00d-0001/round-2.units") == ("orders", "f00d-0001", 2)
+    assert paths.parse_round_units(paths.plan("orders", "f00d-0001")) is None

@@ -122,7 +122,7 @@ def test_a_file_that_ran_out_of_memory_asks_for_twice_as_much(place):
         (
             {"statusReason": "Canceled by JobStateTimeLimit action due to reason: CAPACITY:X"},
             "unschedulable",
-            ["CAPACITY:X"],
+            ["JobStateTimeLimit", "CAPACITY"],
         ),
     ],
 )

@@ -65,7 +65,15 @@ def test_a_file_that_arrives_again_stays_as_it_is():
 # A file's moves: after these, which moves are made; every other one is refused.
 MADE = {
     (): {"claim 0 g1", "claim 1 g1", "claim asked 0 g1", "claim asked 1 g1"},
-    ("claim 0 g1",): {"finish 0 g1", "finish invalid 0 g1", "adopt 0 g1", "release 0", "fail 0", "fail for now 0"},
+    ("claim 0 g1",): {
+        "finish 0 g1",
+        "finish invalid 0 g1",
+        "adopt 0 g1",
+        "release 0",
+        "trouble 0",
+        "fail 0",
+        "fail for now 0",
+    },
     ("claim 0 g1", "finish 0 g1"): {"redo 0 g2", "redo 1 g2"},
     ("claim 0 g1", "finish invalid 0 g1"): {"redo 0 g2", "redo 1 g2"},
     ("claim 0 g1", "fail 0"): {"claim asked 0 g1", "claim asked 1 g1", "redo 0 g2", "redo 1 g2"},
@@ -83,6 +91,7 @@ MADE = {
         "finish invalid 1 g2",
         "adopt 1 g2",
         "release 1",
+        "trouble 1",
         "fail 1",
         "fail for now 1",
     },
@@ -115,6 +124,7 @@ def test_only_these_moves_can_follow(made):
         ),
         (["claim 0 g1", "finish 0 g1", "redo 1 g2"], {"state": CLAIMED, "generation": 2, "attempts": 1}),
         (["claim 0 g1", "release 0"], {"state": ARRIVED, "attempts": 0, "open": "file#orders"}),
+        (["claim 0 g1", "trouble 0"], {"state": CLAIMED, "trouble": {"code": "bug", "message": "ValueError: x"}}),
     ],
 )
 def test_what_a_move_leaves(made, expected):
@@ -130,6 +140,9 @@ def test_what_a_move_leaves(made, expected):
         (["claim 0 g1", "fail for now 0", "claim asked 1 g1"], {"open", "due_at", "reason", "settled_at"}),
         (["claim 0 g1", "fail for now 0", "redo 1 g2"], {"open", "due_at", "reason", "settled_at"}),
         (["claim 0 g1", "release 0"], {"claim", "run_id", "claimed_at"}),
+        (["claim 0 g1", "trouble 0", "finish 0 g1"], {"trouble"}),
+        (["claim 0 g1", "trouble 0", "release 0"], {"trouble"}),
+        (["claim 0 g1", "trouble 0", "fail for now 0"], {"trouble"}),
     ],
 )
 def test_what_a_move_clears_away(made, gone):
@@ -145,6 +158,7 @@ RUN_MADE = {
         "fence 1 j2",
         "submitted 1 j1",
         "submitted 1 j2",
+        "unit trouble 1",
         "start_round 2",
         "alive",
         "settle",
@@ -154,6 +168,7 @@ RUN_MADE = {
         "fence 1 j2",
         "submitted 1 j1",
         "submitted 1 j2",
+        "unit trouble 1",
         "start_round 2",
         "alive",
         "settle",
@@ -161,6 +176,7 @@ RUN_MADE = {
     ("claimed", "start_round 1", "fence 1 j1"): {
         "fence 1 j1",
         "submitted 1 j1",
+        "unit trouble 1",
         "start_round 2",
         "alive",
         "settle",

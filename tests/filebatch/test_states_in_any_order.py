@@ -111,6 +111,11 @@ class Files(RuleBasedStateMachine):
         key, token, _ = worker
         self.by_owner(key, token, states.release(key, token, FEED, NOW))
 
+    @rule(worker=waiting_workers)
+    def meet_trouble(self, worker):
+        key, token, _ = worker
+        self.by_owner(key, token, states.troubled(key, token, REASON))
+
     @rule(worker=consumes(waiting_workers))
     def die(self, worker):
         """A worker is gone: nothing more comes of it but what it committed."""
@@ -133,6 +138,7 @@ class Files(RuleBasedStateMachine):
             if item["state"] != ARRIVED:
                 assert item["claim"]
             assert ("reason" in item) == (item["state"] in (FAILED, INVALID))
+            assert "trouble" not in item or item["state"] == CLAIMED
 
     @invariant()
     def nothing_is_lost(self):

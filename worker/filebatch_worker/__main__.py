@@ -22,7 +22,7 @@ from filebatch.metrics import Measured
 from filebatch.outcomes import Outcomes
 from filebatch.publishing import Publisher
 from filebatch.results import location
-from filebatch_worker import aws, file, job_log, processor, reasons, settings
+from filebatch_worker import aws, file, job_log, processor, reasons, settings, trouble
 from filebatch_worker.file import Bench
 from filebatch_worker.job_log import JobLog
 from filebatch_worker.unit import read_unit
@@ -54,6 +54,7 @@ def main() -> int:
     except Exception as error:
         code = file.classify(error)
         log.exception("the unit could not be done: %s", code)
+        trouble.of_unit(os.environ, reasons.of_failure(_told_by_exit(code), error, show_values=False))
         return _exit_code([code])
 
 
@@ -113,8 +114,10 @@ def _failed(bench: Bench, work: Work, outcomes: Outcomes, error: Exception, seco
     """Settle a file that failed for good; one that may do better in a moment stays CLAIMED for Batch's next attempt."""
     code = file.classify(error)
     log.error("%r failed: %s", work.file.uri, code, exc_info=error)
-    if code != "transient":
-        reason = reasons.of_failure(code, error, show_values=bench.unit.show_values)
+    reason = reasons.of_failure(code, error, show_values=bench.unit.show_values)
+    if code == "transient":
+        trouble.of_file(bench.ledger, bench.unit, work, reason)
+    else:
         move = _fail_move(bench.unit, work, reason, bench.settings.memory, clock.now())
         outcomes.add(move, Measured(states.FAILED, seconds, work.file.size, None))
     return code
@@ -138,8 +141,12 @@ def _exit_code(troubles: Iterable[str]) -> int:
     worst = next((code for code in _URGENCY if code in found), None)
     if worst is None:
         return 0
-    # Our own MemoryError leaves no exit code of Batch's; like a bug it is not for Batch to retry.
-    return failures.exit_code("bug" if worst == "out_of_memory" else worst)
+    return failures.exit_code(_told_by_exit(worst))
+
+
+def _told_by_exit(code: str) -> str:
+    """Return whose exit code tells of a failure: our own MemoryError leaves none of Batch's, and is not for Batch."""
+    return "bug" if code == "out_of_memory" else code
 
 
 def _why(result: Result) -> str:

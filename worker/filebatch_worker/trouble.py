@@ -1,0 +1,44 @@
+"""Writing down why an attempt failed, where the settling finds it: an exit code says nothing, and a log is read by few.
+
+Nothing here changes what becomes of a file. Where the ledger can't be reached either, the log alone tells.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from filebatch import paths, states
+from filebatch.contract import Reason, Unit, Work
+from filebatch.ledger import Ledger
+from filebatch.states import Move
+from filebatch_worker import aws
+
+log = logging.getLogger(__name__)
+
+
+def of_file(ledger: Ledger, unit: Unit, work: Work, reason: Reason) -> None:
+    """Write down why a file, which stays claimed, could not be done in this attempt."""
+    _write(ledger, states.troubled(states.file_key(work.file), unit.claim, reason))
+
+
+def of_unit(environment: Mapping[str, str], reason: Reason) -> None:
+    """Write down why nothing of the unit could be done; the environment is all that is known for sure."""
+    found = paths.parse_round_units(environment.get("FILEBATCH_ROUND", ""))
+    table = environment.get("FILEBATCH_LEDGER")
+    if not (found and table):
+        log.error("environment: expected FILEBATCH_ROUND and FILEBATCH_LEDGER, so nobody else hears of this")
+        return
+    try:
+        ledger = Ledger(aws.connect().dynamodb, table)
+    except Exception:
+        log.exception("the ledger can't be reached, so nobody else hears of this")
+    else:
+        _write(ledger, states.unit_troubled(*found, reason))
+
+
+def _write(ledger: Ledger, move: Move) -> None:
+    try:
+        ledger.move(move)
+    except Exception:
+        log.exception("the ledger could not be told of %r", move.key[0])
