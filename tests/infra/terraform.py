@@ -95,6 +95,8 @@ def workspace(folder: Path, aws: LocalAws, feeds: Path, variables: Mapping[str, 
     (folder / "plugins" / "filebatch").mkdir(parents=True)
     for file in (ROOT / "plugins" / "filebatch").glob("*.json"):
         shutil.copy(file, folder / "plugins" / "filebatch")
+    (folder / "worker").mkdir()
+    shutil.copy(ROOT / "worker" / "Dockerfile", folder / "worker")
     shutil.copytree(feeds, folder / "feeds")
     (infra / "terraform.tfvars.json").write_text(json.dumps({"feeds_dir": "../feeds", **variables}), encoding="utf-8")
     connection = {**aws.credentials("terraform"), "AWS_ENDPOINT_URL": aws.endpoint}

@@ -1,4 +1,4 @@
-"""The worker's image: built from the Dockerfile, run as AWS Batch runs it."""
+"""The worker's image: built from the Dockerfile, run as AWS Batch runs it: with what the job definition says."""
 
 import io
 import json
@@ -6,9 +6,16 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from aws import Place, ended, feed_of, until
+from claims import Held
+from filebatch import jobs, paths, states
+from filebatch_local.background import LocalAws, local_aws
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "worker" / "Dockerfile"
@@ -44,9 +51,26 @@ def image() -> str:
     base = re.search(r"^ARG BASE=(\S+)", DOCKERFILE.read_text(), re.MULTILINE)
     if docker("image", "inspect", base[1]).returncode and docker("pull", "--quiet", base[1]).returncode:
         pytest.skip(f"the base image {base[1]} is not here and cannot be pulled")
-    built = docker("build", "--file", "worker/Dockerfile", "--tag", TAG, "-", stdin=context())
+    built = docker("build", "--platform=linux/amd64", "--file=worker/Dockerfile", "--tag", TAG, "-", stdin=context())
     assert built.returncode == 0, built.stderr.decode()
     return TAG
+
+
+@pytest.fixture(scope="module")
+def batch_with_engine(tmp_path_factory) -> Iterator[LocalAws]:
+    """A local AWS that has no image as a place on this disk, and runs the image in the engine."""
+    feeds = tmp_path_factory.mktemp("feeds")
+    (feeds / "orders.yaml").write_text(f"prefix: orders/\nstart: 2020-01-01\nimage: {TAG}\n")
+    with local_aws(feeds_dir=feeds, images={}, options=("--docker",)) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def definition(batch_with_engine) -> dict:
+    """Return a feed's containerProperties as they are registered."""
+    name = batch_with_engine.settings["job_definitions"]["orders"]
+    batch = Place(batch_with_engine).connect("batch")
+    return batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"][0]["containerProperties"]
 
 
 def run(image: str, *command: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -54,14 +78,59 @@ def run(image: str, *command: str, stdin: bytes = b"") -> subprocess.CompletedPr
     return docker("run", *confined, image, *command, stdin=stdin)
 
 
+def run_as(definition: dict, image: str, *command: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run a command with a job definition's user, root filesystem, volumes, variables and limits."""
+    needs = {each["type"]: each["value"] for each in definition["resourceRequirements"]}
+    options = [f"--user={definition['user']}", f"--cpus={needs['VCPU']}", f"--memory={needs['MEMORY']}m"]
+    options += ["--read-only"] if definition["readonlyRootFilesystem"] else []
+    options += [f"--mount=type=volume,destination={point['containerPath']}" for point in definition["mountPoints"]]
+    options += [f"--env={each['name']}={each['value']}" for each in definition["environment"]]
+    return docker("run", "--rm", "--interactive", "--network=none", *options, image, *command, stdin=stdin)
+
+
+@pytest.mark.docker
+class TestAsTheJobDefinitionSays:
+    def test_it_processes_a_file(self, image, definition):
+        sample = (ROOT / "samples" / "seattle-weather.csv").read_bytes()
+        done = run_as(definition, image, "python", "-c", PROCESS, stdin=sample)
+        assert done.returncode == 0, done.stderr.decode()
+        assert json.loads(done.stdout) == {"rows": 1461, "user": [int(each) for each in definition["user"].split(":")]}
+
+    def test_nobody_else_may_write_to_its_scratch_folder(self, image, definition):
+        """As whom a job definition of another number would run it."""
+        done = run_as(
+            {**definition, "user": "10001:10001"}, image, "python", "-c", "import tempfile; tempfile.mkdtemp()"
+        )
+        assert b"No usable temporary directory found" in done.stderr
+
+    def test_the_local_batch_runs_it_and_files_are_done(self, image, batch_with_engine):
+        place = Place(batch_with_engine)
+        held = Held(place, 2, feed_of(image=image, packing={"files": 1}))
+        job_id = submit(held, batch_with_engine.settings["job_definitions"])
+        job = until(lambda: ended(place.connect("batch"), job_id), seconds=120)
+        assert job["status"] == "SUCCEEDED", job
+        assert held.now_in() == [states.SUCCEEDED] * 2
+
+
+def submit(held: Held, definitions: dict) -> str:
+    """Submit a claim's round with the feed's job definition; its workers are told the test's own ledger and buckets."""
+    desk, record = held.desk, held.record
+    where = replace(desk.settings, job_definitions=definitions)
+    units = paths.round_units(desk.feed.name, held.token, 1)
+    request = jobs.submit_request(
+        where, desk.feed, record["job_name"], units=units, count=record["units"], memory=desk.feed.memory
+    )
+    own = {
+        "FILEBATCH_LEDGER": where.ledger,
+        "FILEBATCH_RESULTS_BUCKET": where.results,
+        "FILEBATCH_NAMESPACE": where.namespace,
+    }
+    request["containerOverrides"]["environment"] += [{"name": name, "value": own[name]} for name in own]
+    return desk.batch.submit_job(**request)["jobId"]
+
+
 @pytest.mark.docker
 class TestImage:
-    def test_it_processes_a_file_on_a_read_only_filesystem_as_an_ordinary_user(self, image):
-        sample = (ROOT / "samples" / "seattle-weather.csv").read_bytes()
-        done = run(image, "python", "-c", PROCESS, stdin=sample)
-        assert done.returncode == 0, done.stderr.decode()
-        assert json.loads(done.stdout) == {"rows": 1461, "user": [1000, 1000]}
-
     def test_it_runs_the_worker_which_says_what_its_environment_lacks(self, image):
         done = run(image)
         assert done.returncode == 78
@@ -98,3 +167,31 @@ def test_the_image_has_no_file_of_airflows_side():
     modules = [path for path in (ROOT / "plugins" / "filebatch").glob("*.py") if "airflow" in path.read_text()]
     importing = [path for path in modules if re.search(r"^\s*(from|import) airflow", path.read_text(), re.MULTILINE)]
     assert {str(path.relative_to(ROOT)) for path in importing} <= set(ignored)
+
+
+def expanded() -> str:
+    """Return the Dockerfile with its numbers filled in."""
+    text = DOCKERFILE.read_text()
+    return text.replace("${SCRATCH_UID}", re.search(r"^ARG SCRATCH_UID=(\d+)$", text, re.MULTILINE)[1])
+
+
+class TestWithoutAnEngine:
+    """Dockerfile and job definition say the same."""
+
+    def test_a_job_runs_as_whom_the_scratch_folder_belongs_to(self, definition):
+        user, group = definition["user"].split(":")
+        made = re.search(r"install --directory --owner=(\S+) --group=(\S+) --mode=0700 (\S+)", expanded())
+        assert made.groups() == (user, group, "/scratch")
+        assert re.search(r"^USER (\S+)$", expanded(), re.MULTILINE)[1] == definition["user"]
+        assert user != "0"
+
+    def test_what_is_written_to_is_a_volume_that_the_image_declares(self, definition):
+        """Fargate takes a volume's owner from there; otherwise it is root's."""
+        declared = re.findall(r"^VOLUME (\S+)$", expanded(), re.MULTILINE)
+        assert [point["containerPath"] for point in definition["mountPoints"]] == declared
+        assert {"name": "TMPDIR", "value": declared[0]} in definition["environment"]
+
+    def test_volumes_are_as_fargate_wants_them(self, definition):
+        """https://docs.aws.amazon.com/batch/latest/APIReference/API_Volume.html: no `host` on Fargate."""
+        assert definition["volumes"] == [{"name": point["sourceVolume"]} for point in definition["mountPoints"]]
+        assert "linuxParameters" not in definition

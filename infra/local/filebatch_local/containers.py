@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filebatch_local.batch_job import BatchJob
 from filebatch_local.processes import Command
@@ -29,8 +31,13 @@ class Containers:
         """Tell whether the engine has an image; it is not asked to pull one."""
         return _succeeds(self.docker, "image", "inspect", image)
 
+    def declared_volumes(self, image: str) -> set[str]:
+        """Return the paths that an image declares with VOLUME."""
+        asked = [self.docker, "image", "inspect", "--format={{json .Config.Volumes}}", image]
+        return set(json.loads(subprocess.run(asked, check=True, capture_output=True, timeout=10).stdout) or {})
+
     def command(self, job: BatchJob, environment: Mapping[str, str], scratch: Path) -> Command:
-        """Return the command that runs a job's image as Batch would: limits, user, read-only root, scratch volumes.
+        """Return the command that runs a job's image as Batch would.
 
         The variables go through a file that nobody else can read, not over the command line.
         """
@@ -39,19 +46,40 @@ class Containers:
         variables.touch(mode=0o600)
         variables.write_text("".join(f"{name}={value}\n" for name, value in environment.items()), encoding="utf-8")
         name = f"filebatch-{scratch.name}"
-        options = ["--rm", f"--name={name}", "--network=host", f"--env-file={variables}"]
-        run = [self.docker, "run", *options, *_properties(job), job.image, *job.command]
+        plumbing = ["--rm", f"--name={name}", "--network=host", f"--env-file={variables}"]
+        limits = [f"--cpus={job.vcpus}", f"--memory={job.memory}m", f"--memory-swap={job.memory}m"]
+        confined = options(job.job_definition.container_properties, self.declared_volumes(job.image))
+        run = [self.docker, "run", *plumbing, *limits, *confined, job.image, *job.command]
         return Command(run, _client_environment(), scratch, stop=(self.docker, "rm", "--force", name))
 
 
-def _properties(job: BatchJob) -> list[str]:
-    properties = job.job_definition.container_properties
-    options = [f"--cpus={job.vcpus}", f"--memory={job.memory}m", f"--memory-swap={job.memory}m"]
+def options(properties: Mapping[str, Any], declared: Collection[str]) -> list[str]:
+    """Return `docker run`'s options for what a Fargate job definition says of user, root filesystem, volumes and init.
+
+    Args:
+        properties: the definition's containerProperties.
+        declared: the paths that its image declares with VOLUME.
+    """
+    found = []
     if properties.get("readonlyRootFilesystem"):
-        options.append("--read-only")
+        found.append("--read-only")
     if properties.get("user"):
-        options.append(f"--user={properties['user']}")
-    return options + [f"--volume={point['containerPath']}" for point in properties.get("mountPoints") or []]
+        found.append(f"--user={properties['user']}")
+    if (properties.get("linuxParameters") or {}).get("initProcessEnabled"):
+        found.append("--init")
+    return found + [_mount(point, declared) for point in properties.get("mountPoints") or []]
+
+
+def _mount(point: Mapping[str, Any], declared: Collection[str]) -> str:
+    """Mount an empty volume: as the image made the folder where that declares it, else root's with mode 0755.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
+    """
+    path = point["containerPath"]
+    parts = ["type=volume", f"destination={path}"]
+    parts += ["readonly"] if point.get("readOnly") else []
+    parts += [] if path in declared else ["volume-nocopy"]
+    return f"--mount={','.join(parts)}"
 
 
 def _client_environment() -> dict[str, str]:

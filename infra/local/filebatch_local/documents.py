@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -22,6 +23,18 @@ def render(folder: Path, name: str, /, **values: object) -> Any:
     text = (folder / f"{name}.json").read_text(encoding="utf-8")
     written = {key: _text(value) if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     return json.loads(Template(text).substitute(written))
+
+
+def scratch_uid(dockerfile: Path) -> str:
+    """Return whom the worker's image lets write to /scratch, which is whom its jobs run as.
+
+    Raises:
+        ValueError: the Dockerfile doesn't say.
+    """
+    found = re.search(r"^ARG SCRATCH_UID=([0-9]+)$", dockerfile.read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise ValueError(f"{dockerfile}: expected a line ARG SCRATCH_UID=NUMBER")
+    return found[1]
 
 
 def _text(value: str) -> str:

@@ -48,6 +48,11 @@ class Layout:
         return self.root / "infra" / "documents"
 
     @property
+    def dockerfile(self) -> Path:
+        """The worker's Dockerfile, which says whom its image is for."""
+        return self.root / "worker" / "Dockerfile"
+
+    @property
     def plugins(self) -> Path:
         """Folder of the library."""
         return self.root / "plugins"

@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from filebatch_local import access
-from filebatch_local.documents import render
+from filebatch_local.documents import render, scratch_uid
 from filebatch_local.layout import ENVIRONMENT, REGION, WORKER_IMAGE
 from filebatch_local.observing import observe, observe_workers
 
@@ -37,6 +37,7 @@ class Plan:
         key: its access key.
         documents: folder of the documents.
         failures: file with the taxonomy of failures.
+        dockerfile: the worker's.
         feeds: folder of feed files, or None for none.
         vcpus: maxvCpus of the compute environment.
     """
@@ -45,6 +46,7 @@ class Plan:
     key: str = field(repr=False)
     documents: Path
     failures: Path
+    dockerfile: Path
     feeds: Path | None = None
     vcpus: int = 4
 
@@ -186,7 +188,7 @@ class Provisioner:
         """Register a feed's job definition unless the newest revision is the same; return its name."""
         name, batch = f"{ENVIRONMENT}-{feed.name}", self._client("batch")
         document = self._document(
-            "job-definition", **_of_feed(feed), **_of_environment(settings, log_group), **self._retries()
+            "job-definition", **_of_feed(feed), **_of_environment(settings, log_group), **self._of_repository()
         )
         digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
         active = batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
@@ -216,8 +218,9 @@ class Provisioner:
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)
         return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
-    def _retries(self) -> dict[str, Any]:
-        return {"evaluate_on_exit": json.loads(self.plan.failures.read_text(encoding="utf-8"))["evaluate_on_exit"]}
+    def _of_repository(self) -> dict[str, Any]:
+        failures = json.loads(self.plan.failures.read_text(encoding="utf-8"))
+        return {"evaluate_on_exit": failures["evaluate_on_exit"], "scratch_uid": scratch_uid(self.plan.dockerfile)}
 
     def _document(self, name: str, /, **values: object) -> Any:
         return render(self.plan.documents, name, **values)

@@ -155,7 +155,8 @@ def _provision(service: Service, endpoint: str, key: str, state: dict[str, Any])
 
     layout = service.layout
     failures = layout.plugins / "filebatch" / "failures.json"
-    done = Provisioner(Plan(endpoint, key, layout.documents, failures, service.feeds, service.vcpus)).run()
+    plan = Plan(endpoint, key, layout.documents, failures, layout.dockerfile, service.feeds, service.vcpus)
+    done = Provisioner(plan).run()
     for problem in done.problems:
         log.warning("feed left out: %s", problem)
     state["problems"] = done.problems

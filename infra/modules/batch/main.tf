@@ -149,6 +149,9 @@ resource "aws_cloudwatch_log_group" "jobs" {
 locals {
   failures    = jsondecode(file("${path.module}/../../../plugins/filebatch/failures.json"))
   definitions = module.definition.rendered
+
+  # Whom the image lets write to /scratch is whom a job must run as.
+  scratch_uid = regex("(?m)^ARG SCRATCH_UID=([0-9]+)$", file("${path.module}/../../../worker/Dockerfile"))[0]
 }
 
 # The RegisterJobDefinition request, as the local AWS registers it too.
@@ -170,6 +173,7 @@ module "definition" {
       job_role       = var.job_role_arn
       execution_role = var.execution_role_arn
       log_group      = aws_cloudwatch_log_group.jobs.name
+      scratch_uid    = local.scratch_uid
     }
   }
 
