@@ -49,8 +49,8 @@ status: made  ## say what of `make up` runs
 down: made  ## stop what `make aws` or `make up` started
 	@$(RUN) -m local_system down
 
-env: made  ## print the settings of a shell: eval "$$(make -s env)"
-	@$(RUN) -m filebatch_local env
+env:  ## print the settings of a shell: eval "$$(make -s env)"
+	@if test -e $(VENV)/.ready; then $(RUN) -m filebatch_local env; else cat infra/local/filebatch_local/not_running.sh; fi
 
 audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0, or what is wrong
 	@$(RUN) -m audit $(SETTINGS)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -66,8 +65,11 @@ class Project:
     @cached_property
     def shell(self) -> dict[str, str]:
         """What a shell gets that evaluates what the local AWS's container prints."""
-        lines = self.printed("aws", "python", "-m", "filebatch_local", "env").splitlines()
-        return dict(shlex.split(line.removeprefix("export "))[0].split("=", 1) for line in lines)
+        script = self.printed("aws", "python", "-m", "filebatch_local", "env") + "\nenv"
+        ended = subprocess.run(
+            ["sh", "-c", script], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+        )
+        return dict(line.split("=", 1) for line in ended.stdout.splitlines())
 
     @cached_property
     def _environment(self) -> dict[str, str]:

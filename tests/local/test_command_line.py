@@ -54,7 +54,7 @@ def test_up_env_status_and_down(state):
     assert seen["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{port}"
     assert seen["AIRFLOW_HOME"] == str(Layout.here(state).airflow_home(Path(sys.prefix)))
     assert json.loads(seen["AIRFLOW_VAR_FILEBATCH"]) == settings(state)["settings"]
-    assert seen["PATH"].startswith(str(Path(sys.executable).parent))
+    assert seen["PATH"].startswith(f"{ROOT / 'infra' / 'local' / 'bin'}:{Path(sys.executable).parent}:")
 
     assert "stopped" in run(state, "down").stdout
     assert not is_alive(pid)

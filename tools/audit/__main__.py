@@ -41,7 +41,7 @@ def _settings(arguments: list[str]) -> object:
 
 def _of_local_aws() -> object:
     from filebatch_local.background import running
-    from filebatch_local.cli import environment
+    from filebatch_local.cli import environment, take_over
     from filebatch_local.layout import Layout
 
     layout = Layout.here()
@@ -49,7 +49,7 @@ def _of_local_aws() -> object:
     if aws is None:
         raise SystemExit("no settings: give a file, set AIRFLOW_VAR_FILEBATCH, or start the local AWS with `make aws`")
     shell = environment(layout, aws.endpoint, aws.settings, aws.key)
-    os.environ.update({name: value for name, value in shell.items() if name.startswith("AWS_")})
+    take_over(shell)
     return aws.settings
 
 

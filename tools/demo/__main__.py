@@ -19,7 +19,7 @@ from demo import report
 from demo.subscriber import subscribe
 from filebatch.ledger import Ledger
 from filebatch_local.background import local_aws
-from filebatch_local.cli import environment
+from filebatch_local.cli import environment, take_over
 from filebatch_local.layout import Layout
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def main(files: Sequence[str]) -> int:
     with local_aws(feeds_dir=layout.feeds) as aws:
         _say(began, f"local AWS is up at {aws.endpoint}")
         shell = environment(layout, aws.endpoint, aws.settings, aws.key) | {"AIRFLOW_HOME": _airflow_home()}
-        os.environ.update({name: value for name, value in shell.items() if name.startswith("AWS_")})
+        take_over(shell)
         clients = _clients()
         inbox = subscribe(clients["sns"], clients["sqs"], aws.settings["topics"])
         for name, content in drops.items():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from filebatch_local import access
 from filebatch_local.processes import is_same_process, signal_group
 from local_system.place import HOST, LocalSystemError, Place
 
@@ -65,7 +66,7 @@ def start(place: Place, name: str, environment: Mapping[str, str]) -> Part:
     with log_file(place, name).open("wb") as output:
         process = subprocess.Popen(
             [str(place.python), "-m", *COMMANDS[name], *_port(place, name)],
-            env={**os.environ, **environment, **place.more.get(name, {})},
+            env={**access.without_aws(os.environ), **environment, **place.more.get(name, {})},
             cwd=place.layout.root,
             stdin=subprocess.DEVNULL,
             stdout=output,

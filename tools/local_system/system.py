@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from filebatch_local import background
+from filebatch_local import access, background
 from filebatch_local.background import LocalAws
 from local_system import airflow, parts
 from local_system.place import LocalSystemError, Place, airflow_environment
@@ -106,7 +106,7 @@ def _make_database(place: Place, environment: Mapping[str, str]) -> None:
     with log.open("wb") as output:
         done = subprocess.run(
             [str(place.python), "-m", "airflow", "db", "migrate"],
-            env={**os.environ, **environment},
+            env={**access.without_aws(os.environ), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,

@@ -43,6 +43,11 @@ def who(access_key_id: str) -> str:
     return access_key_id.rpartition(".")[0]
 
 
+def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what it says of AWS: accounts, profiles and endpoints are another one's."""
+    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
+
+
 def ask(endpoint: str, key: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
     """Ask a local AWS for something under `/_filebatch/`; return its answer.
 

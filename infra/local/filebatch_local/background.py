@@ -128,7 +128,7 @@ def start(layout: Layout, port: int, arguments: Sequence[str] = ()) -> subproces
     with log_file(layout).open("wb") as output:
         return subprocess.Popen(
             command,
-            env={**os.environ, "PYTHONPATH": f"{package}:{plugins}"},
+            env={**access.without_aws(os.environ), "PYTHONPATH": f"{package}:{plugins}"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

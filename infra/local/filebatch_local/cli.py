@@ -135,21 +135,31 @@ def _down(layout: Layout) -> int:
 def _env(layout: Layout) -> int:
     from filebatch_local.background import running
 
-    found = running(layout)
+    found, scripts = running(layout), Path(__file__).parent
     if found is None:
+        _say((scripts / "not_running.sh").read_text(encoding="utf-8"))
         raise LocalAwsError("the local AWS is not running: start it with `python -m filebatch_local up`")
     shell = environment(layout, found.endpoint, found.settings, found.key)
-    if found.published:  # the shell is outside the container, where its paths and its Airflow aren't
-        shell = {name: value for name, value in shell.items() if name.startswith("AWS_")}
-        shell["AWS_ENDPOINT_URL"] = f"http://{HOST}:{found.published}"
-    for name, value in shell.items():
-        _say(f"export {name}={shlex.quote(value)}")
-    if found.published:
-        return 0
-    # A user's own AWS CLI comes before the repository's.
-    airflow, cli = Path(sys.executable).parent, layout.root / ".venv-cli" / "bin"
-    _say(f'export PATH={shlex.quote(str(airflow))}:"$PATH":{shlex.quote(str(cli))}')
+    lines = _outside(shell, found.published) if found.published else [*_exports(shell), _path(layout)]
+    _say((scripts / "shell.sh").read_text(encoding="utf-8").replace("@exports@", "\n".join(lines)))
     return 0
+
+
+def _exports(shell: Mapping[str, str]) -> list[str]:
+    return [f"export {name}={shlex.quote(value)}" for name, value in shell.items()]
+
+
+def _path(layout: Layout) -> str:
+    """Put our `aws` first, which asks the local AWS and no other; of AWS CLIs a user's own before the repository's."""
+    ours, airflow, cli = layout.root / "infra" / "local" / "bin", Path(sys.executable).parent, layout.root / ".venv-cli"
+    return f'export PATH={shlex.quote(f"{ours}:{airflow}")}:"$PATH":{shlex.quote(str(cli / "bin"))}'
+
+
+def _outside(shell: Mapping[str, str], port: int) -> list[str]:
+    """Return the lines of a shell outside the server's container, where neither its paths nor its Airflow are."""
+    endpoint = f"http://{HOST}:{port}"
+    known = {name: value for name, value in shell.items() if name.startswith("AWS_")} | {"AWS_ENDPOINT_URL": endpoint}
+    return [*_exports(known), f"eval 'aws() {{ command aws \"$@\" --endpoint-url {endpoint}; }}'"]
 
 
 def _status(layout: Layout) -> int:
@@ -176,6 +186,9 @@ def environment(layout: Layout, endpoint: str, settings: Mapping[str, object], k
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # No profile, role or endpoint of a real account can be reached from here.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AIRFLOW_HOME": str(layout.airflow_home(Path(sys.prefix))),
         "AIRFLOW__CORE__DAGS_FOLDER": str(layout.root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),
@@ -185,3 +198,10 @@ def environment(layout: Layout, endpoint: str, settings: Mapping[str, object], k
         "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         "AIRFLOW_VAR_FILEBATCH": json.dumps(settings),
     }
+
+
+def take_over(shell: Mapping[str, str]) -> None:
+    """Have this process talk to the local AWS, and to no other: no AWS_ variable that it was started with stays."""
+    for name in os.environ.keys() - access.without_aws(os.environ).keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in shell.items() if name.startswith("AWS_")})

@@ -1,0 +1,27 @@
+# Evaluated by `eval "$(make -s env)"`, in any POSIX shell: makes it a shell of the local AWS, or refuses.
+#
+# A shell that holds credentials of a real account stays what it is, and its `aws` is blocked: what is typed next was
+# meant for the local AWS. Any other gets the local one's settings and keeps no AWS_ variable of its own; its AWS
+# configuration is empty, so that no profile, role or endpoint of a real account can be reached from it.
+_filebatch_real=
+for _filebatch_name in AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_ROLE_ARN \
+  AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI; do
+  eval "[ -z \"\${$_filebatch_name-}\" ]" || _filebatch_real="$_filebatch_real $_filebatch_name"
+done
+case "${AWS_ACCESS_KEY_ID-}" in
+  '' | filebatch-local.*) ;;
+  *) _filebatch_real="$_filebatch_real AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY" ;;
+esac
+unalias aws 2>/dev/null || :
+unset -f aws 2>/dev/null || :
+if [ -n "$_filebatch_real" ]; then
+  eval "aws() {
+    echo 'aws: blocked: this shell holds credentials of a real account, so it did not become one of the local AWS.' \
+      'Take another shell; or unset$_filebatch_real and try again; or unset -f aws' >&2
+    return 1
+  }"
+  aws
+else
+  unset AWS_ $(env | sed -n 's/^\(AWS_[A-Za-z0-9_]*\)=.*/\1/p')
+@exports@
+fi
