@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,13 +29,15 @@ DETAILED = 100  # bad rows that are told in detail
 SHOWN = 300  # characters of the engine's messages
 
 
-def read_csv(connection: DuckDBPyConnection, text: TextFile, workdir: Path, options: TabularOptions) -> Table:
-    """Return the table in a delimited text file.
+def read_csv(
+    connection: DuckDBPyConnection, text: TextFile, workdir: Path, options: TabularOptions, *, tabs: bool
+) -> Table:
+    """Return the table in a delimited text file; `tabs` is whether its name says that tabs delimit.
 
     Raises InvalidFile: "ragged", "truncated", "bad-quoting", "line-too-long", "too-many-columns", "missing-column",
-    "extra-column", "duplicate-column", "unreadable".
+    "extra-column", "duplicate-column", "ambiguous", "unreadable".
     """
-    file = _open(text.path, workdir, options)
+    file = _open(text.path, workdir, options, tabs=tabs)
     columns = _columns(file, options)
     reading = _read(_Reader(connection, file, columns, options))
     return Table(
@@ -49,11 +51,11 @@ def read_csv(connection: DuckDBPyConnection, text: TextFile, workdir: Path, opti
     )
 
 
-def _open(path: Path, workdir: Path, options: TabularOptions) -> CsvFile:
+def _open(path: Path, workdir: Path, options: TabularOptions, *, tabs: bool) -> CsvFile:
     with path.open(encoding="utf-8", newline="") as file:
         sample = file.read(SAMPLE)
         whole = not file.read(1)
-    dialect = detect_dialect(sample, options, whole=whole)
+    dialect = detect_dialect(sample, options, whole=whole, tabs=tabs)
     first = _first_row(path, dialect)
     layout = scan(path, dialect.quote)
     if first.plain and layout.clean:
@@ -100,8 +102,7 @@ def _kept(lines: Iterable[str], read: list[str]) -> Iterator[str]:
 def _columns(file: CsvFile, options: TabularOptions) -> tuple[Column, ...]:
     width = len(file.raw_names)
     if file.dialect.header:
-        names = column_names(file.raw_names)
-        _refuse_ambiguous(file.raw_names, names, options)
+        names = column_names(file.raw_names, options.names)
         sources = [*file.raw_names]
     else:
         declared = list(options.columns)
@@ -109,13 +110,6 @@ def _columns(file: CsvFile, options: TabularOptions) -> tuple[Column, ...]:
     return tuple(
         _column(at, name, source, options) for at, (name, source) in enumerate(zip(names, sources, strict=True))
     )
-
-
-def _refuse_ambiguous(raw: Sequence[str], names: Sequence[str], options: TabularOptions) -> None:
-    for source, name in zip(raw, names, strict=True):
-        wanted = " ".join(source.split())
-        if name != wanted and wanted in options.columns:
-            raise InvalidFile("duplicate-column", f"column {wanted!r} is declared and occurs twice", column=wanted)
 
 
 def _column(at: int, name: str, source: str, options: TabularOptions) -> Column:

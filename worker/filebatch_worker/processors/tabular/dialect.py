@@ -1,36 +1,33 @@
 """Finds out how a CSV file is written: delimiter, quote, escape, and whether its first row names the columns.
 
-It reads a sample with each likely combination and takes the one that makes the most regular table. What it finds is
-only how to read; every row is checked against it later.
+It reads a sample with each likely combination and takes the one that makes the most regular table with the most typed
+columns. What it finds is only how to read; every row is checked against it later.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.cells import MIXED, NOTHING, TEXT, kind_of, kind_of_all
+from filebatch_worker.processors.tabular.header import has_header
 from filebatch_worker.processors.tabular.options import TabularOptions
+from filebatch_worker.processors.tabular.single_quotes import are_quotes
 
 if TYPE_CHECKING:
     import _csv
 
 SAMPLE = 256 * 1024  # characters
 ROWS = 1000
-DELIMITERS = ",;\t|"  # in the order they are preferred where two fit alike
+DELIMITERS = ",;\t|"
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-
-_SINGLE_QUOTED = re.compile(r"(?:^|[,;\t|])'(?:[^'\n]|'')*'(?=[,;\t|\r\n]|$)", re.MULTILINE)
-_YEAR = re.compile(r"(19|20)\d\d")
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d\d:\d\d.*)?")
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?%?")
 
 
 @dataclass(frozen=True)
@@ -55,75 +52,111 @@ class Dialect:
         )
 
 
-def detect_dialect(sample: str, options: TabularOptions, *, whole: bool) -> Dialect:
-    """Return the dialect of a file that starts with `sample`, which is `whole` where nothing follows it."""
-    candidates = [
-        Dialect(delimiter, quote, escape, header=True)
-        for quote, escape in _quoting(sample, options)
-        for delimiter in options.delimiter or DELIMITERS
-    ]
-    read = [(candidate, _rows(candidate, sample, whole=whole)) for candidate in candidates]
-    best, rows = max(read, key=lambda item: _regularity(item[1]))
-    if options.delimiter is None and _regularity(rows)[0] == 0:
-        best, rows = _single_column(sample, read)
-    header = _has_header(rows) if options.header is None else options.header
-    return Dialect(best.delimiter, best.quote, best.escape, header)
+@dataclass(frozen=True)
+class _Reading:
+    """A sample as a dialect reads it: its rows, and how many lines it can't read."""
+
+    dialect: Dialect
+    rows: list[list[str]]
+    faults: int
+
+    @property
+    def width(self) -> int:
+        """The number of columns that most rows have."""
+        return Counter(map(len, self.rows)).most_common(1)[0][0] if self.rows else 0
+
+    def regularity(self) -> tuple[bool, bool, float]:
+        """Return whether this is a table of several columns, whether its first row has them all, how many rows do."""
+        if self.width < 2:
+            return (False, False, 0.0)
+        share = sum(len(row) == self.width for row in self.rows) / (len(self.rows) + self.faults)
+        first_fits = len(self.rows[0]) == self.width
+        return (first_fits or share > 0.5, first_fits, share)
+
+    def typed_columns(self) -> int:
+        """Return in how many columns all values, below what may be a header, are of one kind that isn't text."""
+        below = [row for row in self.rows[1:] or self.rows if len(row) == self.width]
+        kinds = (kind_of_all(row[at] for row in below) for at in range(self.width))
+        return sum(kind not in (NOTHING, TEXT, MIXED) for kind in kinds)
+
+    def unexplained(self) -> int:
+        """Return how many other delimiters stand in its cells, but for those of numbers and those of prose."""
+        others = set(DELIMITERS) - {self.dialect.delimiter}
+        texts = [cell for row in self.rows for cell in row if not others.isdisjoint(cell) and kind_of(cell) == TEXT]
+        return sum(cell.count(other) - cell.count(f"{other} ") for cell in texts for other in others)
 
 
-def _quoting(sample: str, options: TabularOptions) -> list[tuple[str, str]]:
+def detect_dialect(sample: str, options: TabularOptions, *, whole: bool, tabs: bool = False) -> Dialect:
+    """Return the dialect of a file that starts with `sample`, which is `whole` where nothing follows it.
+
+    `tabs` is whether the file's name says that tabs delimit. Raises InvalidFile "ambiguous" where two delimiters fit
+    alike.
+    """
+    readings = [_read(candidate, sample, whole=whole) for candidate in _candidates(sample, options)]
+    best = _by_name(readings) if tabs and options.delimiter is None else None
+    best = best or _most_regular(readings)
+    if options.delimiter is None and not best.regularity()[0]:
+        best = _single_column(sample, readings)
+    return replace(best.dialect, header=has_header(best.rows, options))
+
+
+def _candidates(sample: str, options: TabularOptions) -> Iterator[Dialect]:
+    for delimiter in options.delimiter or DELIMITERS:
+        for quote, escape in _quoting(sample, delimiter, options):
+            yield Dialect(delimiter, quote, escape, header=True)
+
+
+def _quoting(sample: str, delimiter: str, options: TabularOptions) -> list[tuple[str, str]]:
     if options.quote is not None:
         return [(options.quote, options.quote)]
-    quote = '"'
-    if '"' not in sample and _SINGLE_QUOTED.search(sample):
-        quote = "'"
+    quote = "'" if '"' not in sample and are_quotes(sample, delimiter) else '"'
     return [(quote, quote), (quote, "\\")] if f"\\{quote}" in sample else [(quote, quote)]
 
 
-def _rows(dialect: Dialect, sample: str, *, whole: bool) -> list[list[str]]:
-    reader = dialect.reader(io.StringIO(sample, newline=""))
-    rows = [row for row in islice(reader, ROWS) if row]
-    return rows if whole or len(rows) in (1, ROWS) else rows[:-1]
+def _read(dialect: Dialect, sample: str, *, whole: bool) -> _Reading:
+    rows: list[list[str]] = []
+    faults = 0
+    reader = dialect.reader(io.StringIO(sample, newline=""), strict=True)
+    while len(rows) + faults < ROWS:
+        try:
+            row = next(reader)
+        except StopIteration:
+            cut = not whole and len(rows) > 1
+            return _Reading(dialect, rows[:-1] if cut else rows, faults)
+        except csv.Error:
+            faults += 1
+            continue
+        if row:
+            rows.append(row)
+    return _Reading(dialect, rows, faults)
 
 
-def _regularity(rows: Sequence[Sequence[str]]) -> tuple[int, int, float, int]:
-    """Return what ranks a reading: more than one column, a first row as wide as most, how many are, how wide."""
-    if not rows:
-        return (0, 0, 0.0, 0)
-    width, count = Counter(map(len, rows)).most_common(1)[0]
-    share = count / len(rows)
-    first_fits = len(rows[0]) == width
-    is_table = width > 1 and (first_fits or share > 0.5)
-    return (int(is_table), int(first_fits), share, width)
+def _by_name(readings: Sequence[_Reading]) -> _Reading | None:
+    fitting = [reading for reading in readings if reading.dialect.delimiter == "\t" and reading.regularity()[0]]
+    return max(fitting, key=_Reading.regularity, default=None)
 
 
-def _single_column(sample: str, read: list[tuple[Dialect, list[list[str]]]]) -> tuple[Dialect, list[list[str]]]:
+def _most_regular(readings: Sequence[_Reading]) -> _Reading:
+    """Return the reading that makes the best table: the most regular, then that with the most typed columns."""
+    regular = max(map(_Reading.regularity, readings))
+    rivals = [reading for reading in readings if reading.regularity() == regular]
+    if len({reading.dialect.delimiter for reading in rivals}) < 2 or not regular[0]:
+        return rivals[0]
+    ranks = [(reading.typed_columns(), -reading.unexplained()) for reading in rivals]
+    best = [reading for reading, rank in zip(rivals, ranks, strict=True) if rank == max(ranks)]
+    if len({reading.dialect.delimiter for reading in best}) > 1:
+        raise _ambiguous([reading.dialect.delimiter for reading in best])
+    return best[0]
+
+
+def _ambiguous(delimiters: Sequence[str]) -> InvalidFile:
+    shown = " and ".join("tab" if delimiter == "\t" else delimiter for delimiter in dict.fromkeys(delimiters))
+    return InvalidFile(
+        "ambiguous", f"the delimiters {shown} fit alike: declare which it is (option delimiter)", found=shown
+    )
+
+
+def _single_column(sample: str, readings: Sequence[_Reading]) -> _Reading:
     """Prefer a delimiter that doesn't occur, so that a column of prose isn't split by its commas."""
-    unused = [item for item in read if item[0].delimiter not in sample]
-    return (unused or read)[0]
-
-
-def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """A first row is a header unless it looks like data: a number or date that the column below doesn't belie.
-
-    A text above a column of numbers or dates settles it, and so does a year above what are no years. Where all is
-    text nothing can, and a header is taken for granted: feeds without one say `header: false`.
-    """
-    if not rows:
-        return True
-    first, below = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    if any(_heads(name, [row[at] for row in below]) for at, name in enumerate(first)):
-        return True
-    return not any(_is_value(name) for name in first)
-
-
-def _heads(name: str, column: Sequence[str]) -> bool:
-    """Whether `name` is of another kind than the values below it."""
-    values = [cell for cell in column if cell.strip()]
-    if not values or not all(map(_is_value, values)):
-        return False
-    return not _is_value(name) or (bool(_YEAR.fullmatch(name)) and not any(map(_YEAR.fullmatch, values)))
-
-
-def _is_value(cell: str) -> bool:
-    text = cell.strip()
-    return bool(_NUMBER.fullmatch(text) or _DATE.fullmatch(text)) or text.lower() in ("true", "false")
+    unused = [reading for reading in readings if reading.dialect.delimiter not in sample]
+    return (unused or readings)[0]

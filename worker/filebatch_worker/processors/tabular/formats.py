@@ -83,6 +83,11 @@ def claim(name: str) -> Claim:
     return Claim(FORMAT_SUFFIXES.get(suffixes[-1]) if suffixes else None, compression)
 
 
+def says_tabs(name: str) -> bool:
+    """Return whether `name` says that tabs delimit."""
+    return name.lower().endswith((".tsv", ".tab"))
+
+
 def compression_of(head: bytes) -> str | None:
     """Return the compression that `head` starts, or None for a plain file."""
     return next((name for magic, name in COMPRESSIONS.items() if head.startswith(magic)), None)

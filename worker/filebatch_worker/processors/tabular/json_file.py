@@ -62,7 +62,7 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
     return Table(
         relation=relation,
         parameters=parameters,
-        measured=measure(connection, relation, parameters, tuple(_columns(keys)), options),
+        measured=measure(connection, relation, parameters, tuple(_columns(keys, options)), options),
         size=file.path.stat().st_size,
         facts={"format": "json" if is_array else "ndjson", **text.facts},
         bad_rows=bad,
@@ -197,9 +197,9 @@ def _distinct(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if key and folded[key.casefold()] == 1]
 
 
-def _columns(keys: Sequence[str]) -> Iterator[Column]:
+def _columns(keys: Sequence[str], options: TabularOptions) -> Iterator[Column]:
     fields = set(_distinct(keys))
-    for key, name in zip(keys, column_names(keys), strict=True):
+    for key, name in zip(keys, column_names(keys, options.names), strict=True):
         value = f"fields.{identifier(key)}" if key in fields else _extract(key)
         yield Column(
             name=name,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from filebatch_worker.processor import ConfigurationError
 from filebatch_worker.processors.tabular.column_types import ColumnType, parse_type
+from filebatch_worker.processors.tabular.naming import alike
 
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1")
 MAX_UNCOMPRESSED_BYTES = 50 * 1024**3
@@ -31,6 +33,11 @@ class TabularOptions:
     decimal_separator: str = "."
     null_values: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns that the feed speaks of."""
+        return tuple(dict.fromkeys((*self.columns, *self.required)))
+
 
 def parse_options(options: Mapping[str, Any]) -> TabularOptions:
     """Return the options as written in a feed's YAML, checked. Raises ConfigurationError naming option and value."""
@@ -47,6 +54,9 @@ def _wrong(name: str, expected: str, found: Any) -> ConfigurationError:
 def _columns(name: str, value: Any) -> dict[str, ColumnType]:
     if not isinstance(value, Mapping) or not all(isinstance(column, str) and column for column in value):
         raise _wrong(name, "a mapping of column names to types", value)
+    twins = [column for column, count in Counter(map(alike, value)).items() if count > 1]
+    if twins:
+        raise ConfigurationError(f"tabular: option {name!r}: {twins[0]!r} is declared twice; case makes no difference")
     return {column: parse_type(column, declared) for column, declared in value.items()}
 
 

@@ -45,7 +45,7 @@ def read_parquet(connection: DuckDBPyConnection, path: Path, options: TabularOpt
     sources = [row[0] for row in described]
     columns = tuple(
         _column(source, name, row[1])
-        for source, name, row in zip(sources, column_names(sources), described, strict=True)
+        for source, name, row in zip(sources, column_names(sources, options.names), described, strict=True)
     )
     return Table(
         relation=RELATION,
