@@ -75,11 +75,12 @@ bench-latency: setup  ## from drop to result, on what `make up` started
 bench-doorbells: setup  ## what 60 idle feeds add to a triggerer, beside stock triggers; on a system of its own
 	@$(RUN) bench/doorbells.py $(ARGS)
 
-lint: setup  ## format, lint, types, import rules
+lint: setup  ## format, lint, types, import rules, feed files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy plugins/filebatch plugins/filebatch_plugin.py dags worker/filebatch_worker infra/local/filebatch_local tools bench
 	@PYTHONPATH=plugins:worker:infra/local $(BIN)/lint-imports
+	@$(RUN) -m check_feeds
 
 lock:  ## make the lock files anew: CONSTRAINTS="3.2.1-file 3.3.1-file"
 	@PATH=$(CURDIR)/$(BIN):$$PATH requirements/compile $(CONSTRAINTS)

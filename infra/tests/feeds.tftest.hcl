@@ -29,6 +29,20 @@ run "refuses_what_the_dags_refuse" {
   expect_failures = [output.feeds]
 }
 
+run "refuses_prefixes_that_overlap" {
+  command = plan
+
+  module {
+    source = "./modules/feeds"
+  }
+
+  variables {
+    folder = "tests/feeds/overlap"
+  }
+
+  expect_failures = [output.feeds]
+}
+
 run "refuses_a_folder_without_feeds" {
   command = plan
 

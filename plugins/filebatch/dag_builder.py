@@ -18,6 +18,8 @@ from filebatch.triggers.sqs import ArrivalsTrigger
 # Backfill runs count against max_active_runs and would block arrivals; claims and Batch bound the work instead.
 UNBOUNDED_RUNS = 1000
 
+MAX_TAG = 100  # characters, which Airflow takes
+
 RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True}
 
 
@@ -33,7 +35,7 @@ def build_dag(feed: Feed) -> DAG:
         default_args=RETRIES,
         params=params(feed),
         doc_md=documentation(feed),
-        tags=["filebatch", feed.processor],
+        tags=["filebatch", feed.processor[:MAX_TAG]],
         render_template_as_native_obj=False,
     ) as dag:
         wait = WaitForFilesSensor(task_id="wait_for_files", feed=feed)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -26,23 +25,15 @@ from pydantic import (
     model_validator,
 )
 
-from filebatch import feed_text, patterns
+from filebatch import fargate, feed_file, feed_text, patterns
 from filebatch.errors import FeedError
 
 # What Terraform has to know where a feed doesn't say; it reads the same file.
 DEFAULTS: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
 
-# vCPU → memory in MiB that Fargate offers with it:
-# https://docs.aws.amazon.com/batch/latest/userguide/fargate.html (resource requirements)
-FARGATE_MEMORY: Mapping[float, Sequence[int]] = {
-    0.25: (512, 1024, 2048),
-    0.5: range(1024, 4096 + 1, 1024),
-    1: range(2048, 8192 + 1, 1024),
-    2: range(4096, 16384 + 1, 1024),
-    4: range(8192, 30720 + 1, 1024),
-    8: range(16384, 61440 + 1, 4096),
-    16: range(32768, 122880 + 1, 8192),
-}
+CRON_FIELDS = 5
+NOW = datetime(2026, 1, 1, tzinfo=UTC)  # any moment does
+MAX_SHOWN = 200  # characters of a value in an error
 
 
 def _regex(text: str) -> str:
@@ -51,10 +42,16 @@ def _regex(text: str) -> str:
 
 
 def _cron(text: str) -> str:
-    from croniter import croniter
+    """Refuse what Airflow's timetable can't go by: it would fail for all feeds' DAGs, as they're in one file."""
+    from croniter import CroniterError, croniter
 
-    if not croniter.is_valid(text):
-        raise ValueError('a cron expression such as "*/15 * * * *"')
+    try:
+        for moment in (croniter(text, NOW).get_prev, croniter(text, NOW).get_next):
+            moment(datetime)
+    except CroniterError as error:
+        raise ValueError('a cron expression such as "*/15 * * * *", of days that come') from error
+    if not text.startswith("@") and (len(text.split()) != CRON_FIELDS or re.search(r"(^|[ ,])[rRhH]", text)):
+        raise ValueError('a cron expression of five fields such as "*/15 * * * *", without chance (R, H)')
     return text
 
 
@@ -134,7 +131,7 @@ class Feed(_Strict):
     prefix: str
     pattern: Annotated[str, AfterValidator(_regex)] = r".+"
     day_prefix: str | None = None
-    start: date
+    start: Annotated[date, Field(ge=date(1970, 1, 1), le=date(2100, 1, 1))]
     processor: str = "tabular"
     options: Annotated[dict[str, Any], AfterValidator(_json)] = Field(default_factory=dict)
     image: str | None = None
@@ -158,13 +155,7 @@ class Feed(_Strict):
 
     @model_validator(mode="after")
     def _fits_fargate(self) -> Feed:
-        sizes = FARGATE_MEMORY.get(self.vcpu)
-        if sizes is None:
-            raise ValueError(f"vcpu: one of {', '.join(map(str, FARGATE_MEMORY))} (Fargate); found {self.vcpu}")
-        if self.memory not in sizes:
-            raise ValueError(
-                f"memory: {sizes[0]} to {sizes[-1]} MiB with vcpu {self.vcpu} (Fargate); found {self.memory}"
-            )
+        fargate.check(self.vcpu, self.memory)
         return self
 
     @model_validator(mode="after")
@@ -197,7 +188,7 @@ class Feed(_Strict):
 
         Where that is more than Fargate has, its largest.
         """
-        return next((size for size in FARGATE_MEMORY[self.vcpu] if size >= wanted), FARGATE_MEMORY[self.vcpu][-1])
+        return fargate.at_least(self.vcpu, wanted)
 
     def _match(self, key: str) -> Mapping[str, str | None] | None:
         return patterns.fullmatch(self.pattern, key[len(self.prefix) :]) if self.covers(key) else None
@@ -206,19 +197,18 @@ class Feed(_Strict):
 def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:
     """Read all feed files of a folder, in order of their names.
 
-    A broken file is an error in the second list and leaves the other feeds alone; of two feeds whose prefixes
-    overlap, the later one is an error.
+    A file's faults are its own: an error in the second list, which leaves the other feeds alone. Feeds whose prefixes
+    overlap are all errors, as nobody can tell whose the files are.
     """
     feeds: list[Feed] = []
     errors: list[FeedError] = []
     for file in sorted(folder.glob("*.yaml")):
         try:
-            feed = load_feed(file)
-            _refuse_overlap(file.name, feed, feeds)
-            feeds.append(feed)
+            feeds.append(load_feed(file))
         except FeedError as error:
             errors.append(error)
-    return feeds, errors
+    overlapping = {feed.name: found for feed in feeds if (found := _overlap(feed, feeds))}
+    return [feed for feed in feeds if feed.name not in overlapping], [*errors, *overlapping.values()]
 
 
 def load_feed(file: Path) -> Feed:
@@ -226,31 +216,38 @@ def load_feed(file: Path) -> Feed:
     if not feed_text.fits("name", file.stem):
         raise FeedError(file.name, "", f"a name of {feed_text.RULES['name']['expected']}", file.stem)
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FeedError(file.name, "", "YAML", " ".join(str(error).split())) from error
-    if not isinstance(document, dict):
-        raise FeedError(file.name, "", "a mapping of fields", type(document).__name__)
-    if "name" in document:
-        raise FeedError(file.name, "name", "no such field, as the file's name is the feed's", repr(document["name"]))
-    try:
-        return Feed.model_validate({"name": file.stem, **document})
+        fields = feed_file.read(file)
+        if "name" in fields:
+            raise FeedError(
+                file.name, "name", "no such field, as the file's name is the feed's", _shown(fields["name"])
+            )
+        return Feed.model_validate({"name": file.stem, **fields})
+    except FeedError:
+        raise
     except ValidationError as error:
         raise _first(file.name, error) from error
+    except Exception as error:  # whatever else a file causes is its own fault, and none of the other feeds'
+        raise FeedError(file.name, "", "a feed", _shown(error)) from error
 
 
-def _refuse_overlap(name: str, feed: Feed, others: Iterable[Feed]) -> None:
-    for other in others:
-        if feed.prefix.startswith(other.prefix) or other.prefix.startswith(feed.prefix):
-            expected = f"a prefix that doesn't overlap with {other.prefix!r} of {other.name}.yaml"
-            raise FeedError(name, "prefix", expected, repr(feed.prefix))
+def _overlap(feed: Feed, feeds: Iterable[Feed]) -> FeedError | None:
+    """Return what is wrong with a feed whose keys may be another's, or whose keys another's may be."""
+    others = [
+        other for other in feeds if other.name != feed.name and (other.covers(feed.prefix) or feed.covers(other.prefix))
+    ]
+    if not others:
+        return None
+    named = ", ".join(f"{other.prefix!r} of {other.name}.yaml" for other in others)
+    return FeedError(
+        f"{feed.name}.yaml", "prefix", f"one that doesn't overlap with {named}; none of them is used", repr(feed.prefix)
+    )
 
 
 def _first(name: str, error: ValidationError) -> FeedError:
     """Put pydantic's first complaint in this project's words."""
     first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
-    message, found = first["msg"], repr(first.get("input"))
+    path = ".".join(str(part) for part in first["loc"])[:MAX_SHOWN]
+    message, found = first["msg"], _shown(first.get("input"))
     if first["type"] == "missing":
         return FeedError(name, path, "a value", "nothing")
     if first["type"] == "extra_forbidden":
@@ -262,6 +259,15 @@ def _first(name: str, error: ValidationError) -> FeedError:
             path, _, message = message.partition(": ")
             message, _, found = message.partition("; found ")
     return FeedError(name, path, message, found)
+
+
+def _shown(found: object) -> str:
+    """Return a value as an error shows it; a number of a thousand digits can't be written, and a page isn't read."""
+    try:
+        told = repr(found)
+    except ValueError:
+        return f"a huge {type(found).__name__}"
+    return told if len(told) <= MAX_SHOWN else f"{told[:MAX_SHOWN]}…"
 
 
 def _known(path: tuple[int | str, ...]) -> list[str]:

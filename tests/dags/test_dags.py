@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
 
 from filebatch.feed import load_feeds
 
@@ -46,6 +48,45 @@ def test_a_broken_feed_is_an_import_error_and_leaves_the_others_alive(folder: Pa
     (error,) = bag.import_errors.values()
     assert "broken.yaml: vcpu: expected" in error
     assert "found 3" in error
+
+
+def test_feeds_that_overlap_are_an_import_error_each_and_leave_the_others_alive(folder: Path) -> None:
+    for name, prefix in {"aaa": "orders/", "orders": "orders/"}.items():
+        (folder / "feeds" / f"{name}.yaml").write_text(f"prefix: {prefix}\nstart: 2026-01-01\n")
+
+    bag = load(folder)
+
+    assert {"weather", "tables"} <= set(bag.dag_ids)
+    assert not {"aaa", "orders"} & set(bag.dag_ids)
+    (error,) = bag.import_errors.values()
+    assert "aaa.yaml: prefix: expected one that doesn't overlap with 'orders/' of orders.yaml" in error
+    assert "orders.yaml: prefix: expected one that doesn't overlap with 'orders/' of aaa.yaml" in error
+
+
+EXTREMES = {
+    "the longest processor": f"processor: {'p' * 99}:{'f' * 100}",
+    "the longest description": f"description: {'d' * 200}",
+    "a template as description": "description: '{{ 1 / 0 }}'",
+    "the last start": "start: 2100-01-01",
+    "the first start": "start: 1970-01-01",
+    "a schedule of leap days": "schedule: 0 0 29 2 *",
+    "an alias as schedule": "schedule: '@yearly'",
+}
+
+
+@pytest.mark.parametrize("what", EXTREMES)
+def test_whatever_a_feed_may_say_all_feeds_have_dags_with_a_next_run(folder: Path, what: str) -> None:
+    fields = {"prefix": "prefix: orders/", "start": "start: 2026-01-01"}
+    fields[EXTREMES[what].partition(":")[0]] = EXTREMES[what]
+    (folder / "feeds" / "feed.yaml").write_text("\n".join(fields.values()))
+
+    bag = load(folder)
+
+    assert ({"feed", "weather", "tables"} - set(bag.dag_ids), bag.import_errors) == (set(), {})
+    dag = DagSerialization.from_dict(DagSerialization.to_dict(bag.dags["feed"]))
+    assert dag.timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(dag.start_date, None, catchup=False)
+    )
 
 
 def test_a_new_feed_is_one_file(folder: Path) -> None:

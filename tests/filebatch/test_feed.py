@@ -1,5 +1,6 @@
 """What a feed file may say, and how it is told what is wrong with it."""
 
+import itertools
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Literal, get_args, get_origin
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from aws import ROOT, feed_of
 from filebatch import feed_text
 from filebatch.errors import FeedError
-from filebatch.feed import DEFAULTS, FARGATE_MEMORY, Feed, load_feed, load_feeds
+from filebatch.fargate import FARGATE_MEMORY
+from filebatch.feed import DEFAULTS, Feed, load_feed, load_feeds
 from golden import agrees
 from values import KEYS
 
@@ -83,6 +85,10 @@ WRONG = {
     "memory that Fargate has not": LEAST + "vcpu: 0.5\nmemory: 1000\n",
     "disk too small": LEAST + "disk: 20\n",
     "timeout too short": LEAST + "timeout: 59\n",
+    "schedule of a day that never comes": LEAST + "schedule: 0 0 30 2 *\n",
+    "schedule with seconds": LEAST + "schedule: '*/5 * * * * *'\n",
+    "schedule by chance": LEAST + "schedule: 0 R * * *\n",
+    "start before there was a cloud": "prefix: orders/\nstart: 0001-01-01\n",
     "schedule that is none": LEAST + "schedule: sometimes\n",
     "expected_by that YAML took for a number": LEAST + "expected_by: 10:30\n",
     "expected_by with a zone": LEAST + "expected_by: '10:30+02:00'\n",
@@ -168,10 +174,20 @@ def test_two_feeds_may_not_share_a_prefix(tmp_path, one, other):
     write(tmp_path, f"prefix: {one}\nstart: 2026-01-01\n", "first.yaml")
     write(tmp_path, f"prefix: {other}\nstart: 2026-01-01\n", "second.yaml")
     feeds, errors = load_feeds(tmp_path)
-    assert [feed.name for feed in feeds] == ["first"]
-    assert str(errors[0]) == (
-        f"second.yaml: prefix: expected a prefix that doesn't overlap with '{one}' of first.yaml, found '{other}'"
-    )
+    assert feeds == []
+    assert [str(error) for error in errors] == [
+        f"{mine[0]}.yaml: prefix: expected one that doesn't overlap with '{theirs[1]}' of {theirs[0]}.yaml; "
+        f"none of them is used, found '{mine[1]}'"
+        for mine, theirs in itertools.permutations([("first", one), ("second", other)])
+    ]
+
+
+def test_an_overlap_leaves_the_other_feeds_alone(tmp_path):
+    for name, prefix in {"aaa": "orders/", "orders": "orders/", "shops": "orders/shops/", "zeta": "zeta/"}.items():
+        write(tmp_path, f"prefix: {prefix}\nstart: 2026-01-01\n", f"{name}.yaml")
+    feeds, errors = load_feeds(tmp_path)
+    assert [feed.name for feed in feeds] == ["zeta"]
+    assert [error.file for error in errors] == ["aaa.yaml", "orders.yaml", "shops.yaml"]
 
 
 def test_prefixes_that_only_look_alike_do_not_overlap(tmp_path):

@@ -32,4 +32,12 @@ locals {
       )
     ]
   ])
+  # Of two such feeds nobody can tell whose the files are.
+  overlaps = flatten([
+    for name, texts in local.texts : [
+      for other, theirs in local.texts :
+      "${name}.yaml: prefix: expected one that doesn't overlap with that of ${other}.yaml, found ${jsonencode(texts.prefix)}"
+      if name != other && try(startswith(texts.prefix, theirs.prefix) || startswith(theirs.prefix, texts.prefix), false)
+    ]
+  ])
 }
