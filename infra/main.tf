@@ -126,11 +126,12 @@ module "batch" {
 
   feeds = {
     for name, feed in local.feeds : name => {
-      image   = try(coalesce(feed.image, local.image), local.image)
-      vcpu    = feed.vcpu
-      memory  = feed.memory
-      disk    = feed.disk
-      timeout = feed.timeout
+      image        = try(coalesce(feed.image, local.image), local.image)
+      architecture = feed.architecture
+      vcpu         = feed.vcpu
+      memory       = feed.memory
+      disk         = feed.disk
+      timeout      = feed.timeout
     }
   }
 }

@@ -131,3 +131,45 @@ run "refuses_bad_values_2" {
 
   expect_failures = [var.max_vcpus]
 }
+
+run "an_image_meets_the_processors_it_was_built_for" {
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    feeds = {
+      orders = { image = "worker:1", vcpu = 1, memory = 2048, disk = 30, timeout = 600 }
+      arm    = { image = "worker:1", architecture = "ARM64", vcpu = 1, memory = 2048, disk = 30, timeout = 600 }
+    }
+  }
+
+  assert {
+    condition = { for feed, definition in aws_batch_job_definition.feed :
+      feed => jsondecode(definition.container_properties).runtimePlatform
+      } == {
+      orders = { operatingSystemFamily = "LINUX", cpuArchitecture = "X86_64" }
+      arm    = { operatingSystemFamily = "LINUX", cpuArchitecture = "ARM64" }
+    }
+    error_message = "A feed's architecture is its container's."
+  }
+
+  assert {
+    condition     = jsondecode(aws_batch_job_definition.feed["orders"].container_properties).user == "1000:1000"
+    error_message = "A job runs as whom worker/Dockerfile names."
+  }
+}
+
+run "refuses_bad_values_3" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    feeds = { orders = { image = "worker:1", architecture = "arm64", vcpu = 1, memory = 2048, disk = 30, timeout = 600 } }
+  }
+
+  expect_failures = [var.feeds]
+}

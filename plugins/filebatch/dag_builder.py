@@ -113,7 +113,8 @@ def documentation(feed: Feed) -> str:
     rows = {
         "files": f"`{feed.prefix}` + `{feed.pattern}`, from {feed.start}",
         "processor": f"`{feed.processor}`",
-        "container": f"{feed.vcpu} vCPU, {feed.memory} MiB, {feed.disk} GiB disk, {feed.timeout} s a unit",
+        "container": f"{feed.vcpu} vCPU ({feed.architecture}), {feed.memory} MiB, {feed.disk} GiB disk",
+        "a unit may take": f"{feed.timeout} s",
         "sweep": f"`{feed.schedule}` (UTC); it is also what a backfill's runs are cut by",
         "attempts": f"{feed.max_attempts} for a file that fails",
         "run fails on": f"{feed.fail_run_on} files",

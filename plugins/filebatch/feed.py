@@ -112,6 +112,7 @@ class Feed(_Strict):
         processor: `tabular`, or `package.module:function` of your own image.
         options: the processor's options.
         image: container image; None for the environment's.
+        architecture: what the container's processors are; the image must be for them.
         vcpu: virtual CPUs of the container.
         memory: MiB of the container.
         disk: GiB of scratch space.
@@ -135,6 +136,7 @@ class Feed(_Strict):
     processor: str = "tabular"
     options: Annotated[dict[str, Any], AfterValidator(_json)] = Field(default_factory=dict)
     image: str | None = None
+    architecture: Literal["X86_64", "ARM64"] = DEFAULTS["architecture"]
     vcpu: float = DEFAULTS["vcpu"]
     memory: int = DEFAULTS["memory"]
     disk: int = Field(default=DEFAULTS["disk"], ge=21, le=200)

@@ -94,6 +94,7 @@ WRONG = {
     "expected_by with a zone": LEAST + "expected_by: '10:30+02:00'\n",
     "max_attempts too many": LEAST + "max_attempts: 11\n",
     "fail_run_on that is none": LEAST + "fail_run_on: always\n",
+    "architecture that Fargate has not": LEAST + "architecture: arm64\n",
     "packing of no files": LEAST + "packing: {files: 0}\n",
     "claim over the limit": LEAST + "packing: {claim: 10001}\n",
     "day_prefix without a date in the key": LEAST + "day_prefix: '%Y/%m/%d/'\n",

@@ -45,4 +45,9 @@ def test_limits_and_volumes_are_dockers_and_the_environment_stays_off_the_comman
     ],
 )
 def test_what_a_job_definition_says_is_what_docker_is_told(properties, told):
-    assert options(properties, {"/scratch"}) == told
+    assert options(properties, {"/scratch"}) == ["--platform=linux/amd64", *told]
+
+
+def test_an_image_runs_on_the_processors_that_the_feed_chose_whatever_this_machine_has():
+    platform = {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
+    assert options({"runtimePlatform": platform}, ()) == ["--platform=linux/arm64"]

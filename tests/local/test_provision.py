@@ -15,7 +15,9 @@ FEED = "prefix: {prefix}\nstart: 2024-01-01\nprocessor: tabular\nmemory: {memory
 @pytest.fixture(scope="module")
 def feeds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("feeds")
-    (folder / "orders.yaml").write_text(FEED.format(prefix="orders/", memory=2048) + 'vcpu: 1\nimage: "own:1"\n')
+    (folder / "orders.yaml").write_text(
+        FEED.format(prefix="orders/", memory=2048) + 'vcpu: 1\nimage: "own:1"\narchitecture: ARM64\n'
+    )
     (folder / "broken.yaml").write_text("prefix: broken/\n")
     return folder
 
@@ -102,6 +104,7 @@ def test_a_feeds_job_definition(ask):
     assert container["image"] == "own:1"
     assert container["command"] == ["python", "-m", "filebatch_worker"]
     assert {one["type"]: one["value"] for one in container["resourceRequirements"]} == {"VCPU": "1", "MEMORY": "2048"}
+    assert container["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert environment["FILEBATCH_FEED"] == "orders"
     assert environment["FILEBATCH_RESULTS_BUCKET"] == "filebatch-local-results"
     assert container["readonlyRootFilesystem"]

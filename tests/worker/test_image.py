@@ -78,14 +78,25 @@ def run(image: str, *command: str, stdin: bytes = b"") -> subprocess.CompletedPr
     return docker("run", *confined, image, *command, stdin=stdin)
 
 
+PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+
+
 def run_as(definition: dict, image: str, *command: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Run a command with a job definition's user, root filesystem, volumes, variables and limits."""
     needs = {each["type"]: each["value"] for each in definition["resourceRequirements"]}
-    options = [f"--user={definition['user']}", f"--cpus={needs['VCPU']}", f"--memory={needs['MEMORY']}m"]
+    platform = PLATFORMS[definition["runtimePlatform"]["cpuArchitecture"]]
+    options = [
+        f"--platform={platform}",
+        f"--user={definition['user']}",
+        f"--cpus={needs['VCPU']}",
+        f"--memory={needs['MEMORY']}m",
+    ]
     options += ["--read-only"] if definition["readonlyRootFilesystem"] else []
     options += [f"--mount=type=volume,destination={point['containerPath']}" for point in definition["mountPoints"]]
     options += [f"--env={each['name']}={each['value']}" for each in definition["environment"]]
-    return docker("run", "--rm", "--interactive", "--network=none", *options, image, *command, stdin=stdin)
+    return docker(
+        "run", "--rm", "--interactive", "--pull=never", "--network=none", *options, image, *command, stdin=stdin
+    )
 
 
 @pytest.mark.docker
@@ -102,6 +113,11 @@ class TestAsTheJobDefinitionSays:
             {**definition, "user": "10001:10001"}, image, "python", "-c", "import tempfile; tempfile.mkdtemp()"
         )
         assert b"No usable temporary directory found" in done.stderr
+
+    def test_on_other_processors_than_it_was_built_for_it_does_not_run(self, image, definition):
+        other = {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
+        done = run_as({**definition, "runtimePlatform": other}, image, "python", "-c", "print('it runs')")
+        assert (done.returncode, done.stdout) == (125, b""), done.stderr.decode()  # 125: the engine's own
 
     def test_the_local_batch_runs_it_and_files_are_done(self, image, batch_with_engine):
         place = Place(batch_with_engine)
@@ -195,3 +211,9 @@ class TestWithoutAnEngine:
         """https://docs.aws.amazon.com/batch/latest/APIReference/API_Volume.html: no `host` on Fargate."""
         assert definition["volumes"] == [{"name": point["sourceVolume"]} for point in definition["mountPoints"]]
         assert "linuxParameters" not in definition
+
+    @pytest.mark.parametrize("document", ["worker/Dockerfile", "worker/README.md", "infra/README.md"])
+    def test_whoever_builds_it_is_told_for_which_processors(self, document):
+        builds = re.findall(r"docker (?:buildx )?build .*", (ROOT / document).read_text())
+        assert builds
+        assert all("--platform linux/" in build for build in builds)

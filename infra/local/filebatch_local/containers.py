@@ -14,6 +14,9 @@ from typing import Any
 from filebatch_local.batch_job import BatchJob
 from filebatch_local.processes import Command
 
+# Fargate's names of processors, and Docker's.
+PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+
 
 @dataclass(frozen=True)
 class Containers:
@@ -46,7 +49,7 @@ class Containers:
         variables.touch(mode=0o600)
         variables.write_text("".join(f"{name}={value}\n" for name, value in environment.items()), encoding="utf-8")
         name = f"filebatch-{scratch.name}"
-        plumbing = ["--rm", f"--name={name}", "--network=host", f"--env-file={variables}"]
+        plumbing = ["--rm", "--pull=never", f"--name={name}", "--network=host", f"--env-file={variables}"]
         limits = [f"--cpus={job.vcpus}", f"--memory={job.memory}m", f"--memory-swap={job.memory}m"]
         confined = options(job.job_definition.container_properties, self.declared_volumes(job.image))
         run = [self.docker, "run", *plumbing, *limits, *confined, job.image, *job.command]
@@ -54,13 +57,14 @@ class Containers:
 
 
 def options(properties: Mapping[str, Any], declared: Collection[str]) -> list[str]:
-    """Return `docker run`'s options for what a Fargate job definition says of user, root filesystem, volumes and init.
+    """Return `docker run`'s options for what a Fargate job definition says of processors, user, root, volumes and init.
 
     Args:
         properties: the definition's containerProperties.
         declared: the paths that its image declares with VOLUME.
     """
-    found = []
+    architecture = (properties.get("runtimePlatform") or {}).get("cpuArchitecture", "X86_64")
+    found = [f"--platform={PLATFORMS[architecture]}"]
     if properties.get("readonlyRootFilesystem"):
         found.append("--read-only")
     if properties.get("user"):

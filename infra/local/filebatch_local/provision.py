@@ -235,6 +235,7 @@ def _of_feed(feed: Any) -> dict[str, Any]:
     return {
         "feed": feed.name,
         "image": feed.image or WORKER_IMAGE,
+        "architecture": feed.architecture,
         "vcpu": f"{feed.vcpu:g}",
         "memory": str(feed.memory),
         "disk": feed.disk,

@@ -168,6 +168,7 @@ module "definition" {
       image          = container.image
       vcpu           = container.vcpu
       memory         = container.memory
+      architecture   = container.architecture
       ledger         = var.ledger
       results_bucket = var.results_bucket
       job_role       = var.job_role_arn

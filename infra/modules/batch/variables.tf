@@ -68,12 +68,18 @@ variable "key_arn" {
 variable "feeds" {
   description = "Feeds by name: what their containers are."
   type = map(object({
-    image   = string
-    vcpu    = number
-    memory  = number
-    disk    = number
-    timeout = number
+    image        = string
+    architecture = optional(string, "X86_64")
+    vcpu         = number
+    memory       = number
+    disk         = number
+    timeout      = number
   }))
+
+  validation {
+    condition     = alltrue([for feed in values(var.feeds) : contains(["X86_64", "ARM64"], feed.architecture)])
+    error_message = "feeds: architecture is X86_64 or ARM64."
+  }
 }
 
 variable "job_role_arn" {
