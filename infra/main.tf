@@ -4,7 +4,7 @@ data "aws_partition" "current" {}
 data "aws_caller_identity" "current" {}
 
 locals {
-  namespace = "filebatch" # also in infra/documents/alarms.json and dashboard.json
+  namespace = "filebatch/${var.res_prefix}" # environments of one account must not silence each other's alarms
 
   feeds = module.feeds.feeds
 
@@ -173,6 +173,7 @@ module "observability" {
   namespace            = local.namespace
   log_group            = module.batch.log_group.name
   job_queue_arn        = module.batch.job_queue.arn
+  key_arn              = module.keys.messages_key_arn
   developers_topic_arn = module.notifications.topic_arns["developers"]
   runbook_url          = var.runbook_url
   overrides            = var.alarm_overrides

@@ -43,7 +43,7 @@ output "alarm_names" {
   value       = module.observability.alarm_names
 }
 
-output "dashboard_name" {
-  description = "The dashboard of all feeds."
-  value       = module.observability.dashboard_name
+output "dashboard_names" {
+  description = "The dashboards of the feeds, in order of the feeds' names."
+  value       = module.observability.dashboard_names
 }

@@ -1,4 +1,7 @@
 mock_provider "aws" {
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:mocked" }
+  }
   mock_data "aws_region" {
     defaults = { name = "eu-west-1" }
   }
@@ -30,6 +33,28 @@ run "subscriptions" {
   assert {
     condition     = length(aws_sns_topic_subscription.email) == 3
     error_message = "Each address is subscribed."
+  }
+}
+
+run "who_may_tell_the_developers" {
+  module {
+    source = "./modules/notifications"
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_sns_topic_policy.this["developers"].policy).Statement : try(statement.Condition, null)
+      if statement.Principal == { Service = "events.amazonaws.com" } && statement.Action == "sns:Publish"
+    ] == [null]
+    error_message = "EventBridge may publish, without a Condition: with one it would deliver nothing."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_sns_topic_policy.this["developers"].policy).Statement : statement.Condition
+      if statement.Principal == { Service = "cloudwatch.amazonaws.com" }
+    ] == [{ StringEquals = { "aws:SourceAccount" = "123456789012" } }]
+    error_message = "Alarms of this account alone."
   }
 }
 

@@ -79,6 +79,33 @@ run "existing_airflow" {
   }
 }
 
+run "another_environment_of_the_account" {
+  variables {
+    res_prefix = "acme-files-prod"
+  }
+
+  assert {
+    condition = (
+      jsondecode(output.settings).namespace == "filebatch/acme-files-prod"
+      && jsondecode(run.existing_airflow.settings).namespace == "filebatch/acme-files-test"
+    )
+    error_message = "Each environment has metrics of its own."
+  }
+
+  assert {
+    condition = alltrue([
+      for role in ["airflow", "job"] : strcontains(output.policies[role], "\"filebatch/acme-files-prod\"")
+      && !strcontains(output.policies[role], "acme-files-test")
+    ])
+    error_message = "No role publishes into another environment's namespace."
+  }
+
+  assert {
+    condition     = length(setintersection(values(output.alarm_names), values(run.existing_airflow.alarm_names))) == 0
+    error_message = "No alarm has another environment's name."
+  }
+}
+
 run "mwaa_and_ci" {
   variables {
     mwaa = { plugins_zip = "../requirements.txt" }

@@ -37,7 +37,7 @@ class Settings:
     ledger: str
     job_queue: str
     job_definitions: Mapping[str, str]
-    namespace: str = "filebatch"
+    namespace: str
     silence: int = 900
 
     @property
@@ -69,7 +69,7 @@ def parse(document: Any) -> Settings:
     if not isinstance(document, Mapping):
         raise ConfigurationError(f"Variable {VARIABLE!r}: expected a JSON object, found {type(document).__name__}")
     known = {each.name for each in fields(Settings)}
-    optional = {"namespace", "silence"}
+    optional = {"silence"}
     missing, unknown = known - optional - document.keys(), document.keys() - known
     if missing or unknown:
         raise ConfigurationError(

@@ -24,5 +24,9 @@ def test_a_client_is_made_when_it_is_first_needed_and_once():
 def test_the_desk_tells_outcomes_in_the_environments_namespace():
     desk = Desk(feed_of(), settings.parse(golden("settings")), lambda service: service)
     told = desk.outcomes()
-    assert (told.namespace, told.feed, told.ledger.table) == ("filebatch", "orders", "filebatch-test-ledger")
+    assert (told.publisher.namespace, told.feed, told.ledger.table) == (
+        "filebatch/filebatch-test",
+        "orders",
+        "filebatch-test-ledger",
+    )
     assert desk.outcomes() is not told

@@ -51,8 +51,9 @@ def judge(recording: Path, settings: Mapping[str, Any]) -> None:
 
 
 def names(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return an environment's resources as they are called in ARNs, by service and what they are for."""
+    """Return an environment's resources as policies call them, by service and what they are for."""
     found = {"dynamodb ledger": settings["ledger"], "batch queue": settings["job_queue"]}
+    found["cloudwatch namespace"] = settings["namespace"]
     found |= {f"s3 {use}": bucket for use, bucket in settings["buckets"].items()}
     found |= {f"sns {use}": topic.rsplit(":", 1)[-1] for use, topic in settings["topics"].items()}
     found |= {f"sqs {feed}": queue.rsplit("/", 1)[-1] for feed, queue in settings["queues"].items()}
@@ -62,6 +63,9 @@ def names(settings: Mapping[str, Any]) -> dict[str, str]:
 
 def _renamed(call: Call, here: Mapping[str, str], there: Mapping[str, str]) -> Call:
     """Return a call as it would be made of the resource that is there for what this one is for here."""
+    metrics = ("cloudwatch:namespace", here["cloudwatch namespace"])
+    if metrics in call.context:
+        return replace(call, context=((metrics[0], there["cloudwatch namespace"]),))
     found = NAMED.match(call.resource)
     if not found:
         return call

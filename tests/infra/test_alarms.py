@@ -89,7 +89,15 @@ def alarm_of(here: Applied, feed: str, alarm: str) -> dict[str, Any]:
 
 
 def value(here: Applied, alarm: Mapping[str, Any]) -> float | None:
-    """Return the metric with the alarm's own namespace, name, dimensions, period and statistic; None for silence."""
+    """Return the metric with the alarm's own namespace, name, dimensions, period and statistic; None for silence.
+
+    An alarm on silence looks at FILL(metric, 0), which the local AWS can't work out.
+    """
+    if alarm.get("Metrics"):
+        (filled, metric) = sorted(alarm["Metrics"], key=lambda each: not each["ReturnData"])
+        assert filled["Expression"] == f"FILL({metric['Id']}, 0)"
+        of = metric["MetricStat"]
+        return statistic(here, {**of["Metric"], "Period": of["Period"]}, of["Stat"]) or 0.0
     names = ("Namespace", "MetricName", "Dimensions", "Period")
     return statistic(here, {name: alarm[name] for name in names}, alarm["Statistic"])
 
@@ -150,7 +158,7 @@ def test_a_feed_that_expects_no_file_has_no_alarm_for_it(applied: Applied) -> No
 
 
 def test_every_widget_of_the_dashboard_shows_something(provoked: Applied) -> None:
-    body = provoked.client("cloudwatch").get_dashboard(DashboardName=f"{PREFIX}-observability-feeds")["DashboardBody"]
+    body = provoked.client("cloudwatch").get_dashboard(DashboardName=f"{PREFIX}-observability-feeds-1")["DashboardBody"]
     widgets = [each["properties"] for each in json.loads(body)["widgets"] if each["type"] == "metric"]
     shown = [line for widget in widgets for line in lines_of(widget)]
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -120,20 +121,59 @@ def test_every_placeholder_is_explained(document: Any) -> None:
         assert f"`{name}`" in row.rsplit("|", 2)[1]
 
 
+NAMES = ("name", "feed", "region", "queue", "dead_letter_queue", "developers_topic", "runbook")
+OF_A_FEED = {**{name: name.upper() for name in NAMES}, "namespace": "NAMESPACE", "run_within": "24"}
+
+
+def metric_of(alarm: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an alarm looks at: a metric, or what is made of one."""
+    stats = [each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+    return {**alarm, **{key: value for each in stats for key, value in {**each, **each["Metric"]}.items()}}
+
+
+def test_dashboards_have_room_for_the_feeds_that_share_one() -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+    document = render(DOCUMENTS, "dashboard", **OF_A_FEED)
+    lines = [len(each["properties"].get("metrics", [])) for each in document["widgets"]]
+
+    assert document["feeds_per_dashboard"] * len(document["widgets"]) <= 500
+    assert document["feeds_per_dashboard"] * sum(lines) <= 2500
+
+
+def test_no_alarm_looks_back_further_than_cloudwatch_does() -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html (Period)"""
+    for each in render(DOCUMENTS, "alarms", **OF_A_FEED):
+        period, count = metric_of(each["alarm"])["Period"], int(each["alarm"]["EvaluationPeriods"])
+        assert period * count <= (7 * 86_400 if period >= 3600 else 86_400), each["id"]
+
+
+def test_an_alarm_on_silence_sees_a_number_where_nothing_is_published() -> None:
+    """Where points are missing, CloudWatch looks further back for real ones, and so is hours late.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+    """
+    on_silence = [
+        each["alarm"]
+        for each in render(DOCUMENTS, "alarms", **OF_A_FEED)
+        if "LessThan" in each["alarm"]["ComparisonOperator"]
+    ]
+    assert [each["AlarmName"].rsplit("FEED-")[1] for each in on_silence] == ["no-run"]
+    for alarm in on_silence:
+        (shown,) = [each for each in alarm["Metrics"] if each["ReturnData"]]
+        (metric,) = [each for each in alarm["Metrics"] if not each["ReturnData"]]
+        assert shown["Expression"] == f"FILL({metric['Id']}, 0)"
+
+
 def test_alarms_and_dashboard_name_metrics_that_are_published() -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "plugins" / "filebatch").rglob("*.py"))
-    values = dict.fromkeys(
-        ("name", "feed", "region", "queue", "dead_letter_queue", "developers_topic", "runbook", "run_within"), "2"
-    )
-    alarms = [each["alarm"] for each in render(DOCUMENTS, "alarms", **values)]
-    shown = [
-        line[:2] for each in render(DOCUMENTS, "dashboard", **values) for line in each["properties"].get("metrics", [])
-    ]
+    alarms = [metric_of(each["alarm"]) for each in render(DOCUMENTS, "alarms", **OF_A_FEED)]
+    widgets = render(DOCUMENTS, "dashboard", **OF_A_FEED)["widgets"]
+    shown = [line[:2] for each in widgets for line in each["properties"].get("metrics", [])]
     named = {*((each["Namespace"], each["MetricName"]) for each in alarms), *map(tuple, shown)}
 
-    ours = {name for namespace, name in named if namespace == "filebatch"}
+    ours = {name for namespace, name in named if namespace == "NAMESPACE"}
     assert {name for name in ours if f'"{name}"' not in code} == set()
-    assert {namespace for namespace, _ in named} == {"filebatch", "AWS/SQS"}
+    assert {namespace for namespace, _ in named} == {"NAMESPACE", "AWS/SQS"}
 
 
 def test_what_is_counted_in_the_workers_log_is_what_a_worker_writes() -> None:

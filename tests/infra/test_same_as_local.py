@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.terraform, pytest.mark.airflow]
 
 ALARM = (
     "AlarmDescription",
+    "Metrics",
     "Namespace",
     "MetricName",
     "Dimensions",
@@ -99,7 +100,7 @@ class Side:
     def dashboard(self) -> Any:
         cloudwatch = self.client("cloudwatch")
         names = [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]]
-        (name,) = [each for each in names if self.plain(each) == "NAME-feeds"]
+        (name,) = [each for each in names if self.plain(each) == "NAME-feeds-1"]
         return json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
 
     def job_queue(self) -> dict[str, Any]:
@@ -135,6 +136,7 @@ def sides(applied: Applied) -> tuple[Side, Side]:
     ours = {
         **roles,
         local["ledger"]: "LEDGER",
+        local["namespace"]: "NAMESPACE",
         f"/filebatch/{local['environment']}/jobs": "LOGS",
         "filebatch-worker:local": "IMAGE",
         "filebatch-local-new-files": "NEW-FILES",
@@ -144,6 +146,7 @@ def sides(applied: Applied) -> tuple[Side, Side]:
     theirs = {
         **{f"arn:aws:iam::{account}:role/{PREFIX}-iam-{name}": f"ROLE-{name}" for name in ("job", "execution")},
         applied.settings["ledger"]: "LEDGER",
+        applied.settings["namespace"]: "NAMESPACE",
         f"{PREFIX}-batch-jobs": "LOGS",
         f"{account}.dkr.ecr.eu-west-1.amazonaws.com/{PREFIX}-registry-worker:0.1.0": "IMAGE",
         applied.settings["buckets"]["new_files"]: "NEW-FILES",
@@ -183,4 +186,5 @@ def test_both_write_settings_of_one_shape(applied: Applied) -> None:
     assert terraform.keys() == local.keys()
     for name in ("buckets", "queues", "topics", "job_definitions"):
         assert terraform[name].keys() == local[name].keys()
-    assert (terraform["region"], terraform["namespace"]) == (local["region"], local["namespace"])
+    assert terraform["region"] == local["region"]
+    assert [each["namespace"] for each in (terraform, local)] == [f"filebatch/{PREFIX}", "filebatch/filebatch-local"]

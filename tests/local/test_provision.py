@@ -46,7 +46,7 @@ def test_the_settings_name_everything(provisioned):
         "ledger": "filebatch-local-ledger",
         "job_queue": "filebatch-local-jobs",
         "job_definitions": {"orders": "filebatch-local-orders"},
-        "namespace": "filebatch",
+        "namespace": "filebatch/filebatch-local",
     }
 
 

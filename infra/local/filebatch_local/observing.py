@@ -6,7 +6,7 @@ Nothing here evaluates alarms; they are there to be looked at, and for tests to 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,24 @@ def observe_workers(logs: Any, cloudwatch: Any, documents: Path, settings: Mappi
 
 
 def observe(cloudwatch: Any, documents: Path, feeds: Iterable[Any], settings: Mapping[str, Any]) -> None:
-    """Create each feed's alarms, and one dashboard for all feeds."""
-    widgets: list[dict[str, Any]] = []
-    for feed in feeds:
+    """Create each feed's alarms, and the dashboards of all feeds."""
+    shown = []
+    for feed in sorted(feeds, key=lambda each: str(each.name)):
         values = {**_values(feed.name, settings), "run_within": str(feed.run_within)}
         for one in render(documents, "alarms", **values):
             if one["requires"] is None or getattr(feed, one["requires"]) is not None:
                 cloudwatch.put_metric_alarm(**_with_numbers(one["alarm"]))
-        widgets += render(documents, "dashboard", **values)
-    cloudwatch.put_dashboard(DashboardName=f"{ENVIRONMENT}-feeds", DashboardBody=json.dumps({"widgets": widgets}))
+        shown.append(render(documents, "dashboard", **values))
+    for number, widgets in enumerate(_dashboards(shown), start=1):
+        body = json.dumps({"widgets": widgets})
+        cloudwatch.put_dashboard(DashboardName=f"{ENVIRONMENT}-feeds-{number}", DashboardBody=body)
+
+
+def _dashboards(shown: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Return the widgets of each dashboard: as many feeds' as may share one."""
+    share = shown[0]["feeds_per_dashboard"] if shown else 1
+    for first in range(0, len(shown), share):
+        yield [widget for feed in shown[first : first + share] for widget in feed["widgets"]]
 
 
 def _with_numbers(alarm: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +60,7 @@ def _values(feed: str, settings: Mapping[str, Any]) -> dict[str, str]:
     queue = str(settings["queues"][feed]).rsplit("/", 1)[-1]
     return {
         "name": ENVIRONMENT,
+        "namespace": settings["namespace"],
         "feed": feed,
         "region": REGION,
         "queue": queue,

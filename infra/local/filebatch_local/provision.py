@@ -23,7 +23,7 @@ from filebatch_local.documents import render, scratch_uid
 from filebatch_local.layout import ENVIRONMENT, REGION, WORKER_IMAGE
 from filebatch_local.observing import observe, observe_workers
 
-NAMESPACE = "filebatch"
+NAMESPACE = f"filebatch/{ENVIRONMENT}"
 ROLE = f"arn:aws:iam::123456789012:role/{ENVIRONMENT}"
 DOCUMENT_TAG = "filebatch:document"
 
@@ -124,7 +124,7 @@ class Provisioner:
 
     def log_group(self) -> str:
         """Create the jobs' log group; return its name."""
-        name = f"/{NAMESPACE}/{ENVIRONMENT}/jobs"
+        name = f"/{NAMESPACE}/jobs"
         with _already("ResourceAlreadyExistsException"):
             self._client("logs").create_log_group(logGroupName=name)
         return name

@@ -1,6 +1,24 @@
 data "aws_caller_identity" "current" {}
 
 locals {
+  # EventBridge takes no Condition in a topic's policy: it would deliver nothing, without a word.
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+  senders = [
+    {
+      Sid       = "Alarms"
+      Effect    = "Allow"
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Action    = "sns:Publish"
+      Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+    },
+    {
+      Sid       = "FailedJobs"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sns:Publish"
+    },
+  ]
+
   name = "${var.res_prefix}-notifications"
 
   subscriptions = merge([
@@ -35,14 +53,7 @@ resource "aws_sns_topic_policy" "this" {
         Resource  = each.value.arn
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       }],
-      each.key == "developers" ? [{
-        Sid       = "AlarmsAndFailedJobs"
-        Effect    = "Allow"
-        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
-        Action    = "sns:Publish"
-        Resource  = each.value.arn
-        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
-      }] : [],
+      [for statement in local.senders : merge(statement, { Resource = each.value.arn }) if each.key == "developers"],
     )
   })
 }

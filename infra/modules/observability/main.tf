@@ -4,9 +4,12 @@ locals {
   name      = "${var.res_prefix}-observability"
   documents = "${path.module}/../../documents"
 
+  feeds_per_dashboard = jsondecode(file("${local.documents}/dashboard.json")).feeds_per_dashboard
+
   facts = {
     for feed, facts in var.feeds : feed => {
       name              = local.name
+      namespace         = var.namespace
       region            = var.region
       feed              = feed
       queue             = facts.queue
@@ -16,9 +19,6 @@ locals {
       run_within        = facts.run_within
     }
   }
-
-  # The inside of a JSON string: an input template is JSON, but for the <names> in it, which must not be encoded.
-  runbook = trimsuffix(trimprefix(jsonencode(var.runbook_url), "\""), "\"")
 
   # Which alarms there are must be known before what they point at: so ids come from the document as written. An alarm
   # that requires a field of the feed is made only for feeds that have it.
@@ -62,11 +62,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   alarm_name          = each.value.AlarmName
   alarm_description   = each.value.AlarmDescription
-  namespace           = each.value.Namespace
-  metric_name         = each.value.MetricName
-  dimensions          = { for each in each.value.Dimensions : each.Name => each.Value }
-  statistic           = each.value.Statistic
-  period              = each.value.Period
+  namespace           = try(each.value.Namespace, null)
+  metric_name         = try(each.value.MetricName, null)
+  dimensions          = try({ for each in each.value.Dimensions : each.Name => each.Value }, null)
+  statistic           = try(each.value.Statistic, null)
+  period              = can(each.value.Metrics) ? null : each.value.Period
   evaluation_periods  = each.value.EvaluationPeriods
   datapoints_to_alarm = each.value.DatapointsToAlarm
   threshold           = each.value.Threshold
@@ -75,41 +75,36 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = each.value.AlarmActions
   ok_actions          = each.value.OKActions
 
+  dynamic "metric_query" {
+    for_each = try(each.value.Metrics, [])
+
+    content {
+      id          = metric_query.value.Id
+      expression  = try(metric_query.value.Expression, null)
+      label       = try(metric_query.value.Label, null)
+      return_data = metric_query.value.ReturnData
+
+      dynamic "metric" {
+        for_each = try([metric_query.value.MetricStat], [])
+
+        content {
+          namespace   = metric.value.Metric.Namespace
+          metric_name = metric.value.Metric.MetricName
+          dimensions  = { for each in metric.value.Metric.Dimensions : each.Name => each.Value }
+          stat        = metric.value.Stat
+          period      = try(each.value.Period, metric.value.Period)
+        }
+      }
+    }
+  }
+
   tags = merge(var.tags, { Name = each.value.AlarmName })
 }
 
+# A dashboard holds 500 widgets at most: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = "${local.name}-feeds"
-  dashboard_body = jsonencode({ widgets = concat(values(module.dashboard.rendered)...) })
-}
+  for_each = { for number, feeds in chunklist(sort(keys(var.feeds)), local.feeds_per_dashboard) : number + 1 => feeds }
 
-module "job_failed" {
-  source = "../document"
-
-  name = "job-failed-pattern"
-  text = { queue = { job_queue = var.job_queue_arn } }
-}
-
-resource "aws_cloudwatch_event_rule" "job_failed" {
-  name          = "${local.name}-job-failed"
-  description   = "A job failed; children of array jobs are told by their parent"
-  event_pattern = jsonencode(module.job_failed.rendered["queue"])
-
-  tags = merge(var.tags, { Name = "${local.name}-job-failed" })
-}
-
-resource "aws_cloudwatch_event_target" "job_failed" {
-  rule      = aws_cloudwatch_event_rule.job_failed.name
-  target_id = "developers"
-  arn       = var.developers_topic_arn
-
-  input_transformer {
-    input_paths = {
-      id     = "$.detail.jobId"
-      name   = "$.detail.jobName"
-      reason = "$.detail.statusReason"
-      time   = "$.time"
-    }
-    input_template = "\"Batch job <name> (<id>) failed at <time>: <reason>. See ${local.runbook}#job-failed\""
-  }
+  dashboard_name = "${local.name}-feeds-${each.key}"
+  dashboard_body = jsonencode({ widgets = concat([for feed in each.value : module.dashboard.rendered[feed].widgets]...) })
 }

@@ -2,13 +2,23 @@
 # says that it could not publish metrics.
 
 locals {
-  not_published = jsondecode(templatefile("${local.documents}/metrics-not-published.json", {
-    name             = local.name
-    namespace        = var.namespace
-    log_group        = var.log_group
-    developers_topic = var.developers_topic_arn
-    runbook          = var.runbook_url
-  }))
+  not_published = module.not_published.rendered["jobs"]
+}
+
+module "not_published" {
+  source = "../document"
+
+  name = "metrics-not-published"
+
+  text = {
+    jobs = {
+      name             = local.name
+      namespace        = var.namespace
+      log_group        = var.log_group
+      developers_topic = var.developers_topic_arn
+      runbook          = var.runbook_url
+    }
+  }
 }
 
 resource "aws_cloudwatch_log_metric_filter" "not_published" {

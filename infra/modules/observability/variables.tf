@@ -39,6 +39,11 @@ variable "job_queue_arn" {
   type        = string
 }
 
+variable "key_arn" {
+  description = "Key of the queue of what could not be told."
+  type        = string
+}
+
 variable "developers_topic_arn" {
   description = "Where alarms and failed jobs go."
   type        = string

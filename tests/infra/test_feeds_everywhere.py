@@ -1,0 +1,204 @@
+"""A feed file means the same to Terraform as to the DAGs and the local AWS: the same documents, or the same refusal."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from filebatch.errors import FeedError
+from filebatch.feed import Feed, load_feed
+from filebatch_local.background import LocalAws, local_aws
+from filebatch_local.images import ImageEnv
+from infra.terraform import ROOT, Workspace, workspace
+
+pytestmark = pytest.mark.terraform
+
+REFUSED = ROOT / "infra" / "tests" / "feeds" / "refused"
+NOWHERE = LocalAws(pid=0, endpoint="http://127.0.0.1:1", settings={}, key="none")
+ECR = "210987654321.dkr.ecr.eu-central-1.amazonaws.com"
+MOCKS = re.match(
+    r".*?^}\n", (ROOT / "infra/tests/root.tftest.hcl").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+)
+RENDER = 'variables {\n  res_prefix = "acme"\n}\n\nrun "all" {\n}\n'
+PROBE = 'module "feeds" {\n  source = "../modules/feeds"\n  folder = "../../feeds"\n}\n'
+# What a regular expression, a cron expression or a format of dates is, Terraform can't tell.
+PYTHON_ALONE = {"pattern", "schedule", "day_prefix"}
+
+
+def terraform(feeds: Path, folder: Path) -> Workspace:
+    """Return a workspace for a folder of feeds, with Terraform's own tests' mocks instead of an AWS."""
+    made = workspace(folder, NOWHERE, feeds, {"res_prefix": "acme"})
+    (made.folder / "tests").mkdir()
+    (made.folder / "tests" / "render.tftest.hcl").write_text(f"{MOCKS[0] if MOCKS else ''}\n{RENDER}", encoding="utf-8")
+    probe = made.folder / "probe"
+    probe.mkdir()
+    (probe / "main.tf").write_text(PROBE, encoding="utf-8")
+    return made
+
+
+def answers(made: Workspace, folder: str, *arguments: str) -> Iterator[dict[str, Any]]:
+    """Run Terraform and return what it says in JSON."""
+    ended = subprocess.run(
+        ["terraform", *arguments],
+        cwd=made.folder / folder,
+        env=made.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
+    return (json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{"))
+
+
+def refused_by_terraform(feeds: Path, folder: Path) -> dict[str, str]:
+    """Return file => why, of the feed files that the module `feeds` refuses."""
+    made = terraform(feeds, folder)
+    Workspace(made.folder / "probe", made.environment).init()
+    faults = [each["diagnostic"]["detail"] for each in answers(made, "probe", "plan", "-json") if "diagnostic" in each]
+    lines = [line for fault in faults for line in fault.splitlines() if ".yaml: " in line]
+    return {line.split(": ")[0]: line for line in reversed(lines)}
+
+
+def refused_by_python(feeds: Path) -> dict[str, FeedError]:
+    found = {}
+    for file in sorted(feeds.glob("*.yaml")):
+        try:
+            load_feed(file)
+        except FeedError as error:
+            found[file.name] = error
+    return found
+
+
+def made_by_terraform(feeds: Path, folder: Path) -> dict[str, Any]:
+    """Return address => values of what the whole would make for a folder of feeds, and its outputs."""
+    made = terraform(feeds, folder)
+    made.init()
+    said = list(answers(made, ".", "test", "-json", "-verbose"))
+    states = [each["test_state"] for each in said if each["type"] == "test_state"]
+    assert states, [each for each in said if each.get("@level") == "error"]
+    found = {each["address"]: each["values"] for each in resources(states[0]["root_module"])}
+    return {**found, "outputs": {name: each["value"] for name, each in states[0]["outputs"].items()}}
+
+
+def resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from resources(child)
+
+
+def of_any_environment(container: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a container's properties without the names that each environment has of its own."""
+    own = {"FILEBATCH_LEDGER", "FILEBATCH_NAMESPACE", "FILEBATCH_RESULTS_BUCKET"}
+    kept = {
+        name: value
+        for name, value in container.items()
+        if name not in {"jobRoleArn", "executionRoleArn", "logConfiguration"} and value != []  # moto adds empty lists
+    }
+    kept["environment"] = sorted(
+        (each["name"], each["value"]) for each in kept["environment"] if each["name"] not in own
+    )
+    kept["resourceRequirements"] = {each["type"]: each["value"] for each in kept["resourceRequirements"]}
+    return kept
+
+
+HOSTILE = ['"', "\\", '"},{"prefix":"/', '","privileged":true,"x":"', "*", "/*", "?", "${image}", "%{ if true }", "$$"]
+HOSTILE += ["\n", "\t", "\x00", "\x7f", "\u2028", "\u202e", "ä", "日", "'", "<b>", "&", " ", "~", "#", "]", "/", ":"]
+odd = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=3), max_size=3).map("".join)
+plain = st.text("abz019-_.", max_size=8)
+IMAGES = ["busybox", "busybox:1", f"{ECR}/team/parser:3", f"{ECR}/a@sha256:{'0' * 64}", "localhost:5000/a/b"]
+
+
+def usually(text: st.SearchStrategy[str], strange: st.SearchStrategy[str] = odd) -> st.SearchStrategy[str]:
+    """Return a text that is usually what its field takes, so that most feeds have one strange field at most."""
+    return st.tuples(text, st.integers(0, 9), strange).map(lambda drawn: drawn[0] + (drawn[2] if drawn[1] == 0 else ""))
+
+
+documents = st.fixed_dictionaries(
+    {"image": usually(st.sampled_from(IMAGES)), "prefix": usually(plain)},
+    optional={
+        "description": usually(plain | st.sampled_from(["ä “b” \\ ", "日本"])),
+        "pattern": usually(st.just("(?P<date>.+)")),
+        "day_prefix": usually(st.just("%Y-%m-%d/")),
+        "processor": usually(st.sampled_from(["tabular", "team.parsers:orders"])),
+        "schedule": usually(st.sampled_from(["@daily", "0 0 * * 1-5"])),
+        "expected_by": usually(st.sampled_from(["10:30", "23:59:59"])),
+        "fail_run_on": usually(st.sampled_from(["failed", "never"])),
+        "vcpu": st.sampled_from([0.25, 0.5, 1]),
+        "memory": st.sampled_from([1024, 2048]),
+    },
+)
+
+
+@pytest.mark.parametrize("file", sorted(REFUSED.glob("*.yaml")), ids=lambda each: each.stem)
+def test_what_would_rewrite_the_infrastructure_is_refused_on_both_sides(
+    refusals: Mapping[str, str], file: Path
+) -> None:
+    error = refused_by_python(REFUSED)[file.name]
+
+    assert file.name in refusals
+    if error.field in {"image", "prefix"} and error.found not in {"nothing", "5"}:
+        assert refusals[file.name].split(", found ")[0] == str(error).split(", found ")[0]
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return refused_by_terraform(REFUSED, tmp_path_factory.mktemp("refused"))
+
+
+@settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.lists(documents, min_size=40, max_size=40))
+def test_any_text_in_a_feed_gives_the_same_documents_or_the_same_refusal(
+    tmp_path_factory: pytest.TempPathFactory, written: Sequence[Mapping[str, Any]]
+) -> None:
+    folder = tmp_path_factory.mktemp("feeds")
+    for number, fields in enumerate(written):
+        document = {"start": "2026-01-01", **fields, "prefix": f"f{number:02}{fields['prefix']}/"}
+        text = yaml.safe_dump(document, allow_unicode=True)
+        (folder / f"feed-{number:02}.yaml").write_text(text, encoding="utf-8", newline="")
+
+    python, here = refused_by_python(folder), refused_by_terraform(folder, tmp_path_factory.mktemp("refusals"))
+    assert here.keys() <= python.keys()
+    assert {error.field for file, error in python.items() if file not in here} <= PYTHON_ALONE
+
+    for file in python:
+        (folder / file).unlink()
+    feeds = [load_feed(file) for file in sorted(folder.glob("*.yaml"))]
+    made = made_by_terraform(folder, tmp_path_factory.mktemp("made"))
+    containers, patterns = made_locally(feeds, folder)
+    for feed in feeds:
+        definition = made[f'module.batch.aws_batch_job_definition.feed["{feed.name}"]']["container_properties"]
+        rule = made[f'module.events.aws_cloudwatch_event_rule.arrivals["{feed.name}"]']["event_pattern"]
+        assert of_any_environment(json.loads(definition)) == of_any_environment(containers[feed.name])
+        assert json.loads(rule)["detail"]["object"] == patterns[feed.name]["detail"]["object"]
+        assert {json.loads(definition)[role] for role in ("jobRoleArn", "executionRoleArn")} == {
+            "arn:aws:iam::123456789012:role/mocked"
+        }
+    pulls_what_the_feeds_name(feeds, made["outputs"]["policies"]["execution"])
+
+
+def made_locally(feeds: Sequence[Feed], folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the containers' properties and the rules' patterns of a local AWS, by feed."""
+    images = {str(feed.image): ImageEnv(("/usr/bin", "/bin")) for feed in feeds}
+    with local_aws(images=images, feeds_dir=folder) as aws:
+        batch, events = aws.client("batch"), aws.client("events")
+        definitions = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
+        found = {each["jobDefinitionName"]: each["containerProperties"] for each in definitions}
+        names = aws.settings["job_definitions"]
+        rules = {each["Name"]: json.loads(each["EventPattern"]) for each in events.list_rules()["Rules"]}
+        return {feed: found[name] for feed, name in names.items()}, {feed: rules[name] for feed, name in names.items()}
+
+
+def pulls_what_the_feeds_name(feeds: Sequence[Feed], policy: str) -> None:
+    """Fail where the execution role may pull anything but the worker's image and those that feeds name."""
+    (statement,) = [each for each in json.loads(policy)["Statement"] if each["Sid"] == "PullImages"]
+    named = [re.fullmatch(rf"{re.escape(ECR)}/([^:@]+)[:@].+", str(feed.image)) for feed in feeds]
+    wanted = {f"arn:aws:ecr:eu-central-1:210987654321:repository/{each[1]}" for each in named if each}
+    assert not [arn for arn in statement["Resource"] if "*" in arn or "?" in arn]
+    assert {arn for arn in statement["Resource"] if "210987654321" in arn} == wanted
