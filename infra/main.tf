@@ -121,7 +121,7 @@ module "batch" {
   key_arn            = module.keys.messages_key_arn
   ledger             = module.ledger.table_name
   results_bucket     = module.storage.results.name
-  job_role_arn       = module.iam.role_arns["job"]
+  job_role_arns      = { for name in keys(local.feeds) : name => module.iam.role_arns["job-${name}"] }
   execution_role_arn = module.iam.role_arns["execution"]
 
   feeds = {
@@ -145,6 +145,7 @@ module "iam" {
   new_files_bucket_arn        = module.storage.new_files.arn
   results_bucket_arn          = module.storage.results.arn
   namespace                   = local.namespace
+  feeds                       = { for name, feed in local.feeds : name => { prefix = feed.prefix } }
   ledger_arn                  = module.ledger.table_arn
   queue_arns                  = [for queue in module.events.queues : queue.arn]
   topic_arns                  = values(module.notifications.topic_arns)

@@ -14,7 +14,7 @@ output "repository_url" {
 }
 
 output "role_arns" {
-  description = "Roles of job, execution and Airflow."
+  description = "ARNs of the roles execution, airflow, and job-FEED of each feed."
   value       = module.iam.role_arns
 }
 

@@ -28,7 +28,7 @@ variables {
   results_bucket     = "results"
   vpc_id             = "vpc-1"
   subnet_ids         = ["subnet-1"]
-  job_role_arn       = "arn:aws:iam::123456789012:role/job"
+  job_role_arns      = { for feed in ["arm", "orders"] : feed => "arn:aws:iam::123456789012:role/job-${feed}" }
   execution_role_arn = "arn:aws:iam::123456789012:role/execution"
   feeds              = { orders = { image = "worker:1", vcpu = 1, memory = 2048, disk = 30, timeout = 600 } }
 }
@@ -85,7 +85,7 @@ run "job_definition" {
     condition = (
       jsondecode(aws_batch_job_definition.feed["orders"].container_properties).readonlyRootFilesystem
       && jsondecode(aws_batch_job_definition.feed["orders"].container_properties).ephemeralStorage.sizeInGiB == 30
-      && jsondecode(aws_batch_job_definition.feed["orders"].container_properties).jobRoleArn == "arn:aws:iam::123456789012:role/job"
+      && jsondecode(aws_batch_job_definition.feed["orders"].container_properties).jobRoleArn == "arn:aws:iam::123456789012:role/job-orders"
       && aws_batch_job_definition.feed["orders"].timeout[0].attempt_duration_seconds == 600
     )
     error_message = "What the feed says is what the container gets."

@@ -20,6 +20,7 @@ variables {
   namespace                   = "filebatch"
   new_files_bucket_arn        = "arn:aws:s3:::new"
   results_bucket_arn          = "arn:aws:s3:::results"
+  feeds                       = { orders = { prefix = "from/shops/orders/" } }
   ledger_arn                  = "arn:aws:dynamodb:eu-west-1:123456789012:table/ledger"
   queue_arns                  = ["arn:aws:sqs:eu-west-1:123456789012:orders"]
   topic_arns                  = ["arn:aws:sns:eu-west-1:123456789012:developers"]
@@ -56,6 +57,41 @@ run "images_of_feeds" {
     ])
     error_message = "A feed's own image may be pulled, and what it is not the whole name of may not."
   }
+}
+
+run "long_names" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    res_prefix = "acme-files-production-west"
+    feeds = {
+      a-feed-whose-name-has-forty-characters-a = { prefix = "a/" }
+      a-feed-whose-name-has-forty-characters-b = { prefix = "b/" }
+    }
+  }
+
+  assert {
+    condition     = alltrue([for role in aws_iam_role.this : length(role.name) <= 64]) && length(toset([for role in aws_iam_role.this : role.name])) == 4
+    error_message = "IAM takes the names, and each role has its own."
+  }
+}
+
+run "refuses_prefix_that_is_a_pattern" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    feeds = { orders = { prefix = "*/" } }
+  }
+
+  expect_failures = [var.feeds]
 }
 
 run "oidc_of_the_account" {

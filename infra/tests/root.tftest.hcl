@@ -69,7 +69,7 @@ run "existing_airflow" {
   }
 
   assert {
-    condition     = toset(keys(output.role_arns)) == toset(["airflow", "execution", "job"])
+    condition     = toset(keys(output.role_arns)) == toset(["airflow", "execution", "job-tables", "job-weather"])
     error_message = "A role each."
   }
 

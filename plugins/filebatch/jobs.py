@@ -14,6 +14,9 @@ from filebatch.settings import Settings
 TERMINAL = ("SUCCEEDED", "FAILED")
 DESCRIBE = 100  # ids a call: https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html
 
+# Airflow's role may end jobs that bear its environment in this tag, and no others (infra/modules/iam/airflow.tf).
+ENVIRONMENT_TAG = "filebatch:environment"
+
 _NAME = re.compile(r"(?P<feed>[a-z][a-z0-9-]*)-(?P<token>[0-9a-f]{16}-\d{4})-r(?P<round>\d+)")
 
 
@@ -73,6 +76,7 @@ def submit_request(
         "jobQueue": settings.job_queue,
         "jobDefinition": settings.job_definition(feed.name),
         "shareIdentifier": share(feed.name),
+        "tags": {ENVIRONMENT_TAG: settings.environment},
         "containerOverrides": overrides,
     }
     return request if count == 1 else {**request, "arrayProperties": {"size": count}}

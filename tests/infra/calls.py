@@ -9,7 +9,7 @@ import base64
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote
 from infra.policies import Call
 
 ACCOUNT = "123456789012"
-Meant = Iterator[tuple[str, str, Mapping[str, str]]]  # action, resource, context
+Meant = Iterator[tuple[str, str, Mapping[str, str | list[str]]]]  # action, resource, context
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Request:
     headers: Mapping[str, str]
     body: str
     status: int = 200
+    answer: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)  # of the job that it is about
 
     @cached_property
     def content(self) -> bytes:
@@ -66,20 +68,32 @@ class Request:
         return f"arn:aws:{self.service}:{self.region}:{ACCOUNT}:{rest}"
 
 
-def read(lines: Iterable[str], roles: Mapping[str, str]) -> list[Call]:
-    """Read a recording's lines; `roles` says which role each access key stands for, others are left out."""
+def read(lines: Iterable[str], role_of: Callable[[str], str | None]) -> list[Call]:
+    """Read a recording's lines; `role_of` says which role each name stands for, those of None are left out."""
     found: dict[Call, None] = {}
+    tags: dict[str, Mapping[str, str]] = {}
     for line in lines:
         request = Request(**json.loads(line))
-        if role := roles.get(request.key):
-            found.update(dict.fromkeys(meant(role, request)))
+        if request.answer:
+            tags[json.loads(base64.b64decode(request.answer))["jobId"]] = request.json.get("tags") or {}
+        if role := role_of(request.key):
+            found.update(dict.fromkeys(meant(role, replace(request, tags=tags.get(_job_id(request), {})))))
     return list(found)
+
+
+def _job_id(request: Request) -> str:
+    return str(request.json.get("jobId")) if request.service == "batch" else ""
 
 
 def meant(role: str, request: Request) -> Iterator[Call]:
     """Return what IAM would be asked about a request; KeyError for a service that nobody thought of."""
     for action, resource, context in SERVICES[request.service](request):
-        yield Call(role, action, resource, tuple(sorted(context.items())))
+        yield Call(role, action, resource, tuple(sorted(_pairs(context))))
+
+
+def _pairs(context: Mapping[str, str | list[str]]) -> Iterator[tuple[str, str]]:
+    for key, values in context.items():
+        yield from ((key, value) for value in ([values] if isinstance(values, str) else values))
 
 
 def s3(request: Request) -> Meant:
@@ -88,7 +102,7 @@ def s3(request: Request) -> Meant:
     if not key:
         versions = "versions" in request.asked
         action = {"GET": "ListBucketVersions" if versions else "ListBucket", "HEAD": "ListBucket"}[request.method]
-        yield f"s3:{action}", arn, {}
+        yield f"s3:{action}", arn, {"s3:prefix": request.asked["prefix"]} if "prefix" in request.asked else {}
         return
     if source := request.headers.get("x_amz_copy_source"):
         path, _, version = source.partition("?versionId=")
@@ -96,9 +110,9 @@ def s3(request: Request) -> Meant:
     if request.method in {"GET", "HEAD"}:
         yield f"s3:GetObject{'Version' if 'versionId' in request.asked else ''}", f"{arn}/{key}", {}
         if request.status == HTTPStatus.NOT_FOUND:
-            # Whoever may not list is answered 403 for what isn't there:
-            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-            yield "s3:ListBucket", arn, {}
+            # Whoever may not list is answered 403 for what isn't there; a limit to a prefix is held to the key:
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, https://github.com/ceph/ceph/pull/68577
+            yield "s3:ListBucket", arn, {"s3:prefix": key}
     elif request.method == "DELETE":
         yield ("s3:AbortMultipartUpload" if "uploadId" in request.asked else "s3:DeleteObject"), f"{arn}/{key}", {}
     else:
@@ -116,13 +130,21 @@ def dynamodb(request: Request) -> Meant:
         }
         for item in asked["TransactItems"]:
             for kind, what in item.items():
-                yield f"dynamodb:{names[kind]}", request.arn(f"table/{what['TableName']}"), {}
+                keys = [what.get("Key") or what["Item"]]
+                yield f"dynamodb:{names[kind]}", request.arn(f"table/{what['TableName']}"), _leading_keys(keys)
     elif "RequestItems" in asked:
-        for table in asked["RequestItems"]:
-            yield f"dynamodb:{request.operation}", request.arn(f"table/{table}"), {}
+        for table, wanted in asked["RequestItems"].items():
+            context = _leading_keys(wanted.get("Keys", []))
+            yield f"dynamodb:{request.operation}", request.arn(f"table/{table}"), context
     else:
         index = f"/index/{asked['IndexName']}" if "IndexName" in asked else ""
-        yield f"dynamodb:{request.operation}", request.arn(f"table/{asked['TableName']}{index}"), {}
+        keys = [asked[name] for name in ("Key", "Item") if name in asked]
+        yield f"dynamodb:{request.operation}", request.arn(f"table/{asked['TableName']}{index}"), _leading_keys(keys)
+
+
+def _leading_keys(keys: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
+    return {"dynamodb:LeadingKeys": list(dict.fromkeys(key["pk"]["S"] for key in keys))}
 
 
 def sqs(request: Request) -> Meant:
@@ -140,12 +162,18 @@ def sns(request: Request) -> Meant:
 def batch(request: Request) -> Meant:
     asked, operation = request.json, request.path.rsplit("/", 1)[-1]
     if operation == "submitjob":
-        yield "batch:SubmitJob", request.arn(f"job-definition/{asked['jobDefinition']}"), {}
-        yield "batch:SubmitJob", request.arn(f"job-queue/{asked['jobQueue']}"), {}
+        for of in (f"job-definition/{asked['jobDefinition']}", f"job-queue/{asked['jobQueue']}"):
+            yield "batch:SubmitJob", request.arn(of), {}
+            if tags := asked.get("tags"):
+                yield "batch:TagResource", request.arn(of), _tags("Request", tags) | {"aws:TagKeys": list(tags)}
     elif operation in {"terminatejob", "canceljob"}:
-        yield f"batch:{operation}", request.arn(f"job/{asked['jobId']}"), {}
+        yield f"batch:{operation}", request.arn(f"job/{asked['jobId']}"), _tags("Resource", request.tags)
     else:
         yield f"batch:{operation}", "*", {}
+
+
+def _tags(of: str, tags: Mapping[str, str]) -> dict[str, str | list[str]]:
+    return {f"aws:{of}Tag/{name}": value for name, value in tags.items()}
 
 
 def cloudwatch(request: Request) -> Meant:

@@ -7,12 +7,11 @@ by it; tests/infra/test_roles.py keeps the copy true.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filebatch_local import access
 from filebatch_local.background import LocalAws
 from golden import golden
 from infra import calls, policies
@@ -20,9 +19,9 @@ from infra.policies import Call
 
 # Which name in recordings stands for which role.
 AIRFLOW, DEPLOY = "airflow", "deploy"
-ROLES = {AIRFLOW: "airflow", access.JOB: "job", DEPLOY: "deploy"}
+JOB = re.compile(r".*?-(?P<role>job-.+)")
 
-ANY_FEED = "lines"  # for a feed that the rendering hasn't: a policy treats all alike
+ANY_FEED = "lines"  # for a feed that the rendering hasn't: policies treat all alike
 # A name in an ARN: behind the kind of resource, where there is one.
 NAMED = re.compile(
     r"(?P<kind>arn:aws:(?P<service>[^:]+):[^:]*:[^:]*:(?:(?:table|job-queue|job-definition)/)?)(?P<name>[^/:]+)"
@@ -34,6 +33,14 @@ def airflow(aws: LocalAws) -> dict[str, str]:
     return aws.credentials(AIRFLOW)
 
 
+def role_of(name: str) -> str | None:
+    """Return the role that a name in recordings stands for; None for others' names."""
+    if name in {AIRFLOW, DEPLOY}:
+        return name
+    found = JOB.fullmatch(name)
+    return found["role"] if found else None
+
+
 def judge(recording: Path, settings: Mapping[str, Any]) -> None:
     """Fail where a role did what its policy doesn't allow.
 
@@ -41,19 +48,24 @@ def judge(recording: Path, settings: Mapping[str, Any]) -> None:
         recording: what a local AWS wrote.
         settings: the settings of the environment that was recorded.
     """
-    rendered, lines = golden("roles"), recording.read_text(encoding="utf-8").splitlines()
-    here = names(settings)
-    made = [_renamed(call, here, rendered["names"]) for call in calls.read(lines, ROLES)]
-    assert "airflow" in {call.role for call in made}, "nothing that Airflow asked was recorded"
-    for role, statements in rendered["policies"].items():
-        refused = policies.denied(statements, [call for call in made if call.role == role])
+    found = made(recording.read_text(encoding="utf-8").splitlines(), settings)
+    assert "airflow" in {call.role for call in found}, "nothing that Airflow asked was recorded"
+    for role in sorted({call.role for call in found}):
+        statements = golden("roles")["policies"][role]
+        refused = policies.denied(statements, [call for call in found if call.role == role])
         assert not refused, f"the role {role} in infra/modules/iam may not do what it did: {refused}"
+
+
+def made(lines: Iterable[str], settings: Mapping[str, Any]) -> list[Call]:
+    """Read what was asked of an environment; return it in the names of the one whose rendering is kept."""
+    rendered, here = golden("roles"), names(settings)
+    return [_renamed(_of_known_feed(call, rendered), here, rendered["names"]) for call in calls.read(lines, role_of)]
 
 
 def names(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return an environment's resources as policies call them, by service and what they are for."""
-    found = {"dynamodb ledger": settings["ledger"], "batch queue": settings["job_queue"]}
-    found["cloudwatch namespace"] = settings["namespace"]
+    found = {"environment": settings["environment"], "cloudwatch namespace": settings["namespace"]}
+    found |= {"dynamodb ledger": settings["ledger"], "batch queue": settings["job_queue"]}
     found |= {f"s3 {use}": bucket for use, bucket in settings["buckets"].items()}
     found |= {f"sns {use}": topic.rsplit(":", 1)[-1] for use, topic in settings["topics"].items()}
     found |= {f"sqs {feed}": queue.rsplit("/", 1)[-1] for feed, queue in settings["queues"].items()}
@@ -63,9 +75,7 @@ def names(settings: Mapping[str, Any]) -> dict[str, str]:
 
 def _renamed(call: Call, here: Mapping[str, str], there: Mapping[str, str]) -> Call:
     """Return a call as it would be made of the resource that is there for what this one is for here."""
-    metrics = ("cloudwatch:namespace", here["cloudwatch namespace"])
-    if metrics in call.context:
-        return replace(call, context=((metrics[0], there["cloudwatch namespace"]),))
+    call = replace(call, context=tuple((key, _renamed_value(key, value, here, there)) for key, value in call.context))
     found = NAMED.match(call.resource)
     if not found:
         return call
@@ -75,3 +85,22 @@ def _renamed(call: Call, here: Mapping[str, str], there: Mapping[str, str]) -> C
         return call
     name = there.get(uses[0], there.get(f"{service} {ANY_FEED}"))
     return replace(call, resource=f"{found['kind']}{name}{call.resource[found.end() :]}")
+
+
+def _renamed_value(key: str, value: str, here: Mapping[str, str], there: Mapping[str, str]) -> str:
+    if key.endswith("Tag/filebatch:environment") and value == here["environment"]:
+        return there["environment"]
+    if key == "cloudwatch:namespace" and value == here["cloudwatch namespace"]:
+        return there["cloudwatch namespace"]
+    bucket = f"s3://{here['s3 new_files']}/"
+    return f"s3://{there['s3 new_files']}/{value.removeprefix(bucket)}" if value.startswith(bucket) else value
+
+
+def _of_known_feed(call: Call, rendered: Mapping[str, Any]) -> Call:
+    """Return what a job of a feed that the rendering hasn't did as if it were ANY_FEED's, whose files it names."""
+    feed = call.role.removeprefix("job-")
+    if feed == call.role or call.role in rendered["policies"]:
+        return call
+    part = re.compile(rf"(?<![^/#]){re.escape(feed)}(?![^/])")
+    context = tuple((key, part.sub(ANY_FEED, value)) for key, value in call.context)
+    return Call(f"job-{ANY_FEED}", call.action, part.sub(ANY_FEED, call.resource), context)

@@ -1,13 +1,15 @@
 """IAM policies judged by what was really asked: pure functions on rendered statements and recorded calls.
 
-The part of IAM that these policies use: Allow, wildcards in actions and resources, NotResource, StringEquals and
-StringLike on what a call's record says. Anything else is an error here rather than a guess.
+The part of IAM that these policies use: Allow, wildcards in actions and resources, NotResource, and some conditions on
+what a call's record says. Anything else is an error here rather than a guess.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 """
 
 from __future__ import annotations
 
 import operator
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +19,10 @@ Statement = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One thing a role did: an IAM action, the resource's ARN, and what conditions may ask about."""
+    """One thing a role did: an IAM action, the resource's ARN, and what conditions may ask about.
+
+    A key of the context that has several values is there several times.
+    """
 
     role: str
     action: str
@@ -46,7 +51,7 @@ def unused(statements: Sequence[Statement], calls: Iterable[Call]) -> list[str]:
     return [
         f"{statement['Sid']}: {action}"
         for statement in statements
-        for action in _list(statement["Action"])
+        for action in listed(statement["Action"])
         if not any(allows({**statement, "Action": action}, call) for call in made)
     ]
 
@@ -57,27 +62,41 @@ def allows(statement: Statement, call: Call) -> bool:
     if odd or statement["Effect"] != "Allow":
         raise NotImplementedError(f"{statement.get('Sid')}: {sorted(odd) or statement['Effect']}")
     return (
-        any(_matches(action.lower(), call.action.lower()) for action in _list(statement["Action"]))
+        any(_matches(action.lower(), call.action.lower()) for action in listed(statement["Action"]))
         and _covers(statement, call.resource)
-        and _holds(statement.get("Condition", {}), dict(call.context))
+        and _holds(statement.get("Condition", {}), _values(call.context))
     )
 
 
 def _covers(statement: Statement, resource: str) -> bool:
     if "NotResource" in statement:
-        return not any(_matches(pattern, resource) for pattern in _list(statement["NotResource"]))
-    return any(_matches(pattern, resource) for pattern in _list(statement["Resource"]))
+        return not any(_matches(pattern, resource) for pattern in listed(statement["NotResource"]))
+    return any(_matches(pattern, resource) for pattern in listed(statement["Resource"]))
 
 
-def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
-    for name, keys in conditions.items():
-        agrees = OPERATORS.get(name)
-        if agrees is None:
-            raise NotImplementedError(f"condition operator {name}")
-        for key, values in keys.items():
-            if key not in context or not any(agrees(value, context[key]) for value in _list(values)):
-                return False
-    return True
+def _values(context: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for key, value in context:
+        found[key].append(value)
+    return found
+
+
+def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, Sequence[str]]) -> bool:
+    return all(
+        _agrees(name, key, listed(wanted), context.get(key, ()))
+        for name, keys in conditions.items()
+        for key, wanted in keys.items()
+    )
+
+
+def _agrees(operator_name: str, key: str, wanted: Sequence[str], found: Sequence[str]) -> bool:
+    """Tell whether a condition holds of the values that a key has in a call, or hasn't."""
+    if operator_name == "Null":
+        return wanted == [str(not found).lower()]
+    of_all, name = operator_name.startswith(FOR_ALL), operator_name.removeprefix(FOR_ALL)
+    if name not in OPERATORS or (len(found) > 1 and not of_all):
+        raise NotImplementedError(f"condition operator {operator_name} on {key} with the values {found}")
+    return (of_all or bool(found)) and all(any(OPERATORS[name](each, value) for each in wanted) for value in found)
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -85,8 +104,10 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(written, text, re.DOTALL) is not None
 
 
+FOR_ALL = "ForAllValues:"
 OPERATORS: Mapping[str, Callable[[str, str], bool]] = {"StringEquals": operator.eq, "StringLike": _matches}
 
 
-def _list(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """Return what stands alone or in a list as a list."""
     return value if isinstance(value, list) else [value]

@@ -34,7 +34,9 @@ LOOKS = request(method="HEAD", path="/filebatch-test-new-files/orders/a.csv")
 
 
 def test_what_a_role_may_do_in_another_environment_it_may_do_here(recording):
-    work = request("filebatch-local-job", method="PUT", path="/filebatch-test-results/results/orders/x/_result.json")
+    work = request(
+        "filebatch-local-job-orders", method="PUT", path="/filebatch-test-results/results/orders/x/_result.json"
+    )
     judged.judge(recording(LOOKS, work), SETTINGS)
 
 
@@ -43,7 +45,7 @@ def test_what_a_role_may_do_in_another_environment_it_may_do_here(recording):
     [
         (request(method="DELETE", path="/filebatch-test-new-files/orders/a.csv"), "airflow.*s3:DeleteObject"),
         (request(method="GET", path="/somebody-elses/a.csv"), "airflow.*somebody-elses"),
-        (request("filebatch-local-job", method="PUT", path="/filebatch-test-new-files/a"), "job.*s3:PutObject"),
+        (request("filebatch-local-job-orders", method="PUT", path="/filebatch-test-new-files/a"), "job.*s3:PutObject"),
     ],
 )
 def test_what_a_role_may_not_do_is_named(recording, done, named):

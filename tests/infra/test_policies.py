@@ -65,6 +65,40 @@ def test_conditions_may_have_patterns_and_resources_may_be_those_not_named() -> 
     assert policies.denied([like, others], [MEASURED, measured, foreign, own]) == [measured, own]
 
 
+KEYS = {
+    "Sid": "Keys",
+    "Effect": "Allow",
+    "Action": "dynamodb:BatchGetItem",
+    "Resource": "*",
+    "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["s3://b/a/*", "run#a"]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "allowed"),
+    [
+        (("s3://b/a/x", "run#a"), True),
+        (("s3://b/a/x", "s3://b/c/x"), False),
+        (("run#ab",), False),
+        ((), True),  # which is why a Null stands beside it
+    ],
+)
+def test_a_condition_may_have_to_hold_of_all_values(keys: tuple[str, ...], allowed: bool) -> None:
+    made = Call("job", "dynamodb:BatchGetItem", "t", tuple(("dynamodb:LeadingKeys", key) for key in keys))
+    needs_keys = {**KEYS, "Condition": {**KEYS["Condition"], "Null": {"dynamodb:LeadingKeys": "false"}}}  # type: ignore[dict-item]
+
+    assert policies.denied([KEYS], [made]) == ([] if allowed else [made])
+    assert policies.denied([needs_keys], [made]) == ([] if allowed and keys else [made])
+
+
+def test_a_plain_condition_on_several_values_is_an_error() -> None:
+    several = Call(
+        "job", "cloudwatch:PutMetricData", "*", (("cloudwatch:namespace", "a"), ("cloudwatch:namespace", "b"))
+    )
+    with pytest.raises(NotImplementedError):
+        policies.denied([METRICS], [several])
+
+
 def test_a_statement_that_no_call_needs_is_idle() -> None:
     assert policies.idle([READ, LIST, METRICS], [GET, MEASURED]) == ["List"]
     assert policies.idle([READ, READ], [GET]) == ["Read", "Read"]
@@ -126,7 +160,9 @@ MEANT = [
     ),
     (
         request(
-            "dynamodb", headers=target("TransactWriteItems"), body={"TransactItems": [{"Put": {"TableName": "t"}}]}
+            "dynamodb",
+            headers=target("TransactWriteItems"),
+            body={"TransactItems": [{"Put": {"TableName": "t", "Item": {"pk": {"S": "k"}}}}]},
         ),
         [("dynamodb:PutItem", TABLE)],
     ),

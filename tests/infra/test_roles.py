@@ -16,8 +16,9 @@ from infra.stand_ins import EVERYWHERE, WITH_MWAA, StandIn
 pytestmark = [pytest.mark.terraform, pytest.mark.airflow]
 
 # An Airflow that is there already, and Amazon MWAA with a CI that deploys.
-ROLES = [("existing", "airflow"), ("existing", "execution"), ("existing", "job")]
-ROLES += [("mwaa", "airflow"), ("mwaa", "execution"), ("mwaa", "job"), ("mwaa", "deploy")]
+ROLES = [("existing", "airflow"), ("existing", "execution"), ("existing", "job-lines")]
+ROLES += [("mwaa", "airflow"), ("mwaa", "execution"), ("mwaa", "job-lines"), ("mwaa", "deploy")]
+OTHER_FEEDS = ("daily", "tables", "weather")  # whose jobs do what those of `lines` do
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def rendered(environment: Applied) -> dict[str, Any]:
 def recorded(environment: Applied) -> list[Call]:
     """Return what was done as each role."""
     text = environment.recording.read_text(encoding="utf-8").replace(MWAA_PREFIX, PREFIX)
-    return calls.read(text.splitlines(), judged.ROLES)
+    return calls.read(text.splitlines(), judged.role_of)
 
 
 def of(stand_ins: Sequence[StandIn]) -> list[Call]:
@@ -73,7 +74,14 @@ def test_without_any_one_statement_the_check_fails(policies_of, made, environmen
 
 
 def test_no_role_is_left_out(policies_of) -> None:
-    assert {(environment, role) for environment, found in policies_of.items() for role in found} == set(ROLES)
+    others = {(environment, f"job-{feed}") for environment in policies_of for feed in OTHER_FEEDS}
+    assert {(environment, role) for environment, found in policies_of.items() for role in found} == {*ROLES, *others}
+
+
+@pytest.mark.parametrize("feed", OTHER_FEEDS)
+def test_the_jobs_of_every_feed_may_do_the_same_with_what_is_their_feeds(policies_of, feed) -> None:
+    for found in policies_of.values():
+        assert json.dumps(found[f"job-{feed}"]).replace(feed, "lines") == json.dumps(found["job-lines"])
 
 
 def test_no_stand_in_is_for_what_a_request_shows(done: Applied, with_mwaa: Applied) -> None:
@@ -81,5 +89,5 @@ def test_no_stand_in_is_for_what_a_request_shows(done: Applied, with_mwaa: Appli
 
 
 def test_other_tests_are_judged_by_what_terraform_renders(done: Applied, policies_of) -> None:
-    roles = {role: policies_of["existing"][role] for role in ("airflow", "job")}
+    roles = {role: statements for role, statements in policies_of["existing"].items() if role != "execution"}
     assert agrees("roles", {"names": judged.names(done.settings), "policies": roles})

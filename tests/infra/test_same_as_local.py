@@ -132,7 +132,8 @@ class Side:
 @pytest.fixture(scope="module")
 def sides(applied: Applied) -> tuple[Side, Side]:
     account, local = "123456789012", applied.aws.settings
-    roles = {f"arn:aws:iam::{account}:role/filebatch-local-{name}": f"ROLE-{name}" for name in ("job", "execution")}
+    names = ("execution", *(f"job-{feed}" for feed in FEEDS))
+    roles = {f"arn:aws:iam::{account}:role/filebatch-local-{name}": f"ROLE-{name}" for name in names}
     ours = {
         **roles,
         local["ledger"]: "LEDGER",
@@ -144,7 +145,7 @@ def sides(applied: Applied) -> tuple[Side, Side]:
         "filebatch-local": "NAME",
     }
     theirs = {
-        **{f"arn:aws:iam::{account}:role/{PREFIX}-iam-{name}": f"ROLE-{name}" for name in ("job", "execution")},
+        **{f"arn:aws:iam::{account}:role/{PREFIX}-iam-{name}": f"ROLE-{name}" for name in names},
         applied.settings["ledger"]: "LEDGER",
         applied.settings["namespace"]: "NAMESPACE",
         f"{PREFIX}-batch-jobs": "LOGS",

@@ -157,15 +157,18 @@ class Attempt:
             folder.mkdir(parents=True, exist_ok=True)
         own = {"HOME": str(scratch), "TMPDIR": str(scratch / "tmp")}
         declared = {name: on_this_disk(value, mounted) for name, value in self.job.declared_environment().items()}
-        environment = {**own, **image.variables(), **self.runtime.platform.variables(), **declared, **self._batch()}
+        environment = {**own, **image.variables(), **self._platform(), **declared, **self._batch()}
         return Command(self.job.command, environment, scratch)
 
     def _container(self, scratch: Path) -> Command | None:
         containers = self.runtime.containers
         if containers is None or not containers.has(self.job.image):
             return None
-        environment = {**self.runtime.platform.variables(), **self.job.declared_environment(), **self._batch()}
+        environment = {**self._platform(), **self.job.declared_environment(), **self._batch()}
         return containers.command(self.job, environment, scratch)
+
+    def _platform(self) -> dict[str, str]:
+        return self.runtime.platform.variables(self.job.role)
 
     def _batch(self) -> dict[str, str]:
         job = self.job

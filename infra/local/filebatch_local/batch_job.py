@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.batch.models import Job
 
-from filebatch_local import job_states
+from filebatch_local import access, job_states
 from filebatch_local.clock import timestamp
 from filebatch_local.exit_rules import Outcome, RetryStrategy
 
@@ -67,6 +67,12 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
     def command(self) -> list[str]:
         """The command, its Ref::parameters filled in."""
         return list(self._add_parameters_to_command(self._get_container_property("command", [])))
+
+    @property
+    def role(self) -> str:
+        """The name of the role that its containers have."""
+        arn = self.job_definition.container_properties.get("jobRoleArn") or access.JOB
+        return str(arn).rsplit("/", 1)[-1]
 
     @property
     def vcpus(self) -> float:

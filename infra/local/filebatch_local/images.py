@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filebatch_local import access
+
 
 @dataclass(frozen=True)
 class ImageEnv:
@@ -55,17 +57,17 @@ class Platform:
     Attributes:
         endpoint: URL of this local AWS.
         region: its region.
-        credentials: the variables that let a job in.
+        key: the access key that lets jobs in.
     """
 
     endpoint: str
     region: str
-    credentials: Mapping[str, str] = field(repr=False)
+    key: str = field(repr=False)
 
-    def variables(self) -> dict[str, str]:
-        """Return the variables."""
+    def variables(self, role: str) -> dict[str, str]:
+        """Return the variables of a container; recordings know it by its role's name."""
         return {
-            **self.credentials,
+            **access.credentials(self.key, role),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,

@@ -234,6 +234,7 @@ class Provisioner:
 def _of_feed(feed: Any) -> dict[str, Any]:
     return {
         "feed": feed.name,
+        "job_role": f"{ROLE}-job-{feed.name}",
         "image": feed.image or WORKER_IMAGE,
         "architecture": feed.architecture,
         "vcpu": f"{feed.vcpu:g}",
@@ -250,7 +251,6 @@ def _of_environment(settings: dict[str, Any], log_group: str) -> dict[str, Any]:
         "results_bucket": settings["buckets"]["results"],
         "region": settings["region"],
         "log_group": log_group,
-        "job_role": f"{ROLE}-job",
         "execution_role": f"{ROLE}-execution",
     }
 

@@ -146,7 +146,7 @@ def _runtime(service: Service, endpoint: str, key: str) -> Any:
     from filebatch_local.containers import Containers
 
     containers = Containers.find() if service.docker else None
-    platform = Platform(endpoint, REGION, access.credentials(key, access.JOB))
+    platform = Platform(endpoint, REGION, key)
     return Runtime(service.images, platform, service.layout.scratch, service.clock, service.start_delay, containers)
 
 

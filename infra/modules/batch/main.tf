@@ -171,7 +171,7 @@ module "definition" {
       architecture   = container.architecture
       ledger         = var.ledger
       results_bucket = var.results_bucket
-      job_role       = var.job_role_arn
+      job_role       = var.job_role_arns[feed]
       execution_role = var.execution_role_arn
       log_group      = aws_cloudwatch_log_group.jobs.name
       scratch_uid    = local.scratch_uid

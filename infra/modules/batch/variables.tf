@@ -82,9 +82,9 @@ variable "feeds" {
   }
 }
 
-variable "job_role_arn" {
-  description = "What the container may do."
-  type        = string
+variable "job_role_arns" {
+  description = "Feed => the role of its containers."
+  type        = map(string)
 }
 
 variable "execution_role_arn" {

@@ -3,6 +3,9 @@
 locals {
   definition_arns = flatten([for prefix in var.job_definition_arn_prefixes : [prefix, "${prefix}:*"]])
 
+  # What a job is tagged with when it is submitted (plugins/filebatch/jobs.py): a job's ARN tells nothing about whose it is.
+  environment_tag = "filebatch:environment"
+
   airflow_statements = [
     {
       Sid      = "TakeArrivals"
@@ -61,16 +64,29 @@ locals {
       Resource = concat(local.definition_arns, [var.job_queue_arn])
     },
     {
+      # SubmitJob with tags asks for this, too. Only what may be submitted: a tag for jobs that are there already would
+      # make anybody's job one that may be ended.
+      Sid      = "TagJobsAsSubmitted"
+      Effect   = "Allow"
+      Action   = "batch:TagResource"
+      Resource = concat(local.definition_arns, [var.job_queue_arn])
+      Condition = {
+        StringEquals                = { "aws:RequestTag/${local.environment_tag}" = var.res_prefix }
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = [local.environment_tag] }
+      }
+    },
+    {
       Sid      = "FollowJobs"
       Effect   = "Allow"
       Action   = ["batch:DescribeJobs", "batch:ListJobs"]
       Resource = "*" # the service knows no resources for them
     },
     {
-      Sid      = "EndJobs"
-      Effect   = "Allow"
-      Action   = "batch:TerminateJob"
-      Resource = local.job_arns
+      Sid       = "EndOwnJobs"
+      Effect    = "Allow"
+      Action    = "batch:TerminateJob"
+      Resource  = local.job_arns
+      Condition = { StringEquals = { "aws:ResourceTag/${local.environment_tag}" = var.res_prefix } }
     },
     {
       Sid      = "Notify"

@@ -1,4 +1,4 @@
-# A role each for the job, for what starts it, for Airflow and for CI. Every statement has a name, and a test holds it
+# A role each for the jobs of a feed, for what starts jobs, for Airflow and for CI. Every statement has a name, and a test holds it
 # to the calls that were recorded while the whole thing ran: one that nothing needs fails (tests/infra).
 
 data "aws_caller_identity" "current" {}
@@ -11,8 +11,7 @@ locals {
 
   metrics_only = { StringEquals = { "cloudwatch:namespace" = var.namespace } }
 
-  trust = {
-    job       = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ecs-tasks.amazonaws.com" }, Condition = local.own_tasks }]
+  trust = merge({ for feed in keys(var.feeds) : "job-${feed}" => local.job_trust }, {
     execution = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ecs-tasks.amazonaws.com" }, Condition = local.own_tasks }]
     airflow = concat(
       var.mwaa == null ? [] : [{
@@ -32,30 +31,38 @@ locals {
         Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
       }] : [],
     )
-  }
+  })
 
   own_tasks = { StringEquals = { "aws:SourceAccount" = local.account } }
 
-  policies = {
-    job       = local.job_statements
+  policies = merge({ for feed, statements in local.job_statements : "job-${feed}" => statements }, {
     execution = local.execution_statements
     airflow   = concat(local.airflow_statements, local.mwaa_statements)
+  })
+
+  # A role's name has at most 64 characters; what is cut off is in the hash.
+  role_names = {
+    for role in keys(local.trust) : role => (
+      length("${local.name}-${role}") <= 64
+      ? "${local.name}-${role}"
+      : "${substr("${local.name}-${role}", 0, 55)}-${substr(sha256(role), 0, 8)}"
+    )
   }
 }
 
 resource "aws_iam_role" "this" {
   for_each = local.trust
 
-  name               = "${local.name}-${each.key}"
+  name               = local.role_names[each.key]
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
 
-  tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
+  tags = merge(var.tags, { Name = local.role_names[each.key] })
 }
 
 resource "aws_iam_role_policy" "this" {
   for_each = local.policies
 
-  name   = "${local.name}-${each.key}"
+  name   = local.role_names[each.key]
   role   = aws_iam_role.this[each.key].id
   policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
 }

@@ -1,5 +1,5 @@
 output "role_arns" {
-  description = "ARNs of the roles job, execution and airflow."
+  description = "ARNs of the roles execution, airflow, and job-FEED of each feed."
   value       = { for name, role in aws_iam_role.this : name => role.arn }
 }
 

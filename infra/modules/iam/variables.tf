@@ -29,6 +29,16 @@ variable "namespace" {
   type        = string
 }
 
+variable "feeds" {
+  description = "Feeds by name: what the keys of their files begin with."
+  type        = map(object({ prefix = string }))
+
+  validation {
+    condition     = alltrue([for feed in var.feeds : can(regex("^[^*?$]+/$", feed.prefix))])
+    error_message = "feeds: each prefix ends in / and has no *, ? or $, which a policy would read as patterns."
+  }
+}
+
 variable "ledger_arn" {
   description = "The ledger's table."
   type        = string
