@@ -55,6 +55,17 @@ class FileVersion:
         return self.version_id if self.version_id != NO_VERSION else f"{NO_VERSION}:{self.etag}"
 
     @property
+    def address(self) -> dict[str, str]:
+        """The arguments that name this very version to GetObject and HeadObject.
+
+        A bucket that keeps no versions, or didn't when the file came, has it as version "null", which can be read by
+        that name even when others lie over it. What may replace a null version is another null version: the ETag tells
+        them apart. https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html
+        """
+        named = {"Bucket": self.bucket, "Key": self.key, "VersionId": self.version_id}
+        return named if self.version_id != NO_VERSION else {**named, "IfMatch": f'"{self.etag}"'}
+
+    @property
     def identity(self) -> str:
         """64 hex digits that no other file version has."""
         written = json.dumps([self.bucket, self.key, self.version])

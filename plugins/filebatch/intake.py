@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from filebatch import clock, states
+from filebatch import clock, event_keys, states
 from filebatch.contract import NO_VERSION, FileVersion
 from filebatch.errors import ContractError
 from filebatch.feed import Feed
@@ -50,7 +50,7 @@ class Taken:
 def decode(body: str) -> FileVersion:
     """Read the file version out of an EventBridge event `Object Created` as SQS carries it.
 
-    EventBridge gives keys as they are, unlike S3's own notifications, which encode them.
+    The key is as the event has it; `event_keys` finds out which object that means.
 
     Raises:
         ContractError: it isn't such an event.
@@ -101,7 +101,7 @@ def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: dateti
     return taken + Taken(new=sum(added), known=len(added) - sum(added))
 
 
-def drain(sqs: Any, queue: str, ledger: Ledger, feed: Feed) -> Taken:
+def drain(sqs: Any, s3: Any, queue: str, ledger: Ledger, feed: Feed) -> Taken:
     """Take the messages that lie in a feed's queue: decode, record, acknowledge; a stream without end is left in time.
 
     A message that can't be understood stays, and comes to the dead-letter queue after a few deliveries.
@@ -111,7 +111,7 @@ def drain(sqs: Any, queue: str, ledger: Ledger, feed: Feed) -> Taken:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=RECEIVE).get("Messages", [])
         if not messages:
             break
-        files = understood(messages)
+        files = _meant(s3, understood(messages))
         total += record(ledger, feed, files.values(), clock.now())
         acknowledge(sqs, queue, list(files))
     return total
@@ -126,6 +126,16 @@ def understood(messages: Sequence[Mapping[str, Any]]) -> dict[str, FileVersion]:
         except ContractError as error:
             log.error("message %s is left for the dead-letter queue: %s", message.get("MessageId"), error)  # noqa: TRY400
     return files
+
+
+def _meant(s3: Any, files: Mapping[str, FileVersion]) -> dict[str, FileVersion]:
+    found = {}
+    for receipt, file in files.items():
+        try:
+            found[receipt] = event_keys.meant(s3, file)
+        except ContractError as error:
+            log.error("a message is left for the dead-letter queue: %s", error)  # noqa: TRY400
+    return found
 
 
 def acknowledge(sqs: Any, queue: str, receipts: Sequence[str]) -> None:

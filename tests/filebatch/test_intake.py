@@ -35,7 +35,7 @@ def messages(place, queue):
 
 
 def drained(place, queue, feed=FEED):
-    return intake.drain(place.connect("sqs"), queue, place.ledger, feed)
+    return intake.drain(place.connect("sqs"), place.connect("s3"), queue, place.ledger, feed)
 
 
 def test_an_event_as_aws_documents_it_is_a_file_version():
@@ -181,7 +181,7 @@ def test_a_message_is_acknowledged_only_after_its_file_is_in_the_ledger(place):
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        intake.drain(place.connect("sqs"), queue, Dies(), FEED)
+        intake.drain(place.connect("sqs"), place.connect("s3"), queue, Dies(), FEED)
     assert messages(place, queue) == 1
 
 

@@ -148,6 +148,7 @@ def arrivals_failures_and_a_sweep(applied: Applied, lines: Feed) -> None:
     contents = {"a": "one\n", "b": "one\ntwo\n", "broken": "invalid\n", "raises": "raise\n", "killed": "kill-once\n"}
     for name, content in contents.items():
         applied.put(f"lines/{name}.txt", content)
+    applied.put("lines/d+e.txt", "one\n")  # a key that the bucket is asked about
     with pytest.raises(AirflowFailException):
         applied.run(lines).all()
 

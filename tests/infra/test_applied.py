@@ -21,6 +21,7 @@ def test_the_main_job_runs_on_what_terraform_made(done: Applied) -> None:
         "lines/b.txt": "SUCCEEDED",
         "lines/broken.txt": "INVALID",
         "lines/c.txt": "SUCCEEDED",
+        "lines/d+e.txt": "SUCCEEDED",
         "lines/gone.txt": "INVALID",
         "lines/killed.txt": "SUCCEEDED",
         "lines/raises.txt": "FAILED",

@@ -38,19 +38,8 @@ def fetch(s3: Any, file: FileVersion, folder: Path) -> Source:
     return Source(path, file.key.rsplit("/", 1)[-1], path.stat().st_size)
 
 
-def version_arguments(file: FileVersion) -> dict[str, str]:
-    """Return the arguments that name this very version to GetObject and HeadObject.
-
-    A bucket that keeps no versions, or didn't when the file came, has it as version "null", which can be read by that
-    name even when others lie over it (https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html).
-    What may replace a null version is another null version: the ETag tells them apart.
-    """
-    version = {"VersionId": file.version_id}
-    return version if file.version_id != NO_VERSION else {**version, "IfMatch": f'"{file.etag}"'}
-
-
 def _fetch_whole(s3: Any, file: FileVersion, path: Path) -> None:
-    body = s3.get_object(Bucket=file.bucket, Key=file.key, **version_arguments(file))["Body"]
+    body = s3.get_object(**file.address)["Body"]
     with path.open("wb") as sink:
         copyfileobj(body, sink, 2**20)
 
@@ -58,7 +47,7 @@ def _fetch_whole(s3: Any, file: FileVersion, path: Path) -> None:
 def _fetch_parts(s3: Any, file: FileVersion, path: Path) -> None:
     s3.download_file(file.bucket, file.key, str(path), ExtraArgs={"VersionId": file.version_id})
     if file.version_id == NO_VERSION:  # download_file takes no condition
-        s3.head_object(Bucket=file.bucket, Key=file.key, **version_arguments(file))
+        s3.head_object(**file.address)
 
 
 def _in_words(s3: Any, file: FileVersion, refused: ClientError) -> ClientError:
@@ -66,7 +55,7 @@ def _in_words(s3: Any, file: FileVersion, refused: ClientError) -> ClientError:
     if refused.operation_name != "HeadObject":
         return refused
     try:
-        s3.get_object(Bucket=file.bucket, Key=file.key, **version_arguments(file))["Body"].close()
+        s3.get_object(**file.address)["Body"].close()
     except ClientError as error:
         return error
     return refused

@@ -36,7 +36,7 @@ locals {
     {
       Sid      = "LookAtNewFiles"
       Effect   = "Allow"
-      Action   = "s3:GetObject"
+      Action   = ["s3:GetObject", "s3:GetObjectVersion"]
       Resource = "${var.new_files_bucket_arn}/*"
     },
     {

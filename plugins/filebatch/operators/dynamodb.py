@@ -92,7 +92,7 @@ class ClaimFilesOperator(BaseOperator):
         """Take what events brought, look for what they didn't, and settle the dead."""
         if not selection.everything:
             return
-        taken = intake.drain(desk.sqs, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
+        taken = intake.drain(desk.sqs, desk.s3, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
         self.log.info("the queue brought %s", taken)
         if selection.sweep:
             self.log.info("the sweep found %s", listing.sweep(desk.s3, desk.settings.new_files, self.feed, desk.ledger))

@@ -8,8 +8,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from filebatch import clock, intake, states
+from botocore.exceptions import ClientError
+
+from filebatch import clock, event_keys, intake, states
 from filebatch.contract import FileVersion
+from filebatch.errors import ContractError
+from filebatch.event_keys import Seen
 from filebatch.intake import Taken
 from filebatch.triggers.clients import LONG_POLL
 from filebatch.triggers.dynamodb import AsyncLedger
@@ -63,23 +67,45 @@ class Listener:
         await _acknowledge(sqs, queue, [receipt for receipt, taken in outcome.items() if isinstance(taken, Taken)])
         for failed in (each for each in recorded if isinstance(each, BaseException)):
             raise failed
-        if len(files) < len(messages):
+        if len(messages) > sum(isinstance(taken, Taken) for taken in recorded):
             await asyncio.sleep(EMPTY_LEAST)
 
-    async def _record(self, ledger: AsyncLedger, file: FileVersion) -> Taken:
+    async def _record(self, ledger: AsyncLedger, told: FileVersion) -> Taken | None:
+        """Record a file; None where the message stays, as nobody can say which file it means."""
+        try:
+            file = await self._meant(told)
+        except ContractError as error:
+            log.error("a message is left for the dead-letter queue: %s", error)  # noqa: TRY400
+            return None
         items, taken = intake.arrivals(self._site.feed, [file], clock.now())
         for item in items:
             new = await ledger.add(item)
             taken += Taken(new=new, known=not new)
         return taken
 
-    async def _announce(self, ledger: AsyncLedger, outcome: Mapping[str, Taken | BaseException]) -> None:
+    async def _meant(self, told: FileVersion) -> FileVersion:
+        """Do what `event_keys.meant` does; S3 is connected to only where there is a doubt."""
+        found = event_keys.readings(told)
+        if len(found) == 1:
+            return told
+        async with self._site.client("s3") as s3:
+            return event_keys.choose(found, [await _seen(s3, each) for each in found])
+
+    async def _announce(self, ledger: AsyncLedger, outcome: Mapping[str, Taken | BaseException | None]) -> None:
         """Log what came, and have the bell rung where there is something new."""
         total = sum((taken for taken in outcome.values() if isinstance(taken, Taken)), Taken())
         log.info("feed %s: %s", self._site.feed.name, total)
         if total.new:
             self._arrived.set()
             await ledger.move(states.arrived(self._site.feed.name, clock.now()))
+
+
+async def _seen(s3: Any, file: FileVersion) -> Seen:
+    try:
+        await s3.head_object(**file.address)
+    except ClientError as error:
+        return event_keys.refused(error)
+    return Seen.THERE
 
 
 async def _acknowledge(sqs: Any, queue: str, receipts: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -121,6 +122,21 @@ def test_a_file_that_arrives_is_recorded_acknowledged_and_rung_for(here):
             assert here.ledger.get(states.arrival_key(FEED.name))
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("encode", [lambda key: key, quote_plus], ids=["as they are", "encoded"])
+def test_a_key_in_doubt_is_recorded_as_the_bucket_has_it(here, encode):
+    files = [here.put(f"{FEED.prefix}{name}") for name in ("a b.csv", "a+b%20c.csv", "plain.csv")]
+    here.connect("sqs").purge_queue(QueueUrl=here.queue(FEED))
+    for file in files:
+        send(here, json.dumps(_event({**asdict(file), "key": encode(file.key)})))
+
+    async def scenario():
+        async with running(doorbell_of()):
+            await becomes(lambda: not left(here))
+
+    asyncio.run(scenario())
+    assert {item["key"] for item in here.ledger.scan() if "key" in item} == {file.key for file in files}
 
 
 def test_what_waits_at_the_start_is_rung_for_once_until_a_claim_has_answered(here):
