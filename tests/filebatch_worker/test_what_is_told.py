@@ -74,7 +74,7 @@ TABLES = {
     "ragged.csv": (f"amount,note\n1,x,{SECRET}\n", "ragged"),
     "open-quote.csv": (f'amount,note\n1,"{SECRET}\n', "truncated"),
     "stray-quote.csv": (f'amount,note\n1,"{SECRET}"x{SECRET}\n2,y\n', "bad-quoting"),
-    "no-header.csv": (f"{SECRET},{SECRET}\nx,y\n", "missing-column"),
+    "other-header.csv": (f"{SECRET},note\n1,x\n2,y\n", "missing-column"),
     "more-columns.csv": (f"amount,note,{SECRET}\n1,x,y\n", "extra-column"),
     "number.ndjson": (f'{{"amount": "{SECRET}", "note": "x"}}\n', "type-mismatch"),
     "broken.ndjson": (f'{{"amount": 1, "note": "x"}}\n{{"amount": {SECRET}}}\n{{"amount": 2}}\n', "bad-json"),
@@ -117,6 +117,14 @@ class TestATableThatDoesNotFit:
         assert tables.quarantined(number)["code"] == list(CODES.values())[number]
         assert object_of(held.place, f"{quarantine_of(held, number)}file")
 
+    @pytest.mark.parametrize("name", ["number.csv", "number.ndjson", "number.json", "number.parquet"])
+    def test_a_value_of_the_wrong_type_is_told_by_its_place_and_shape(self, tables, name):
+        number = list(CODES).index(name)
+        assert SECRET in json.dumps(tables.quarantined(number))
+        message = tables.reason(number)["message"]
+        assert message.endswith("column 'amount': expected integer, found text of 24 characters")
+        assert message in tables.text
+
 
 def test_what_was_left_out_is_quoted_in_rejects_alone(place):
     content = f"amount,note\n1,x\n{SECRET},x\n".encode()
@@ -130,7 +138,7 @@ def test_what_was_left_out_is_quoted_in_rejects_alone(place):
 def test_a_feed_may_have_the_values_shown(place):
     content = f"amount,note\n{SECRET},x\n".encode()
     told = Told(Held(place, {"a.csv": content}, feed_of(options=OPTIONS, show_values=True)))
-    assert f"column 'amount': expected integer, found '{SECRET}'" in told.reason(0)["message"]
+    assert f"column 'amount': expected integer, found text of 24 characters: '{SECRET}'" in told.reason(0)["message"]
     assert SECRET in told.text
     assert SECRET in told.ended.output
 

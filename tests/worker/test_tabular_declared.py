@@ -67,6 +67,19 @@ def test_a_value_that_is_not_as_declared_is_refused_by_place(refuse, declared, t
     assert error.where == place
     assert error.message.startswith("line 4, column 'value': expected")
     assert "2 bad rows in all" in error.message
+    shape = f"found text of {len(text)} character{'s' if len(text) > 1 else ''}"
+    assert error.summary == f"line 4, column 'value': expected {expected}, {shape}; 2 bad rows in all, 0 allowed"
+    assert error.message == f"{error.summary}: {text!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [("x" * 200, "text of 200 characters"), ("x" * 201, "text of more than 200 characters")],
+)
+def test_of_a_long_value_the_beginning_is_kept_for_quarantine(refuse, text, seen):
+    error = refuse(f"id,value\na,{text}\n", columns={"value": "integer"})
+    assert error.summary == f"line 2, column 'value': expected integer, found {seen}"
+    assert error.where["found"] == "x" * 200
 
 
 def test_an_instant_is_stored_in_utc(run):
@@ -77,7 +90,8 @@ def test_an_instant_is_stored_in_utc(run):
 def test_a_missing_column_is_named_with_those_there_are(refuse):
     error = refuse("a,b\n1,2\n", columns={"price": "float"})
     assert (error.code, error.where["column"], error.where["found"]) == ("missing-column", "price", ["a", "b"])
-    assert "'price'" in error.message
+    assert error.summary == "there is no column 'price' among the file's 2"
+    assert error.message == f"{error.summary}: 'a', 'b'"
 
 
 def test_a_missing_required_column_is_refused_too(refuse):
@@ -88,6 +102,7 @@ def test_a_missing_required_column_is_refused_too(refuse):
 def test_a_required_value_that_is_missing_is_refused_by_place(refuse, empty):
     error = refuse(f"a,b\n1,x\n{empty},y\n", required=["a"])
     assert (error.code, error.where["line"], error.where["column"]) == ("missing-value", 3, "a")
+    assert error.summary == error.message == "line 3, column 'a': expected a value, found nothing"
 
 
 def test_columns_that_are_not_declared_are_kept_with_the_type_they_have(run):
@@ -97,6 +112,8 @@ def test_columns_that_are_not_declared_are_kept_with_the_type_they_have(run):
 def test_columns_that_are_not_declared_are_refused_where_the_feed_says_so(refuse):
     error = refuse("a,b\n1,2\n", columns={"a": "string"}, extra_columns="error")
     assert (error.code, error.where["column"]) == ("extra-column", "b")
+    assert error.summary == "column 2 is none of those declared: 'a'"
+    assert error.message == f"{error.summary}: 'b'"
 
 
 def test_a_declared_column_may_not_occur_twice(refuse):

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular import engine as engines
 from filebatch_worker.processors.tabular.judge import Verdict
 
@@ -69,6 +70,14 @@ def test_what_does_not_fit_in_memory_is_no_fault_of_the_file(run, monkeypatch):
     monkeypatch.setattr(engines, "memory_limit_mib", lambda: 20)
     with pytest.raises(MemoryError):
         run("a,b\n1," + "x" * 30_000_000 + "\n")
+
+
+def test_what_the_engine_quotes_is_kept_for_quarantine(connection, tmp_path):
+    with pytest.raises(InvalidFile) as caught, engines.reading(tmp_path):
+        connection.execute("SELECT CAST('Jane Roe\x1b[2J' AS INTEGER)").fetchall()
+    assert caught.value.code == "unreadable"
+    assert caught.value.summary == "this cannot be read as a table"
+    assert "Jane Roe\x1b" in caught.value.message
 
 
 def test_a_full_disk_is_no_fault_of_the_file(run, monkeypatch, tmp_path):

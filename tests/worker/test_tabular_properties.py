@@ -163,6 +163,48 @@ def test_any_bytes_are_a_table_or_an_invalid_file(start, middle, end, name):
         json.dumps(error.where)
 
 
+SECRET = "Qx7Zk9"
+HOLDERS = {
+    "t.csv": f"amount,note,{SECRET}\n1,{SECRET},x\n{SECRET},y,{SECRET}\n",
+    "t.tsv": f"{SECRET}\tnote\n'{SECRET}'\t{SECRET}\n",
+    "t.ndjson": f'{{"amount": "{SECRET}", "note": "{SECRET}"}}\n{{"{SECRET}": "{SECRET}"}}\n',
+    "t.json": f'[{{"amount": "{SECRET}"}}, {{"{SECRET}": 1, "note": ["{SECRET}"]}}]',
+}
+DAMAGE = st.tuples(
+    st.floats(0, 1), st.integers(0, 3), st.sampled_from(["", '"', ",", "\n", "\\", "{", "]", "\x01", ":", "é"])
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(sorted(HOLDERS)),
+    st.lists(DAMAGE, max_size=3),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "columns": st.sampled_from(
+                [{"amount": "integer"}, {"note": "date", "amount": "float"}, {"gone": "string"}]
+            ),
+            "extra_columns": st.just("error"),
+            "required": st.just(["amount"]),
+            "max_bad_rows": st.integers(0, 1),
+        },
+    ),
+)
+def test_what_is_told_of_an_invalid_file_quotes_nothing_of_it(name, damage, options):
+    content = HOLDERS[name]
+    for place, gone, more in damage:
+        at = int(place * len(content))
+        content = content[:at] + more + content[at + gone :]
+    try:
+        run(content.encode(), name, **options)
+    except InvalidFile as error:
+        assert error.summary
+        assert not {SECRET[at : at + 3] for at in range(len(SECRET) - 2)} & {
+            error.summary[at : at + 3] for at in range(len(error.summary))
+        }
+
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 

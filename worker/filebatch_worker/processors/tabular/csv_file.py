@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import literal
 from filebatch_worker.processors.tabular.csv_records import CsvFile, Survey, locate, survey
 from filebatch_worker.processors.tabular.dialect import SAMPLE, Dialect, detect_dialect
+from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.layout import normalise, scan
 from filebatch_worker.processors.tabular.measure import Measured, measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
@@ -82,11 +82,11 @@ def _first_row(path: Path, dialect: Dialect) -> _FirstRow:
         try:
             cells = next((row for row in reader if row), cells)
         except csv.Error as error:
-            raise InvalidFile("unreadable", f"line {reader.line_num}: {error}", line=reader.line_num) from error
+            raise invalid(
+                "unreadable", f"line {reader.line_num}: this is no CSV", str(error), line=reader.line_num
+            ) from error
     if len(cells) > MAX_COLUMNS:
-        raise InvalidFile(
-            "too-many-columns", f"{len(cells)} columns, at most {MAX_COLUMNS} are read", expected=MAX_COLUMNS
-        )
+        raise invalid("too-many-columns", f"{len(cells)} columns, at most {MAX_COLUMNS} are read", expected=MAX_COLUMNS)
     text = "".join(read)
     lines = text.count("\n") or text.count("\r")
     return _FirstRow(tuple(cells), len(text.encode()), lines, plain=len(read) == 1)
@@ -176,7 +176,7 @@ def _read(reader: _Reader) -> _Reading:
         return _read_good(reader, found)
     if measured == found.good:  # stray quotes confuse the layout alone
         return reading
-    raise InvalidFile("unreadable", problem or "the quotes leave open where rows end")
+    raise invalid("unreadable", "the quotes leave open where rows end", problem)
 
 
 def _read_whole(reader: _Reader, *, parallel: bool) -> _Reading:
@@ -189,7 +189,7 @@ def _read_whole(reader: _Reader, *, parallel: bool) -> _Reading:
             problem = str(error)
             if "aximum line size" not in problem:
                 raise _UnreadableError(problem.splitlines()[0][:SHOWN]) from error
-    raise InvalidFile("line-too-long", f"a line has more than {LINE_BYTES[-1]} bytes")
+    raise invalid("line-too-long", f"a line has more than {LINE_BYTES[-1]} bytes")
 
 
 def _read_good(reader: _Reader, found: Survey) -> _Reading:
@@ -198,7 +198,7 @@ def _read_good(reader: _Reader, found: Survey) -> _Reading:
         reading = reader.read(line_bytes, skip_bad=True)
         if reading.measured.rows == found.good:
             return replace(reading, bad=found.first_bad)
-    raise InvalidFile(
+    raise invalid(
         "bad-quoting", "the quotes leave open where rows end", expected=found.good, found=reading.measured.rows
     )
 

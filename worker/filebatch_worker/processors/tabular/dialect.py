@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.cells import MIXED, NOTHING, TEXT, kind_of, kind_of_all
+from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.header import has_header
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.single_quotes import are_quotes
@@ -151,7 +152,7 @@ def _most_regular(readings: Sequence[_Reading]) -> _Reading:
 
 def _ambiguous(delimiters: Sequence[str]) -> InvalidFile:
     shown = " and ".join("tab" if delimiter == "\t" else delimiter for delimiter in dict.fromkeys(delimiters))
-    return InvalidFile(
+    return invalid(
         "ambiguous", f"the delimiters {shown} fit alike: declare which it is (option delimiter)", found=shown
     )
 

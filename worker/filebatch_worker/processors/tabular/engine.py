@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.classify import MACROS
 from filebatch_worker.processors.tabular.column_types import literal
+from filebatch_worker.processors.tabular.faults import invalid
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -62,8 +62,8 @@ def _restrict(connection: DuckDBPyConnection, workdir: Path) -> None:
 
 
 @contextmanager
-def reading(name: str, workdir: Path) -> Iterator[None]:
-    """Turn the engine's errors about the file called `name` into ours.
+def reading(workdir: Path) -> Iterator[None]:
+    """Turn the engine's errors about the file into ours.
 
     Raises MemoryError, OSError (no space left), else InvalidFile "unreadable": what is left is about the content.
     """
@@ -79,7 +79,7 @@ def reading(name: str, workdir: Path) -> Iterator[None]:
         message = _first_line(error).replace(str(workdir), "").strip()
         if "No space left" in message:
             raise OSError(errno.ENOSPC, message) from error
-        raise InvalidFile("unreadable", f"{name!r} cannot be read: {message}") from error
+        raise invalid("unreadable", "this cannot be read as a table", message) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.faults import invalid
 
 HEAD = 64 * 1024  # bytes that suffice to tell what a file is
 
@@ -141,8 +142,8 @@ def text_format_of(name: str, start: str) -> str:
 
 def lying(name: str, expected: str, found: str) -> InvalidFile:
     """Return the error for a file that is not what its name says."""
-    return InvalidFile(
-        "format-mismatch", f"{name!r}: expected {expected}, found {found}", expected=expected, found=found
+    return invalid(
+        "format-mismatch", f"expected {expected}, found {found}", f"in {name!r}", expected=expected, found=found
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import identifier, literal
+from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.measure import measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
@@ -82,7 +83,7 @@ def _check_end(path: Path) -> None:
                 break
             size = start
     if not tail.endswith(b"]"):
-        raise InvalidFile("truncated", "the JSON array is not closed: the file was cut short")
+        raise invalid("truncated", "the JSON array is not closed: the file was cut short")
 
 
 def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
@@ -103,9 +104,9 @@ def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
     ).fetchall()
     keys = [key for (key,) in found]
     if len(keys) > MAX_COLUMNS:
-        raise InvalidFile("too-many-columns", f"more than {MAX_COLUMNS} different keys", expected=MAX_COLUMNS)
+        raise invalid("too-many-columns", f"more than {MAX_COLUMNS} different keys", expected=MAX_COLUMNS)
     if any("\0" in key for key in keys):
-        raise InvalidFile("nul-byte", "a key holds a NUL character")
+        raise invalid("nul-byte", "a key holds a NUL character")
     return keys
 
 
@@ -116,7 +117,7 @@ def _refuse_repeated(connection: DuckDBPyConnection) -> None:
     if found:
         row, keys = found
         key = Counter(keys).most_common(1)[0][0]
-        raise InvalidFile("duplicate-key", f"object {row} holds the key {key!r} twice", row=row, column=key)
+        raise invalid("duplicate-key", f"object {row} holds a key twice", repr(key), row=row, column=key)
 
 
 def _malformed(error: Exception) -> InvalidFile | None:
@@ -128,7 +129,7 @@ def _malformed(error: Exception) -> InvalidFile | None:
     cut = "end of data" in reason or "length is 0" in reason
     code = "truncated" if cut else "bad-json"
     row = int(found[2]) - 1  # the engine counts the array itself
-    return InvalidFile(code, f"value {row} of the array is no JSON: {reason}", row=row)
+    return invalid(code, f"value {row} of the array is no JSON", reason, row=row)
 
 
 def _bad_rows(connection: DuckDBPyConnection, file: _JsonFile, limit: int) -> Iterator[BadRow]:
@@ -152,12 +153,12 @@ def _no_object(kind: str, *, row: int, line: int | None = None) -> BadRow:
 
 
 def _no_json(text: str, row: int, line: int, *, cut: bool) -> BadRow:
-    reason = "this is no JSON object"
+    detail = ""
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        reason = f"this is no JSON: {error}"
-    return BadRow("truncated" if cut else "bad-json", reason, line=line, row=row)
+        detail = str(error)
+    return BadRow("truncated" if cut else "bad-json", "this is no JSON object", line=line, row=row, detail=detail)
 
 
 def _lines(path: Path, rows: Iterable[int]) -> dict[int, tuple[int, str, bool]]:
@@ -178,8 +179,8 @@ def _lines(path: Path, rows: Iterable[int]) -> dict[int, tuple[int, str, bool]]:
 def _nothing(bad: Sequence[BadRow]) -> InvalidFile:
     if bad:
         first = bad[0]
-        return InvalidFile(first.code, f"no row is a JSON object; the first: {first.reason}", line=first.line)
-    return InvalidFile("empty", "there is no JSON object with a key")
+        return invalid(first.code, f"no row is a JSON object; the first: {first.reason}", first.detail, line=first.line)
+    return invalid("empty", "there is no JSON object with a key")
 
 
 def _relation(file: _JsonFile, keys: Sequence[str]) -> str:

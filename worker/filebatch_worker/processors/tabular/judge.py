@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processor import shape
+from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.measure import Fault
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
@@ -14,7 +15,7 @@ from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SHOWN = 200  # characters of a bad value
+SHOWN = 200  # characters of a bad value that are quoted
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def judge(connection: DuckDBPyConnection, table: Table, options: TabularOptions)
     if count > options.max_bad_rows:
         raise refusal(bad[0], count, options.max_bad_rows)
     if not options.allow_empty and table.measured.rows - faulty == 0:
-        raise InvalidFile("empty", "the table has no rows")
+        raise invalid("empty", "the table has no rows")
     return Verdict(tuple(bad), left_out)
 
 
@@ -53,7 +54,7 @@ def _faulty_rows(
 ) -> list[BadRow]:
     """Return the first rows that hold a fault, each with the first of its faults."""
     which = " ".join(f"WHEN {fault.condition} THEN {at}" for at, fault in enumerate(faults))
-    value = " ".join(f"WHEN {fault.condition} THEN left({fault.column.text}, {SHOWN})" for fault in faults)
+    value = " ".join(f"WHEN {fault.condition} THEN left({fault.column.text}, {SHOWN + 1})" for fault in faults)
     found = connection.execute(
         f"SELECT row, which, value FROM (SELECT row_number() OVER () AS row, {condition} AS bad, "  # noqa: S608
         f"CASE {which} END AS which, CASE {value} END AS value FROM {table.relation}) "
@@ -65,13 +66,15 @@ def _faulty_rows(
 
 
 def _bad_row(fault: Fault, row: int, line: int | None, value: str | None) -> BadRow:
-    shown = "nothing" if value is None or not value.strip() else repr(value)
+    found = value or ""
+    seen = f"text of more than {SHOWN} characters" if len(found) > SHOWN else shape(found.strip() and found)
     return BadRow(
         code=fault.code,
-        reason=f"expected {fault.expected}, found {shown}",
+        reason=f"expected {fault.expected}, found {seen}",
         line=line,
         row=row,
-        column=fault.column.source_name,
+        column=fault.column.name,
         expected=fault.expected,
-        found=value or "",
+        found=found[:SHOWN],
+        detail=repr(found[:SHOWN]) if found.strip() else "",
     )

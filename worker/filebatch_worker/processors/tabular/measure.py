@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.classify import Kind, kept_by, resolve
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import JSON, ColumnType, trimmed
+from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.options import TabularOptions
 
 if TYPE_CHECKING:
@@ -100,18 +100,20 @@ def check_names(names: Sequence[str], options: TabularOptions) -> None:
     """Refuse a table without a declared or required column, or with others where those are not welcome."""
     missing = [name for name in (*options.columns, *options.required) if name not in names]
     if missing:
-        raise InvalidFile(
+        raise invalid(
             "missing-column",
-            f"there is no column {missing[0]!r}; the file has: {', '.join(map(repr, names[:50]))}",
+            f"there is no column {missing[0]!r} among the file's {len(names)}",
+            ", ".join(map(repr, names[:50])),
             column=missing[0],
             expected=missing[0],
             found=list(names[:50]),
         )
     extra = [name for name in names if name not in options.columns]
     if extra and options.extra_columns == "error":
-        raise InvalidFile(
+        raise invalid(
             "extra-column",
-            f"column {extra[0]!r} is not declared; declared are: {', '.join(map(repr, options.columns))}",
+            f"column {names.index(extra[0]) + 1} is none of those declared: {', '.join(map(repr, options.columns))}",
+            repr(extra[0]),
             column=extra[0],
             expected=list(options.columns),
             found=extra[0],

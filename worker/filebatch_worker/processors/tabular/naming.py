@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.faults import invalid
 
 MAX_NAME = 200  # characters
 MAX_COLUMNS = 20_000
@@ -37,7 +37,7 @@ def _owned(names: Sequence[str], declared: Iterable[str]) -> dict[int, str]:
     for name in declared:
         found = exact.get(name) or loose.get(alike(name), [])
         if len(found) > 1:
-            raise InvalidFile("duplicate-column", f"column {name!r} is declared and occurs twice", column=name)
+            raise invalid("duplicate-column", f"column {name!r} is declared and occurs twice", column=name)
         owned |= dict.fromkeys(found, name)
     return owned
 

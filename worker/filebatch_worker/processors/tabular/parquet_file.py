@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import ColumnType, identifier
+from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.formats import PARQUET_MAGIC
 from filebatch_worker.processors.tabular.measure import measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
@@ -40,7 +40,7 @@ def read_parquet(connection: DuckDBPyConnection, path: Path, options: TabularOpt
     described = connection.execute(f"DESCRIBE SELECT * FROM {RELATION}", parameters).fetchall()  # noqa: S608
     if not 0 < len(described) <= MAX_COLUMNS:
         code = "too-many-columns" if described else "empty"
-        raise InvalidFile(code, f"{len(described)} columns, expected 1 to {MAX_COLUMNS}", found=len(described))
+        raise invalid(code, f"{len(described)} columns, expected 1 to {MAX_COLUMNS}", found=len(described))
     size = _plain_size(connection, path, options.max_uncompressed_bytes)
     sources = [row[0] for row in described]
     columns = tuple(
@@ -60,7 +60,7 @@ def _check_end(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(-min(path.stat().st_size, len(PARQUET_MAGIC)), 2)
         if file.read() != PARQUET_MAGIC or path.stat().st_size <= 2 * len(PARQUET_MAGIC):
-            raise InvalidFile("truncated", "the Parquet file has no footer: it was cut short")
+            raise invalid("truncated", "the Parquet file has no footer: it was cut short")
 
 
 def _plain_size(connection: DuckDBPyConnection, path: Path, limit: int) -> int:
@@ -69,7 +69,7 @@ def _plain_size(connection: DuckDBPyConnection, path: Path, limit: int) -> int:
     ).fetchone()
     size = int(found[0] or 0) if found else 0
     if size > limit:
-        raise InvalidFile("too-large", f"{size} bytes uncompressed, more than {limit}", expected=limit, found=size)
+        raise invalid("too-large", f"{size} bytes uncompressed, more than {limit}", expected=limit, found=size)
     return size
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,7 @@ def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Proces
     scratch.mkdir(parents=True)
     try:
         unpacked = unpack(source, scratch, known.max_uncompressed_bytes)
-        with engine(workdir) as connection, reading(source.name, workdir):
+        with engine(workdir) as connection, reading(workdir):
             table = _read(connection, unpacked, scratch, known)
             verdict = judge(connection, table, known)
             return _write(connection, table, verdict, unpacked, workdir)
@@ -80,7 +79,7 @@ def _write(
         Output("profile.json", _write_json(workdir / "profile.json", described)),
     ]
     if verdict.bad:
-        rejects = [{key: value for key, value in asdict(row).items() if value is not None} for row in verdict.bad]
+        rejects = [row.to_json() for row in verdict.bad]
         outputs.append(Output("rejects.json", _write_json(workdir / "rejects.json", rejects), len(rejects)))
     notes = {**facts, "columns": len(table.measured.columns), "rows_written": rows}
     return Processed(tuple(outputs), rows=rows + len(verdict.bad), notes=notes)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.measure import Measured
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row, or one value of it, that could not be kept. `line` counts from 1, `row` from 1 without the header."""
+    """A row, or one value of it, that could not be kept. `line` counts from 1, `row` from 1 without the header.
+
+    `reason` quotes nothing of the file; `found` and `detail`, which continues it, may.
+    """
 
     code: str
     reason: str
@@ -21,6 +25,12 @@ class BadRow:
     column: str | None = None
     expected: str | None = None
     found: str | None = None
+    detail: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `rejects.json` says of it: all that is known."""
+        known = {name: value for name, value in asdict(self).items() if value is not None and name != "detail"}
+        return {**known, "reason": f"{self.reason}: {self.detail}" if self.detail else self.reason}
 
 
 @dataclass(frozen=True)
@@ -45,9 +55,10 @@ def refusal(first: BadRow, count: int, allowed: int) -> InvalidFile:
     place = f"line {first.line}" if first.line else f"row {first.row}"
     column = f", column {first.column!r}" if first.column is not None else ""
     others = f"; {count} bad rows in all, {allowed} allowed" if count > 1 or allowed else ""
-    return InvalidFile(
+    return invalid(
         first.code,
         f"{place}{column}: {first.reason}{others}",
+        first.detail,
         line=first.line,
         row=None if first.line else first.row,
         column=first.column,

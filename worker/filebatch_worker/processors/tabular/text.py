@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.formats import is_binary
 
 CHUNK = 1024 * 1024
@@ -65,7 +66,7 @@ def read_as_utf8(path: Path, workdir: Path, declared: str | None) -> TextFile:
     else:
         text = _without_mark(path, workdir, head, guess=declared is None)
     if _is_blank(text.path):
-        raise InvalidFile("empty", "the file holds nothing but blanks")
+        raise invalid("empty", "the file holds nothing but blanks")
     return text
 
 
@@ -81,7 +82,7 @@ def _without_mark(path: Path, workdir: Path, head: bytes, *, guess: bool) -> Tex
     if error is None:
         return TextFile(path, "utf-8")
     if guess and is_binary(head):
-        raise InvalidFile("format-mismatch", "expected a table, found binary data of no known format", found="binary")
+        raise invalid("format-mismatch", "expected a table, found binary data of no known format", found="binary")
     if not guess or error.cut or _looks_like_utf8(path):
         raise _undecodable(path, "utf-8", error)
     text = _transcoded(path, workdir, "cp1252", guessed=True)
@@ -102,7 +103,7 @@ def _is_alien(path: Path) -> bool:
 
 def _unknown_encoding(path: Path, error: _DecodeError) -> InvalidFile:
     line = line_of(path, error.offset)
-    return InvalidFile(
+    return invalid(
         "encoding",
         f"line {line}: the text is not UTF-8, and in no encoding that can be told; declare it (option encoding)",
         line=line,
@@ -118,7 +119,7 @@ def _utf16_by_line_ends(head: bytes) -> str:
     """
     low, high = head[0::2].count(0), head[1::2].count(0)
     if low == high:
-        raise InvalidFile("encoding", "the text is not UTF-16, which is declared", expected="utf-16")
+        raise invalid("encoding", "the text is not UTF-16, which is declared", expected="utf-16")
     return "utf-16-le" if high > low else "utf-16-be"
 
 
@@ -165,7 +166,7 @@ def _first_error(path: Path, encoding: str) -> _DecodeError | None:
 def _refuse_nul(path: Path, decoded: str) -> None:
     if "\0" in decoded:
         offset = next(at for at, chunk in _nul_offsets(path) if chunk)
-        raise InvalidFile(
+        raise invalid(
             "nul-byte",
             f"byte {offset} is NUL: this is binary data, or text that was damaged",
             line=line_of(path, offset),
@@ -209,11 +210,11 @@ def _transcode(path: Path, target: Path, encoding: str, skip: int) -> Path:
 
 def _undecodable(path: Path, encoding: str, error: _DecodeError | None) -> InvalidFile:
     if error is None:
-        return InvalidFile("encoding", f"the text is not {encoding}", expected=encoding)
+        return invalid("encoding", f"the text is not {encoding}", expected=encoding)
     line = line_of(path, error.offset)
     if error.cut:
-        return InvalidFile("truncated", f"line {line}: the file ends within a character of {encoding}", line=line)
-    return InvalidFile(
+        return invalid("truncated", f"line {line}: the file ends within a character of {encoding}", line=line)
+    return invalid(
         "encoding",
         f"line {line}: byte {error.offset} is not {encoding}; if the file is in another encoding, declare it",
         line=line,

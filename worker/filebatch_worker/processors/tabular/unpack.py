@@ -17,6 +17,7 @@ from typing import Protocol
 
 from filebatch_worker.processor import InvalidFile, Source
 from filebatch_worker.processors.tabular import formats
+from filebatch_worker.processors.tabular.faults import invalid
 
 CHUNK = 1024 * 1024
 BOMB_BYTES = 1024**3
@@ -50,7 +51,7 @@ def unpack(source: Source, workdir: Path, limit: int) -> Unpacked:
     with source.path.open("rb") as file:
         head = file.read(formats.HEAD)
     if not head:
-        raise InvalidFile("empty", "the file has 0 bytes")
+        raise invalid("empty", "the file has 0 bytes")
     found = formats.compression_of(head)
     if found == "zip":
         _refuse_office(source)
@@ -119,7 +120,7 @@ def _inflate_member(source: Source, target: Path, limit: int) -> str:
         try:
             _copy(archive.open(member), target, source.size, limit)
         except _UNSUPPORTED as error:
-            raise InvalidFile("bad-archive", f"the zip's member cannot be read: {error}") from error
+            raise invalid("bad-archive", "the zip's member cannot be read", str(error)) from error
     # The member's name is only ever a claim about its format, never a path.
     return member.filename
 
@@ -128,7 +129,7 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]  # no directories
     tables = [info for info in members if not _is_litter(info.filename)] or members
     if len(tables) != 1:
-        raise InvalidFile(
+        raise invalid(
             "bad-archive", f"the zip holds {len(tables)} files, expected exactly one", expected=1, found=len(tables)
         )
     return tables[0]
@@ -147,19 +148,19 @@ def _copy(content: AbstractContextManager[_Stream], target: Path, packed: int, l
             written += len(chunk)
             _check_size(written, limit)
             if written > BOMB_BYTES and written > packed * BOMB_RATIO:
-                raise InvalidFile("too-large", f"{packed} bytes unpack to more than {BOMB_RATIO} times as many")
+                raise invalid("too-large", f"{packed} bytes unpack to more than {BOMB_RATIO} times as many")
             writer.write(chunk)
     if not written:
-        raise InvalidFile("empty", "the file unpacks to 0 bytes")
+        raise invalid("empty", "the file unpacks to 0 bytes")
 
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        raise InvalidFile("too-large", f"more than {limit} bytes (max_uncompressed_bytes)", expected=limit)
+        raise invalid("too-large", f"more than {limit} bytes (max_uncompressed_bytes)", expected=limit)
 
 
 def _damaged(compression: str, error: Exception) -> InvalidFile:
     without_directory = isinstance(error, zipfile.BadZipFile) and "not a zip file" in str(error)
     if isinstance(error, EOFError) or without_directory:
-        return InvalidFile("truncated", f"the {compression} data ends early: the file was cut short")
-    return InvalidFile("corrupt", f"the {compression} data is damaged: {error}")
+        return invalid("truncated", f"the {compression} data ends early: the file was cut short")
+    return invalid("corrupt", f"the {compression} data is damaged", str(error))
