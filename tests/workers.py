@@ -2,7 +2,7 @@
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,7 @@ class Worker:
     attempt: int = 1
     round: int = 1
     more: Mapping[str, str | None] = field(default_factory=dict)  # None for a variable that is missing
+    command: Sequence[str] = (str(PYTHON), "-m", "filebatch_worker")
 
     def environment(self, scratch: str) -> dict[str, str]:
         desk = self.held.desk
@@ -78,7 +79,7 @@ class Worker:
             disk = Path(scratch) / "disk"
             disk.mkdir()
             process = subprocess.Popen(
-                [str(PYTHON), "-m", "filebatch_worker"],
+                self.command,
                 env=self.environment(str(disk)),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

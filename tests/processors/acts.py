@@ -5,6 +5,8 @@ It stands for what users' own code may do to a worker, and depends on the worker
 
 import logging
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,16 +16,11 @@ from filebatch_worker.processor import ConfigurationError, InvalidFile, Output, 
 
 def process(source, workdir, options):
     word, _, rest = source.path.read_text().strip().partition(" ")
-    if word == "wait":
-        wait(Path(rest))
     if word in FAULTS:
         raise FAULTS[word]
-    if word == "exit":
-        sys.exit(int(rest))
     if word == "escape":
         return Processed((write(workdir, rest),), rows=1)
-    if word == "log":
-        logging.getLogger().warning("%s", dict(os.environ) if rest == "everything" else rest)
+    DEEDS.get(word, nothing)(rest)
     data, more = write(workdir, "data.txt", options.get("text", word)), write(workdir, "more/detail.json", "{}")
     return Processed((Output(data.name, data.path, rows=3), more), rows=3, notes={"word": word, "name": source.name})
 
@@ -38,8 +35,13 @@ FAULTS = {
 }
 
 
-def wait(folder: Path) -> None:
+def nothing(_: str) -> None:
+    """Do what most files ask for."""
+
+
+def wait(rest: str) -> None:
     """Say that the work has begun, and go on when told to."""
+    folder = Path(rest)
     (folder / "begun").touch()
     deadline = time.monotonic() + 60
     while not (folder / "go").exists():
@@ -48,11 +50,57 @@ def wait(folder: Path) -> None:
         time.sleep(0.01)
 
 
+def log(rest: str) -> None:
+    logging.getLogger().warning("%s", dict(os.environ) if rest == "everything" else rest)
+
+
+def leave_an_orphan(_: str) -> None:
+    """Have a child's child outlive its parent, and wait until it is gone: ended, and waited for by somebody."""
+    started = subprocess.run(["sh", "-c", "sleep 0.1 & echo $!; exit 3"], stdout=subprocess.PIPE, check=False)
+    if started.returncode != 3:
+        raise ValueError(f"somebody else took the child's exit code: found {started.returncode}")
+    until(lambda: not is_there(int(started.stdout)))
+
+
+def end_container(_: str) -> None:
+    """Send SIGTERM to process 1, as a container's engine does, and wait until the worker has it."""
+    listens, came = signal.getsignal(signal.SIGTERM), []
+    signal.signal(signal.SIGTERM, lambda *found: (came.append(1), listens(*found)))
+    os.kill(1, signal.SIGTERM)
+    until(lambda: came)
+
+
+def until(look) -> None:
+    deadline = time.monotonic() + 10
+    while not look():
+        if time.monotonic() > deadline:
+            raise TimeoutError("it did not come")
+        time.sleep(0.01)
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def write(workdir: Path, name: str, text: str = "x") -> Output:
     path = workdir / ("escaped" if ".." in name or "//" in f"/{name}" else name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return Output(name, path)
+
+
+DEEDS = {
+    "wait": wait,
+    "exit": lambda rest: sys.exit(int(rest)),
+    "log": log,
+    "orphan": leave_an_orphan,
+    "end": end_container,
+    "killed": lambda _: os.kill(os.getpid(), signal.SIGKILL),
+}
 
 
 def picky(source, workdir, options):

@@ -6,9 +6,13 @@ to be tried again; 78 the deployment is wrong. INVALID files are settled: they a
 
 from __future__ import annotations
 
+from filebatch_worker import process_one
+
+if __name__ == "__main__":
+    process_one.hold_sigterm()  # the imports below take a second, in which a container may already be told to end
+
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -41,7 +45,7 @@ class Stop:
 
     def listen(self) -> None:
         """Have SIGTERM remembered from now on."""
-        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "asked", True))
+        process_one.on_sigterm(lambda: setattr(self, "asked", True))
 
 
 def main() -> int:
@@ -154,4 +158,4 @@ def _why(result: Result) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process_one.run(main))
