@@ -92,6 +92,18 @@ def test_a_dead_run_whose_job_has_ended_is_settled_and_left_to_be_announced(plac
     assert (held.record["state"], held.record["counts"]) == (states.SETTLED, {"SUCCEEDED": 1, "FAILED": 1})
 
 
+@pytest.mark.parametrize("known", ["by id", "by fence"])
+def test_a_job_in_a_queue_that_was_replaced_since_is_settled_all_the_same(place, known):
+    held = Held(place, 2)
+    held.commit(0)
+    job = place.run_job(held.record["job_name"], "exit 70")
+    move = states.submitted if known == "by id" else states.fence
+    held.desk.ledger.move(move("orders", held.token, 1, job["jobId"]))
+    held.desk = place.desk(job_queue="another-queue")
+    assert take_over(held)
+    assert held.now_in() == [states.SUCCEEDED, states.FAILED]
+
+
 def test_a_dead_run_whose_job_still_works_is_left_to_it_and_looked_at_later(place):
     held = Held(place, 1)
     silent(held)
