@@ -8,6 +8,8 @@ import urllib.parse
 import pytest
 
 from api_server import api_server
+from browsing import ask as page_asks
+from browsing import chromium, foreign_server
 from local_system import airflow
 from local_system.airflow import USER
 
@@ -93,3 +95,76 @@ def test_our_own_tools_ask_with_the_password_of_a_file_that_is_the_owners(place)
     assert airflow.ask(place.api, "GET", "/api/v2/dags")["dags"] == []
     assert stat.S_IMODE(place.passwords.stat().st_mode) == 0o600
     assert place.api.password not in repr(place.api)
+
+
+# What web pages can do while the developer visits them in a real browser, logged in to Airflow in another tab
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def developer(browser, place):
+    """A browser that is logged in, as by the link that `make up` prints."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(place.api.login)
+    page.get_by_role("link", name="Admin").or_(page.get_by_role("button", name="Admin")).first.wait_for(timeout=60_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def kept(place):
+    """No connection is made while the test runs."""
+
+    def look():
+        return airflow.ask(place.api, "GET", "/api/v2/connections")["total_entries"]
+
+    before = look()
+    yield
+    assert look() == before
+
+
+@pytest.fixture
+def addresses(place):
+    port = urllib.parse.urlsplit(place.api.url).port
+    return [f"http://{host}:{port}" for host in ("127.0.0.1", "localhost")]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("host", ["stranger.example", "127.0.0.1", "localhost"])
+def test_a_page_of_somebody_else_changes_and_reads_nothing(developer, addresses, kept, host):
+    with foreign_server() as foreign:
+        page = foreign.visited(developer, host)
+        for address in addresses:
+            # A browser asks nobody's leave to send a request without a body, and to its own site with cookies.
+            change = {"method": "POST", "mode": "no-cors", "credentials": "include"}
+            assert page_asks(page, f"{address}/api/v2/connections/defaults", **change) == "sent"
+            assert page_asks(page, f"{address}/auth/token") == "blocked"
+            assert page_asks(page, f"{address}/api/v2/connections", credentials="include") == "blocked"
+            page.set_content(f'<iframe src="{address}/"></iframe>')
+            assert "expected no" in page.frame_locator("iframe").locator("body").inner_text()
+
+
+@pytest.mark.browser
+def test_a_name_that_is_bound_to_this_machine_later_is_no_way_in(developer, place, kept):
+    base = f"http://rebound.example:{urllib.parse.urlsplit(place.api.url).port}"
+    page = developer.new_page()
+    page.route(f"{base}/page", lambda route: route.fulfill(body="<p>Win a bicycle!", content_type="text/html"))
+    page.goto(f"{base}/page")
+    assert page_asks(page, f"{base}/auth/token").startswith("403 expected this server's name")
+    assert page_asks(page, f"{base}/api/v2/monitor/health").startswith("403 expected this server's name")
+
+
+@pytest.mark.browser
+def test_the_developers_own_pages_work(developer, place, kept):
+    page = developer.new_page()
+    page.goto(f"{place.api.url}/pools")
+    headers, body = {"Content-Type": "application/json"}, json.dumps({"name": "own", "slots": 1})
+    made = page_asks(page, f"{place.api.url}/api/v2/pools", method="POST", headers=headers, body=body)
+    assert made.startswith("201 ")
+    assert page_asks(page, f"{place.api.url}/api/v2/pools/own", method="DELETE").startswith("204 ")

@@ -24,12 +24,9 @@ AUTHORIZATION = re.compile(r"(?:AWS4-HMAC-SHA256\s.*?Credential=|AWS |Bearer )(?
 PRESIGNED = ("X-Amz-Credential", "AWSAccessKeyId")
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
-# What is served is somebody's file: a browser keeps it, and neither shows it nor runs it.
-NEVER_RENDERED = {
-    "Content-Disposition": "attachment",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-}
+# What is served is somebody's file: a browser saves it, and neither shows nor runs it.
+NEVER_RUN = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
+NEVER_SHOWN = {"Content-Disposition": "attachment", **NEVER_RUN}
 
 
 @dataclass(frozen=True)
@@ -89,15 +86,16 @@ class Gate:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Hand a request on that may pass; answer 403 to all others, and say why."""
-
-        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            kept = [(name, value) for name, value in headers if name.title() not in NEVER_RENDERED]
-            return start_response(status, [*kept, *NEVER_RENDERED.items()], *more)
-
         if refusal := self._refusal(environ):
             content_type, body = _answer(environ.get("CONTENT_TYPE", ""), refusal)
-            start("403 Forbidden", [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+            headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+            start_response("403 Forbidden", [*headers, *NEVER_RUN.items()])
             return [body]
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            kept = [(name, value) for name, value in headers if name.title() not in NEVER_SHOWN]
+            return start_response(status, [*kept, *NEVER_SHOWN.items()], *more)
+
         return self._app(environ, start)  # type: ignore[no-any-return]  # WSGI
 
     def _refusal(self, environ: Mapping[str, Any]) -> str | None:
