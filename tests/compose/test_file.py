@@ -49,12 +49,21 @@ def test_ports_are_published_on_loopback_only():
     assert not [name for name, service in SERVICES.items() if service.get("privileged")]
 
 
-def test_what_is_pulled_is_pinned_to_a_version():
+def test_what_is_pulled_is_pinned_to_a_version_and_can_be_to_a_digest():
     pulled = [service["image"] for name, service in SERVICES.items() if name not in BUILT]
-    pulled += [base for base, _ in stages().values() if base not in stages()]
-    assert pulled
-    assert all(re.search(r":\d", image) for image in pulled)
+    pulled += [service["build"]["args"]["BASE"] for service in BUILT.values()]
+    assert len(pulled) > 2
+    assert all(re.fullmatch(r"\$\{FILEBATCH_[A-Z]+_IMAGE:-[a-z]+:\d[\w.-]+\}", image) for image in pulled)
     assert not [name for name, service in SERVICES.items() if service["image"].endswith(":latest")]
+
+
+@pytest.mark.parametrize("dockerfile", [DOCKER / "Dockerfile", ROOT / "worker" / "Dockerfile"], ids=["local", "worker"])
+def test_each_image_is_made_from_an_argument_that_may_name_a_digest(dockerfile):
+    text = dockerfile.read_text(encoding="utf-8")
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.MULTILINE))
+    bases = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) - stages
+    assert bases == {"${BASE}"}
+    assert re.search(r"^ARG BASE=[a-z]+:\d[\w.-]+$", text, re.MULTILINE)
 
 
 def test_what_we_build_runs_as_somebody_without_rights():
