@@ -25,7 +25,7 @@ _SCHEMES = (
     r"(?:mailto|tel|sms|sip|callto|skype|facetime|xmpp|news|file|data|javascript|vbscript|magnet|outlook|ms-[a-z-]+)"
 )
 _LINKS = (
-    (re.compile(rf"({_SCHEMES}):|:(?=//)", re.IGNORECASE), r"\1[:]"),  # http://host, mailto:me
+    (re.compile(rf"({_SCHEMES}):(?=\S)|:(?=//)", re.IGNORECASE), r"\1[:]"),  # http://host, mailto:me
     (re.compile(r"([/\\])(?<!\]/)(?=\1)"), r"[\1]"),  # //host, \\host\share
     (re.compile(rf"(?<=\w)\.(?=[^\W\d_])(?!{_DATA}(?:\.{_DATA})*(?![\w.-]))", re.IGNORECASE), "[.]"),  # host.net, a@b.c
     (re.compile(r"(?<=\d)\.(?=\d+\.\d+\.\d)"), "[.]"),  # 10.0.0.1

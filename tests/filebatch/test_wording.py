@@ -1,5 +1,6 @@
 """Words of strangers, made fit for people's eyes."""
 
+import re
 import unicodedata
 
 import pytest
@@ -64,7 +65,7 @@ def test_any_text_becomes_one_bounded_line_that_hides_nothing_and_links_nowhere(
     assert found.isprintable()
     assert not [sign for sign in found if unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
     assert not [sign for sign in NOT_SEEN_EITHER if sign in found]
-    assert not [link for link in ("://", "\\\\", "mailto:") if link in found]
+    assert not re.search(r"://|\\\\|mailto:\S", found)
 
 
 @given(TEXTS)
@@ -113,6 +114,7 @@ def test_what_is_broken_can_still_be_read(text, shown):
         "data v1.2.parquet",
         "größe 数据 🦆.json",
         "line 3, column 'price': expected decimal(10,2), found text of 24 characters",
+        "Error -3 while decompressing data: invalid block type",
         "at 2026-01-02T12:30:00.000Z",
         "User: arn:aws:sts::123456789012:assumed-role/job is not authorized to perform: s3:GetObject",
     ],

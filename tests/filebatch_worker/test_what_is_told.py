@@ -225,6 +225,12 @@ def test_a_key_with_a_link_and_control_characters_reaches_people_without_either(
         assert not set(text) & {"\x1b", "\u202e"}
 
 
+def test_what_a_processor_logs_is_one_line_in_which_all_can_be_seen(place):
+    words = b"log one\x1b[2J\xe2\x80\xae\n2026-01-02 00:00:00,000 INFO forged"
+    told = Told(Held(place, {"a.txt": words}, feed_of(processor="acts:process")))
+    assert "WARNING one\\x1b[2J\\u202e\\n2026-01-02 00:00:00,000 INFO forged\n" in told.ended.output
+
+
 @pytest.mark.parametrize("show_values", [True, False])
 def test_what_a_file_holds_breaks_no_line_of_log_or_message(place, show_values):
     content = b"error \x1b[2J\xe2\x80\xae http://evil.example/x\n2026-01-02 00:00:00,000 INFO forged"

@@ -33,9 +33,13 @@ def main(files: Sequence[str]) -> int:
     began = time.monotonic()
     drops = _drops(files)
     layout = Layout.here()
-    with local_aws(feeds_dir=layout.feeds) as aws:
+    dags = _dags()
+    with local_aws(feeds_dir=dags / "feeds") as aws:
         _say(began, f"local AWS is up at {aws.endpoint}")
-        shell = environment(layout, aws.endpoint, aws.settings, aws.key) | {"AIRFLOW_HOME": _airflow_home()}
+        shell = environment(layout, aws.endpoint, aws.settings, aws.key) | {
+            "AIRFLOW_HOME": _airflow_home(),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        }
         take_over(shell)
         clients = _clients()
         inbox = subscribe(clients["sns"], clients["sqs"], aws.settings["topics"])
@@ -68,6 +72,16 @@ def _named(paths: Sequence[Path]) -> dict[str, bytes]:
         name = path.name if path.name not in drops else f"{len(drops)}/{path.name}"
         drops[name] = path.read_bytes()
     return drops
+
+
+def _dags() -> Path:
+    """Copy the DAGs, with a feed that shows values: the demo tells of files to whoever gave them to it."""
+    dags = ROOT / ".local" / "demo" / "dags"
+    shutil.rmtree(dags, ignore_errors=True)
+    shutil.copytree(ROOT / "dags", dags)
+    feed = dags / "feeds" / f"{FEED}.yaml"
+    feed.write_text(feed.read_text(encoding="utf-8") + "show_values: true\n", encoding="utf-8")
+    return dags
 
 
 def _airflow_home() -> str:
