@@ -18,15 +18,15 @@ locals {
   ])
 
   settings = {
-    region          = var.region
-    environment     = var.res_prefix
-    buckets         = { new_files = module.storage.new_files.name, results = module.storage.results.name }
-    queues          = { for feed, queue in module.events.queues : feed => queue.url }
-    topics          = module.notifications.topic_arns
-    ledger          = module.ledger.table_name
-    job_queue       = module.batch.job_queue.name
-    job_definitions = { for feed, definition in module.batch.job_definitions : feed => definition.name }
-    namespace       = local.namespace
+    region                = var.region
+    environment           = var.res_prefix
+    buckets               = { new_files = module.storage.new_files.name, results = module.storage.results.name }
+    queue_prefix          = module.events.queue_prefix
+    topics                = module.notifications.topic_arns
+    ledger                = module.ledger.table_name
+    job_queue             = module.batch.job_queue.name
+    job_definition_prefix = module.batch.job_definition_prefix
+    namespace             = local.namespace
   }
 }
 

@@ -94,11 +94,11 @@ class Place:
             "region": REGION,
             "environment": self.name,
             "buckets": {"new_files": self.new_files, "results": self.results},
-            "queues": {},
+            "queue_prefix": f"{self.server.endpoint}/123456789012/{self.name}-",
             "topics": shared["topics"],
             "ledger": self.table,
             "job_queue": shared["job_queue"],
-            "job_definitions": {},
+            "job_definition_prefix": f"{self.name}-",
             "namespace": self.name,
         }
         return Settings(**{**values, **fields})

@@ -57,10 +57,18 @@ run "existing_airflow" {
 
   assert {
     condition = (
-      keys(jsondecode(output.settings).queues) == [for file in sort(fileset("../dags/feeds", "*.yaml")) : trimsuffix(file, ".yaml")]
-      && keys(jsondecode(output.settings).job_definitions) == keys(jsondecode(output.settings).queues)
+      keys(module.events.queues) == [for file in sort(fileset("../dags/feeds", "*.yaml")) : trimsuffix(file, ".yaml")]
+      && keys(module.batch.job_definitions) == keys(module.events.queues)
     )
     error_message = "Each feed file has a queue and a job definition."
+  }
+
+  assert {
+    condition = alltrue([
+      for feed, definition in module.batch.job_definitions :
+      definition.name == "${jsondecode(output.settings).job_definition_prefix}${feed}"
+    ])
+    error_message = "The settings name no feed, so that a new one changes nothing in them."
   }
 
   assert {

@@ -14,17 +14,17 @@ VARIABLE = "filebatch"
 
 @dataclass(frozen=True)
 class Settings:
-    """Where an environment keeps its things. Terraform and the local AWS both write it.
+    """Where an environment keeps its things. Terraform and the local AWS both write it, and no feed changes it.
 
     Attributes:
         region: AWS region.
         environment: the resources' common prefix, for people.
         buckets: `new_files` and `results`.
-        queues: URL of each feed's queue.
+        queue_prefix: what the URL of each feed's queue begins with; it ends with the feed's name.
         topics: ARNs of `stakeholders` and `developers`.
         ledger: DynamoDB table.
         job_queue: Batch job queue.
-        job_definitions: name of each feed's job definition.
+        job_definition_prefix: what the name of each feed's job definition begins with; it ends with the feed's name.
         namespace: CloudWatch namespace of the custom metrics.
         silence: seconds without a sign of life after which a run counts as dead.
     """
@@ -32,11 +32,11 @@ class Settings:
     region: str
     environment: str
     buckets: Mapping[str, str]
-    queues: Mapping[str, str]
+    queue_prefix: str
     topics: Mapping[str, str]
     ledger: str
     job_queue: str
-    job_definitions: Mapping[str, str]
+    job_definition_prefix: str
     namespace: str
     silence: int = 900
 
@@ -56,12 +56,12 @@ class Settings:
         return timedelta(seconds=self.silence)
 
     def queue(self, feed: str) -> str:
-        """Return a feed's queue URL; ConfigurationError if the environment has none for it."""
-        return _of_feed(self.queues, "queues", feed)
+        """Return a feed's queue URL, whether the queue is there or not."""
+        return f"{self.queue_prefix}{feed}"
 
     def job_definition(self, feed: str) -> str:
-        """Return a feed's job definition; ConfigurationError if the environment has none for it."""
-        return _of_feed(self.job_definitions, "job_definitions", feed)
+        """Return the name of a feed's job definition, whether that is there or not."""
+        return f"{self.job_definition_prefix}{feed}"
 
 
 def parse(document: Any) -> Settings:
@@ -80,12 +80,3 @@ def parse(document: Any) -> Settings:
     if lost:
         raise ConfigurationError(f"Variable {VARIABLE!r}: buckets has nothing for {sorted(lost)}")
     return Settings(**document)
-
-
-def _of_feed(found: Mapping[str, str], field: str, feed: str) -> str:
-    try:
-        return found[feed]
-    except KeyError:
-        raise ConfigurationError(
-            f"Variable {VARIABLE!r}: {field} has nothing for feed {feed!r}; apply the infrastructure for it"
-        ) from None

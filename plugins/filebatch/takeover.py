@@ -49,7 +49,7 @@ def _settle(desk: Desk, record: Item) -> bool:
     if job_id is None:
         if current["round"] and not _long_ago(current["round_at"], NEVER_SUBMITTED_AFTER):
             return False
-        _close_unsubmitted(desk, current["sk"])
+        close_unsubmitted(desk, current["sk"])
         return True
     job = jobs.describe(desk.batch, job_id)
     if job is not None and job["status"] not in jobs.TERMINAL:
@@ -64,7 +64,7 @@ def _settle(desk: Desk, record: Item) -> bool:
     return True
 
 
-def _close_unsubmitted(desk: Desk, token: str) -> None:
+def close_unsubmitted(desk: Desk, token: str) -> None:
     """Give back a claim that never became a job; where nothing of it is settled there is nothing to announce."""
     settled = settling.give_back(desk, token)
     if not settled.of(*states.SETTLED_STATES):

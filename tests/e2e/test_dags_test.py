@@ -131,6 +131,17 @@ def test_conf_with_keys_takes_just_those_and_force_does_them_again(here: System)
     assert here.states().get("lines/2026-01-02/b.txt", "ARRIVED") == "ARRIVED"
 
 
+def test_a_feed_file_is_all_that_a_running_system_needs(here: System) -> None:
+    """The settings and the shell are those of before the feed."""
+    (here.folder / "dags" / "feeds" / "late.yaml").write_text("prefix: late/\nstart: 2026-01-01\n")
+    here.put("late/a.csv", "id\n1\n")
+
+    run = here.dags_test("late")
+
+    assert run.code == 0, run.output[-3000:]
+    assert here.states("late/") == {"late/a.csv": "SUCCEEDED"}
+
+
 def test_a_bad_conf_fails_at_once_and_names_the_field(here: System) -> None:
     before = here.jobs()
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("audited")]
 
 def test_a_file_announced_five_times_out_of_order_is_done_once(here: System, lines: Feed) -> None:
     first, second = drop(here, 2)
-    sqs, queue = here.client("sqs"), here.aws.settings["queues"]["lines"]
+    sqs, queue = here.client("sqs"), here.aws.settings["queue_prefix"] + "lines"
     messages = until(lambda: waiting_messages(sqs, queue, 2))
     for message in reversed(messages * 4):
         sqs.send_message(QueueUrl=queue, MessageBody=message)
@@ -58,7 +58,7 @@ def test_a_version_deleted_before_its_turn_ends_invalid_and_says_so(here: System
 
 def test_what_no_event_brought_the_sweep_finds(here: System, lines: Feed) -> None:
     keys = drop(here, 2)
-    sqs, queue = here.client("sqs"), here.aws.settings["queues"]["lines"]
+    sqs, queue = here.client("sqs"), here.aws.settings["queue_prefix"] + "lines"
     until(lambda: waiting_messages(sqs, queue, 2))
     sqs.purge_queue(QueueUrl=queue)
 

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from aws import feed_of, recorded
 from filebatch import jobs, settings
-from filebatch.errors import ConfigurationError
 from filebatch.failures import Ending
 from golden import agrees, golden
 
@@ -68,11 +67,6 @@ def test_a_single_unit_is_a_plain_job():
     assert "arrayProperties" not in golden("submit-one-unit")
     assert golden("submit-array")["arrayProperties"] == {"size": 2}
     assert (jobs.child("j", 0, 1), jobs.child("j", 3, 4)) == ("j", "j:3")
-
-
-def test_a_feed_without_a_job_definition_is_not_submitted():
-    with pytest.raises(ConfigurationError, match="invoices"):
-        jobs.submit_request(SETTINGS, feed_of("invoices"), "name", units=UNITS, count=1, memory=FEED.memory)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def test_the_variable_is_read_with_defaults():
     assert (found.namespace, found.silence_span) == ("filebatch/filebatch-test", timedelta(minutes=15))
     assert (found.new_files, found.results) == ("filebatch-test-new-files", "filebatch-test-results")
     assert (found.queue("orders"), found.job_definition("orders")) == (
-        DOCUMENT["queues"]["orders"],
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/filebatch-test-orders",
         "filebatch-test-orders",
     )
 
@@ -37,12 +37,6 @@ def test_a_missing_bucket_is_named(bucket):
 def test_an_unknown_setting_is_named():
     with pytest.raises(ConfigurationError, match=r"unknown \['colour'\]"):
         settings.parse({**DOCUMENT, "colour": "red"})
-
-
-@pytest.mark.parametrize("ask", [settings.Settings.queue, settings.Settings.job_definition])
-def test_a_feed_that_the_environment_does_not_know_is_named(ask):
-    with pytest.raises(ConfigurationError, match="'invoices'"):
-        ask(settings.parse(DOCUMENT), "invoices")
 
 
 @given(JSON)

@@ -21,7 +21,8 @@ from infra.policies import Call
 AIRFLOW, DEPLOY = "airflow", "deploy"
 JOB = re.compile(r".*?-(?P<role>job-.+)")
 
-ANY_FEED = "lines"  # for a feed that the rendering hasn't: policies treat all alike
+FEEDS = "feeds"  # what is named by a prefix and a feed
+ANY_FEED = "lines"  # for any other: policies treat all alike
 # A name in an ARN: behind the kind of resource, where there is one.
 NAMED = re.compile(
     r"(?P<kind>arn:aws:(?P<service>[^:]+):[^:]*:[^:]*:(?:(?:table|job-queue|job-definition)/)?)(?P<name>[^/:]+)"
@@ -68,8 +69,8 @@ def names(settings: Mapping[str, Any]) -> dict[str, str]:
     found |= {"dynamodb ledger": settings["ledger"], "batch queue": settings["job_queue"]}
     found |= {f"s3 {use}": bucket for use, bucket in settings["buckets"].items()}
     found |= {f"sns {use}": topic.rsplit(":", 1)[-1] for use, topic in settings["topics"].items()}
-    found |= {f"sqs {feed}": queue.rsplit("/", 1)[-1] for feed, queue in settings["queues"].items()}
-    found |= {f"batch {feed}": definition for feed, definition in settings["job_definitions"].items()}
+    found[f"sqs {FEEDS}"] = settings["queue_prefix"].rsplit("/", 1)[-1]
+    found[f"batch {FEEDS}"] = settings["job_definition_prefix"]
     return found
 
 
@@ -81,9 +82,13 @@ def _renamed(call: Call, here: Mapping[str, str], there: Mapping[str, str]) -> C
         return call
     service = found["service"]
     uses = [use for use, name in here.items() if use.startswith(f"{service} ") and name == found["name"]]
-    if not uses:
+    of_feed, dead = f"{service} {FEEDS}", found["name"].endswith("-dead")
+    if uses:
+        name = there[uses[0]]
+    elif of_feed in here and found["name"].startswith(here[of_feed]) and not dead:
+        name = there[of_feed] + ANY_FEED
+    else:
         return call
-    name = there.get(uses[0], there.get(f"{service} {ANY_FEED}"))
     return replace(call, resource=f"{found['kind']}{name}{call.resource[found.end() :]}")
 
 

@@ -51,7 +51,7 @@ def provoked(done: Applied, feeds: Path) -> Applied:
 
 def unreadable(here: Applied) -> None:
     """Have SQS give up on a message, as it does on one that the intake leaves."""
-    sqs, url = here.client("sqs"), here.settings["queues"]["lines"]
+    sqs, url = here.client("sqs"), here.settings["queue_prefix"] + "lines"
     sqs.send_message(QueueUrl=url, MessageBody="no event")
     dead = sqs.get_queue_url(QueueName=f"{PREFIX}-events-lines-dead")["QueueUrl"]
 
@@ -67,7 +67,7 @@ def unreadable(here: Applied) -> None:
 def stuck_job(here: Applied) -> Iterator[None]:
     """Two jobs take all vCPUs there are, a third one waits."""
     batch, queue = here.client("batch"), here.settings["job_queue"]
-    definition, sleep = here.settings["job_definitions"]["lines"], {"command": ["sleep", "60"]}
+    definition, sleep = here.settings["job_definition_prefix"] + "lines", {"command": ["sleep", "60"]}
     common = {"jobQueue": queue, "jobDefinition": definition, "shareIdentifier": "lines", "containerOverrides": sleep}
     names = ["holds-one", "holds-another", jobs.name("daily", jobs.token("0" * 16, 1), 1)]
     ids = [batch.submit_job(jobName=name, **common)["jobId"] for name in names]
@@ -169,7 +169,7 @@ def test_every_widget_of_the_dashboard_shows_something(provoked: Applied) -> Non
         and not any(statistic(provoked, each, name) is not None for each in twins(metric))
     ]
     assert empty == []
-    assert len(shown) == 17 * len(provoked.settings["queues"])
+    assert len(shown) == 17 * len(provoked.aws.feeds)
 
 
 def lines_of(widget: Mapping[str, Any]) -> list[tuple[dict[str, Any], str]]:
@@ -219,7 +219,7 @@ def test_the_developers_read_of_a_failed_job_what_it_was_and_why(applied: Applie
     job = batch.submit_job(
         jobName="fails",
         jobQueue=applied.settings["job_queue"],
-        jobDefinition=applied.settings["job_definitions"]["lines"],
+        jobDefinition=applied.settings["job_definition_prefix"] + "lines",
         shareIdentifier="lines",
         containerOverrides={"command": ["false"]},
     )["jobId"]

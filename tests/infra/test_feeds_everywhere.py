@@ -190,7 +190,7 @@ def made_locally(feeds: Sequence[Feed], folder: Path) -> tuple[dict[str, Any], d
         batch, events = aws.client("batch"), aws.client("events")
         definitions = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
         found = {each["jobDefinitionName"]: each["containerProperties"] for each in definitions}
-        names = aws.settings["job_definitions"]
+        names = {feed: f"{aws.settings['job_definition_prefix']}{feed}" for feed in aws.feeds}
         rules = {each["Name"]: json.loads(each["EventPattern"]) for each in events.list_rules()["Rules"]}
         return {feed: found[name] for feed, name in names.items()}, {feed: rules[name] for feed, name in names.items()}
 

@@ -9,7 +9,7 @@ from infra import judged
 
 SETTINGS = {
     **golden("settings"),
-    "queues": {"orders": "http://127.0.0.1:1/123456789012/filebatch-test-orders"},
+    "queue_prefix": "http://127.0.0.1:1/123456789012/filebatch-test-",
 }
 
 

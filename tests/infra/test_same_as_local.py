@@ -62,7 +62,7 @@ class Side:
         }
 
     def queue(self, feed: str) -> dict[str, Any]:
-        sqs, url = self.client("sqs"), self.settings["queues"][feed]
+        sqs, url = self.client("sqs"), f"{self.settings['queue_prefix']}{feed}"
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         redrive = json.loads(found["RedrivePolicy"])
         dead = sqs.get_queue_url(QueueName=redrive["deadLetterTargetArn"].rsplit(":", 1)[1])["QueueUrl"]
@@ -75,7 +75,7 @@ class Side:
         }
 
     def rule(self, feed: str) -> dict[str, Any]:
-        events, url = self.client("events"), self.settings["queues"][feed]
+        events, url = self.client("events"), f"{self.settings['queue_prefix']}{feed}"
         arn = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
             "QueueArn"
         ]
@@ -119,7 +119,7 @@ class Side:
         }
 
     def job_definition(self, feed: str) -> dict[str, Any]:
-        name = self.settings["job_definitions"][feed]
+        name = f"{self.settings['job_definition_prefix']}{feed}"
         found = self.client("batch").describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
         newest = max(found, key=lambda each: each["revision"])
         names = ("type", "platformCapabilities", "propagateTags", "retryStrategy", "timeout", "containerProperties")
@@ -185,7 +185,7 @@ def test_both_write_settings_of_one_shape(applied: Applied) -> None:
     local, terraform = applied.aws.settings, applied.settings
 
     assert terraform.keys() == local.keys()
-    for name in ("buckets", "queues", "topics", "job_definitions"):
+    for name in ("buckets", "topics"):
         assert terraform[name].keys() == local[name].keys()
     assert terraform["region"] == local["region"]
     assert [each["namespace"] for each in (terraform, local)] == [f"filebatch/{PREFIX}", "filebatch/filebatch-local"]

@@ -6,6 +6,7 @@ import urllib.request
 
 import pytest
 
+from aws import until
 from filebatch_local.background import local_aws
 from filebatch_local.images import ImageEnv
 
@@ -38,14 +39,14 @@ def test_the_settings_name_everything(provisioned):
         "region": "eu-west-1",
         "environment": "filebatch-local",
         "buckets": {"new_files": "filebatch-local-new-files", "results": "filebatch-local-results"},
-        "queues": {"orders": f"{provisioned.endpoint}/123456789012/filebatch-local-orders"},
+        "queue_prefix": f"{provisioned.endpoint}/123456789012/filebatch-local-",
         "topics": {
             name: f"arn:aws:sns:eu-west-1:123456789012:filebatch-local-{name}"
             for name in ("stakeholders", "developers")
         },
         "ledger": "filebatch-local-ledger",
         "job_queue": "filebatch-local-jobs",
-        "job_definitions": {"orders": "filebatch-local-orders"},
+        "job_definition_prefix": "filebatch-local-",
         "namespace": "filebatch/filebatch-local",
     }
 
@@ -66,7 +67,7 @@ def test_the_buckets_are_versioned_closed_and_tls_only(ask):
 
 @pytest.mark.parametrize(("key", "arrives"), [("orders/a.csv", True), ("other/a.csv", False)])
 def test_a_new_file_of_the_feed_is_told_to_its_queue_and_no_other(ask, provisioned, wait_until, key, arrives):
-    sqs, url = ask("sqs"), provisioned.settings["queues"]["orders"]
+    sqs, url = ask("sqs"), provisioned.settings["queue_prefix"] + "orders"
     ask("s3").put_object(Bucket="filebatch-local-new-files", Key=key, Body=b"a\n1\n")
     found = sqs.receive_message(QueueUrl=url).get("Messages", [])
     assert [json.loads(one["Body"])["detail"]["object"]["key"] for one in found] == ([key] if arrives else [])
@@ -76,9 +77,9 @@ def test_a_new_file_of_the_feed_is_told_to_its_queue_and_no_other(ask, provision
 
 def test_a_message_that_is_never_acknowledged_goes_to_the_dead_letter_queue(ask, provisioned):
     sqs = ask("sqs")
-    attributes = sqs.get_queue_attributes(QueueUrl=provisioned.settings["queues"]["orders"], AttributeNames=["All"])[
-        "Attributes"
-    ]
+    attributes = sqs.get_queue_attributes(
+        QueueUrl=provisioned.settings["queue_prefix"] + "orders", AttributeNames=["All"]
+    )["Attributes"]
     redrive = json.loads(attributes["RedrivePolicy"])
     assert redrive["deadLetterTargetArn"].endswith(":filebatch-local-orders-dead")
     assert int(redrive["maxReceiveCount"]) == 5
@@ -138,10 +139,32 @@ def test_provisioning_again_changes_nothing_and_brings_a_new_feed(provisioned, f
     )
     (feeds / "returns.yaml").write_text(FEED.format(prefix="returns/", memory=1024))
     (feeds / "orders.yaml").write_text(FEED.format(prefix="orders/", memory=4096) + "vcpu: 1\n")
-    settings = provisioned.provision()
-    assert set(settings["queues"]) == {"orders", "returns"}
+    assert provisioned.provision() == provisioned.settings
+    assert ask("sqs").get_queue_url(QueueName="filebatch-local-returns")["QueueUrl"] == (
+        provisioned.settings["queue_prefix"] + "returns"
+    )
     revisions = ask("batch").describe_job_definitions(jobDefinitionName="filebatch-local-orders")["jobDefinitions"]
     assert max(one["revision"] for one in revisions) == 2
+
+
+def test_feed_files_that_come_change_and_go_are_noticed_without_asking(provisioned, feeds, ask):
+    def memory():
+        found = ask("batch").describe_job_definitions(jobDefinitionName="filebatch-local-late", status="ACTIVE")
+        newest = max(found["jobDefinitions"], key=lambda one: one["revision"], default=None)
+        return newest and {one["type"]: one["value"] for one in newest["containerProperties"]["resourceRequirements"]}
+
+    late = feeds / "late.yaml"
+    late.write_text(FEED.format(prefix="late/", memory=2048) + "vcpu: 1\n")
+    until(lambda: (memory() or {}).get("MEMORY") == "2048")
+    ask("s3").put_object(Bucket="filebatch-local-new-files", Key="late/a.csv", Body=b"a\n1\n")
+    assert ask("sqs").receive_message(QueueUrl=provisioned.settings["queue_prefix"] + "late")["Messages"]
+    late.write_text(FEED.format(prefix="late/", memory=4096) + "vcpu: 1\n")
+    until(lambda: memory()["MEMORY"] == "4096")
+    late.unlink()
+    until(lambda: memory() is None)
+    assert not [url for url in ask("sqs").list_queues()["QueueUrls"] if "late" in url]
+    assert "filebatch-local-late" not in [rule["Name"] for rule in ask("events").list_rules()["Rules"]]
+    assert provisioned.provision() == provisioned.settings
 
 
 def test_only_known_things_are_answered(provisioned):

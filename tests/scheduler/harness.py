@@ -144,10 +144,13 @@ class Whole:
         down(self.place)
         up(self.place, self.options)
 
+    def queue(self, feed: str) -> str:
+        return f"{self.aws.settings['queue_prefix']}{feed}"
+
     def queue_is_empty(self, feed: str) -> bool:
         kinds = ("", "NotVisible", "Delayed")
         names = [f"ApproximateNumberOfMessages{kind}" for kind in kinds]
-        found = self.sqs.get_queue_attributes(QueueUrl=self.aws.settings["queues"][feed], AttributeNames=names)
+        found = self.sqs.get_queue_attributes(QueueUrl=self.queue(feed), AttributeNames=names)
         return not any(int(count) for count in found["Attributes"].values())
 
     def return_in(self, seconds: int, held: Hold) -> None:
@@ -198,8 +201,10 @@ def whole(
             options = ("--feeds", str(dags / "feeds"), "--record", str(recording))
             aws = up(place, options)
             found = Whole(place, aws, proxy, options)
-            for queue in aws.settings["queues"].values():
-                found.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(VISIBILITY)})
+            for feed in aws.feeds:
+                found.sqs.set_queue_attributes(
+                    QueueUrl=found.queue(feed), Attributes={"VisibilityTimeout": str(VISIBILITY)}
+                )
             yield found
         finally:
             down(place)

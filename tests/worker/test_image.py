@@ -68,7 +68,7 @@ def batch_with_engine(tmp_path_factory) -> Iterator[LocalAws]:
 @pytest.fixture(scope="module")
 def definition(batch_with_engine) -> dict:
     """Return a feed's containerProperties as they are registered."""
-    name = batch_with_engine.settings["job_definitions"]["orders"]
+    name = batch_with_engine.settings["job_definition_prefix"] + "orders"
     batch = Place(batch_with_engine).connect("batch")
     return batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"][0]["containerProperties"]
 
@@ -122,16 +122,16 @@ class TestAsTheJobDefinitionSays:
     def test_the_local_batch_runs_it_and_files_are_done(self, image, batch_with_engine):
         place = Place(batch_with_engine)
         held = Held(place, 2, feed_of(image=image, packing={"files": 1}))
-        job_id = submit(held, batch_with_engine.settings["job_definitions"])
+        job_id = submit(held, batch_with_engine.settings["job_definition_prefix"])
         job = until(lambda: ended(place.connect("batch"), job_id), seconds=120)
         assert job["status"] == "SUCCEEDED", job
         assert held.now_in() == [states.SUCCEEDED] * 2
 
 
-def submit(held: Held, definitions: dict) -> str:
+def submit(held: Held, prefix: str) -> str:
     """Submit a claim's round with the feed's job definition; its workers are told the test's own ledger and buckets."""
     desk, record = held.desk, held.record
-    where = replace(desk.settings, job_definitions=definitions)
+    where = replace(desk.settings, job_definition_prefix=prefix)
     units = paths.round_units(desk.feed.name, held.token, 1)
     request = jobs.submit_request(
         where, desk.feed, record["job_name"], units=units, count=record["units"], memory=desk.feed.memory

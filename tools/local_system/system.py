@@ -80,8 +80,8 @@ def up(place: Place, aws_options: Sequence[str] = ()) -> LocalAws:
         parts.start_all(place, FIRST, environment)
         _wait(place, lambda found: "api-server" not in found.ill)
         parts.start_all(place, [name for name in parts.COMMANDS if name not in FIRST], environment)
-        _wait(place, lambda found: found.healthy and _are_awake(place, set(aws.settings["queues"]), set(found.dags)))
-        _wait(place, lambda _: set(aws.settings["queues"]) <= airflow.listening(place.api))
+        _wait(place, lambda found: found.healthy and _are_awake(place, set(aws.feeds), set(found.dags)))
+        _wait(place, lambda _: set(aws.feeds) <= airflow.listening(place.api))
     except BaseException:
         down(place)
         raise

@@ -34,6 +34,7 @@ class LocalAws:
         endpoint: its URL.
         settings: what was provisioned: the Airflow Variable `filebatch`.
         key: what each request must hold.
+        feeds: the feeds that were provisioned when this was asked.
         problems: feed files that can't be used, and why.
         published: port on loopback at which a container's server is reached from outside; None for no container's.
     """
@@ -42,6 +43,7 @@ class LocalAws:
     endpoint: str
     settings: dict[str, Any]
     key: str = field(repr=False)
+    feeds: Sequence[str] = ()
     problems: Sequence[str] = ()
     published: int | None = None
 
@@ -163,7 +165,8 @@ def running(layout: Layout) -> LocalAws | None:
     if not is_same_process(found["pid"], found["started"]):
         return None
     key = layout.key_file.read_text(encoding="ascii")
-    return LocalAws(found["pid"], found["endpoint"], found["settings"], key, found["problems"], found["published"])
+    names = ("endpoint", "settings", "feeds", "problems", "published")
+    return LocalAws(pid=found["pid"], key=key, **{name: found[name] for name in names})
 
 
 def up(layout: Layout, port: int = PORT, arguments: Sequence[str] = ()) -> tuple[LocalAws, bool]:

@@ -57,7 +57,7 @@ def _with_numbers(alarm: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _values(feed: str, settings: Mapping[str, Any]) -> dict[str, str]:
-    queue = str(settings["queues"][feed]).rsplit("/", 1)[-1]
+    queue = f"{settings['queue_prefix']}{feed}".rsplit("/", 1)[-1]
     return {
         "name": ENVIRONMENT,
         "namespace": settings["namespace"],

@@ -24,7 +24,8 @@ from filebatch_local.layout import ENVIRONMENT, REGION, WORKER_IMAGE
 from filebatch_local.observing import observe, observe_workers
 
 NAMESPACE = f"filebatch/{ENVIRONMENT}"
-ROLE = f"arn:aws:iam::123456789012:role/{ENVIRONMENT}"
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/{ENVIRONMENT}"
 DOCUMENT_TAG = "filebatch:document"
 
 
@@ -53,9 +54,10 @@ class Plan:
 
 @dataclass
 class Provisioned:
-    """What came of it: the settings (the Airflow Variable `filebatch`), and which feed files can't be used, and why."""
+    """The settings (the Airflow Variable `filebatch`), the feeds, and which feed files can't be used, and why."""
 
     settings: dict[str, Any]
+    feeds: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -75,21 +77,21 @@ class Provisioner:
             "region": REGION,
             "environment": ENVIRONMENT,
             "buckets": {"new_files": self.bucket("new-files"), "results": self.bucket("results")},
-            "queues": {},
+            "queue_prefix": f"{self.plan.endpoint}/{ACCOUNT}/{ENVIRONMENT}-",
             "topics": {name: self.topic(name) for name in ("stakeholders", "developers")},
             "ledger": self.ledger(),
             "job_queue": self.job_queue(self.compute_environment()),
-            "job_definitions": {},
+            "job_definition_prefix": f"{ENVIRONMENT}-",
             "namespace": NAMESPACE,
         }
         log_group = self.log_group()
         feeds, errors = _load_feeds(self.plan.feeds)
         for feed in feeds:
-            settings["queues"][feed.name] = self.queue(feed, settings["buckets"]["new_files"])
-            settings["job_definitions"][feed.name] = self.job_definition(feed, settings, log_group)
+            self.queue(feed, settings["buckets"]["new_files"])
+            self.job_definition(feed, settings, log_group)
         observe(self._client("cloudwatch"), self.plan.documents, feeds, settings)
         observe_workers(self._client("logs"), self._client("cloudwatch"), self.plan.documents, settings, log_group)
-        return Provisioned(settings, [str(error) for error in errors])
+        return Provisioned(settings, [feed.name for feed in feeds], [str(error) for error in errors])
 
     def bucket(self, name: str) -> str:
         """Create a versioned bucket that is closed to the public and tells EventBridge; return its name."""
@@ -197,6 +199,18 @@ class Provisioner:
             batch.register_job_definition(jobDefinitionName=name, tags={DOCUMENT_TAG: digest}, **document)
         return name
 
+    def remove(self, feed: str) -> None:
+        """Take away what a feed had, as Terraform would once its file is gone; what isn't there is none the less."""
+        name, events, sqs, batch = f"{ENVIRONMENT}-{feed}", *map(self._client, ("events", "sqs", "batch"))
+        with _already("ResourceNotFoundException"):
+            events.remove_targets(Rule=name, Ids=["queue"])
+            events.delete_rule(Name=name)
+        for queue in (name, f"{name}-dead"):
+            with _already("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"):
+                sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"])
+        for found in batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]:
+            batch.deregister_job_definition(jobDefinition=found["jobDefinitionArn"])
+
     def _sqs_queue(self, name: str, attributes: dict[str, str]) -> tuple[str, str]:
         sqs = self._client("sqs")
         try:
@@ -265,7 +279,7 @@ def _load_feeds(folder: Path | None) -> tuple[list[Any], list[Any]]:
 
 @contextlib.contextmanager
 def _already(*codes: str) -> Iterator[None]:
-    """Let pass the error that says that a thing is there."""
+    """Let pass the error that says that a thing is there, or is gone, already."""
     try:
         yield
     except ClientError as error:

@@ -11,18 +11,21 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from filebatch_local import access
+from filebatch_local import access, feed_watch
 from filebatch_local.clock import Clock
 from filebatch_local.gate import Names
 from filebatch_local.images import Images, Platform
 from filebatch_local.layout import HOST, REGION, Layout, LocalAwsError
+
+if TYPE_CHECKING:
+    from filebatch_local.provision import Provisioned, Provisioner
 
 log = logging.getLogger("filebatch_local")
 
@@ -81,12 +84,17 @@ def serve(service: Service) -> None:
     port = listener.getsockname()[1]
     endpoint, names = f"http://{service.host}:{port}", Names.of(service.host, port, service.published)
     key = access.key_of_this_start(service.layout.key_file, keep=service.keep_key)
-    admin = server.Admin(lambda: _provision(service, endpoint, key, admin.state), {"pid": os.getpid()})
+    provisioning = Provisioning(service, endpoint, key)
+    admin = server.Admin(provisioning.run, provisioning.state)
     web = server.make(listener, _runtime(service, endpoint, key), admin, names, key, service.record)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     try:
-        admin.state["settings"] = admin.provision()
+        seen = feed_watch.look(service.feeds) if service.feeds else {}
+        provisioning.run()
         log.info("local AWS is up at %s", endpoint)
+        if service.feeds:
+            looked_after = (service.feeds, seen, stop, provisioning.run, provisioning.remove)
+            threading.Thread(target=feed_watch.watch, args=looked_after, daemon=True).start()
         _wait(stop, tied=service.tied)
     finally:
         state_file(service.layout).unlink(missing_ok=True)
@@ -150,19 +158,47 @@ def _runtime(service: Service, endpoint: str, key: str) -> Any:
     return Runtime(service.images, platform, service.layout.scratch, service.clock, service.start_delay, containers)
 
 
-def _provision(service: Service, endpoint: str, key: str, state: dict[str, Any]) -> dict[str, Any]:
-    from filebatch_local.provision import Plan, Provisioner
+class Provisioning:
+    """The environment of a server, brought up to date by one at a time.
 
-    layout = service.layout
-    failures = layout.plugins / "filebatch" / "failures.json"
-    plan = Plan(endpoint, key, layout.documents, failures, layout.dockerfile, service.feeds, service.vcpus)
-    done = Provisioner(plan).run()
-    for problem in done.problems:
-        log.warning("feed left out: %s", problem)
-    state["problems"] = done.problems
-    found = {"endpoint": endpoint, "published": service.published}
-    _write_state(layout, {**found, "settings": done.settings, "problems": done.problems})
-    return done.settings
+    Attributes:
+        state: what is told of it: `settings` and `problems`, once it is there.
+    """
+
+    def __init__(self, service: Service, endpoint: str, key: str) -> None:
+        self._service = service
+        self._endpoint = endpoint
+        self._key = key
+        self._lock = threading.Lock()
+        self.state: dict[str, Any] = {"pid": os.getpid()}
+
+    def run(self) -> dict[str, Any]:
+        """Create what is missing; return the settings."""
+        with self._lock:
+            done: Provisioned = self._provisioner().run()
+            for problem in done.problems:
+                log.warning("feed left out: %s", problem)
+            self.state |= {"settings": done.settings, "problems": done.problems}
+            where = {"endpoint": self._endpoint, "published": self._service.published}
+            _write_state(self._service.layout, {**where, **asdict(done)})
+            return done.settings
+
+    def remove(self, feeds: Iterable[str]) -> None:
+        """Take away what these feeds had."""
+        with self._lock:
+            provisioner = self._provisioner()
+            for feed in feeds:
+                provisioner.remove(feed)
+
+    def _provisioner(self) -> Provisioner:
+        from filebatch_local.provision import Plan, Provisioner
+
+        service, layout = self._service, self._service.layout
+        failures = layout.plugins / "filebatch" / "failures.json"
+        plan = Plan(
+            self._endpoint, self._key, layout.documents, failures, layout.dockerfile, service.feeds, service.vcpus
+        )
+        return Provisioner(plan)
 
 
 def _write_state(layout: Layout, found: dict[str, Any]) -> None:

@@ -12,6 +12,11 @@ output "job_definitions" {
   }
 }
 
+output "job_definition_prefix" {
+  description = "What the name of each feed's job definition begins with; it ends with the feed's name."
+  value       = "${local.name}-"
+}
+
 output "log_group" {
   description = "Where the jobs' logs go: name, arn."
   value       = { name = aws_cloudwatch_log_group.jobs.name, arn = aws_cloudwatch_log_group.jobs.arn }

@@ -11,3 +11,8 @@ output "dead_letter_queues" {
     for feed, queue in aws_sqs_queue.dead : feed => { name = queue.name, url = queue.url, arn = queue.arn }
   }
 }
+
+output "queue_prefix" {
+  description = "What the URL of each feed's queue begins with; it ends with the feed's name."
+  value       = trimsuffix(values(aws_sqs_queue.arrivals)[0].url, keys(aws_sqs_queue.arrivals)[0])
+}

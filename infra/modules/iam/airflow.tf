@@ -78,7 +78,7 @@ locals {
     {
       Sid      = "FollowJobs"
       Effect   = "Allow"
-      Action   = ["batch:DescribeJobs", "batch:ListJobs"]
+      Action   = ["batch:DescribeJobDefinitions", "batch:DescribeJobs", "batch:ListJobs"]
       Resource = "*" # the service knows no resources for them
     },
     {

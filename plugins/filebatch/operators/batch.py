@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 from airflow.providers.amazon.aws.links.batch import BatchJobDefinitionLink, BatchJobDetailsLink, BatchJobQueueLink
 from airflow.providers.amazon.aws.operators.batch import BatchOperator
 from airflow.sdk.exceptions import AirflowFailException
+from botocore.exceptions import ClientError
 
-from filebatch import claiming, clock, jobs, settling, states
+from filebatch import claiming, clock, infrastructure, jobs, settling, states, takeover
 from filebatch.desk import Desk
+from filebatch.errors import ConfigurationError
 from filebatch.feed import Feed
 from filebatch.ledger import Item
 from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
@@ -42,7 +44,7 @@ class ProcessFilesOperator(BatchOperator):
         super().__init__(
             job_name=feed.name,
             job_queue="{{ var.json.filebatch.job_queue }}",
-            job_definition="{{ var.json.filebatch.job_definitions['" + feed.name + "'] }}",
+            job_definition="{{ var.json.filebatch.job_definition_prefix }}" + feed.name,
             aws_conn_id=aws_conn_id,
             deferrable=True,
             **kwargs,
@@ -98,20 +100,36 @@ class ProcessFilesOperator(BatchOperator):
         job_name = record["job_name"]
         found = record.get("fence") or record.get("job_id") or jobs.find(desk.batch, desk.settings.job_queue, job_name)
         if found is None:
-            request = jobs.submit_request(
-                desk.settings,
-                self.feed,
-                job_name,
-                units=claiming.manifest_key(self.feed.name, record),
-                count=record["units"],
-                memory=record["memory"],
-            )
-            found = str(desk.batch.submit_job(**request)["jobId"])
+            found = self._new_job(desk, record)
             self.log.info("submitted job %s as %s with %s units", found, job_name, record["units"])
         else:
             self.log.info("job %s is there already: %s", job_name, found)
         desk.ledger.move(states.submitted(self.feed.name, record["sk"], record["round"], found))
         return found
+
+    def _new_job(self, desk: Desk, record: Item) -> str:
+        """Submit the round's job; where its definition is gone, nobody could, so the files are given back."""
+        request = jobs.submit_request(
+            desk.settings,
+            self.feed,
+            record["job_name"],
+            units=claiming.manifest_key(self.feed.name, record),
+            count=record["units"],
+            memory=record["memory"],
+        )
+        try:
+            return str(desk.batch.submit_job(**request)["jobId"])
+        except ClientError as refused:
+            if infrastructure.is_refused(refused):
+                self._give_back_unless_defined(desk, record)
+            raise
+
+    def _give_back_unless_defined(self, desk: Desk, record: Item) -> None:
+        try:
+            infrastructure.check_job_definition(desk.batch, desk.settings, self.feed.name)
+        except ConfigurationError as missing:
+            takeover.close_unsubmitted(desk, record["sk"])
+            raise AirflowFailException(f"{missing}. The files of this run wait again") from missing
 
     def _wait(self, desk: Desk, context: Any, claim: str, job_id: str) -> str | None:
         """Settle if the job has ended, else wait for it in the triggerer."""

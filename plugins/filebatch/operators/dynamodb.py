@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from filebatch import claiming, clock, intake, jobs, listing, states, takeover
+from filebatch import claiming, clock, infrastructure, intake, jobs, listing, states, takeover
 from filebatch.claiming import Claim, Planned
 from filebatch.desk import Desk
 from filebatch.errors import ConfigurationError, SelectionError
@@ -45,9 +45,10 @@ class ClaimFilesOperator(BaseOperator):
         try:
             selection = run.selection(self.feed)
             desk = desk_of(self.feed, self.aws_conn_id)
+            infrastructure.check_job_definition(desk.batch, desk.settings, self.feed.name)
+            claim = self._claim(desk, run, selection, context)
         except (SelectionError, ConfigurationError) as error:
             raise AirflowFailException(str(error)) from error
-        claim = self._claim(desk, run, selection, context)
         if selection.everything:
             desk.ledger.move(states.answered(self.feed.name, began))
         if claim is None:
@@ -92,7 +93,8 @@ class ClaimFilesOperator(BaseOperator):
         """Take what events brought, look for what they didn't, and settle the dead."""
         if not selection.everything:
             return
-        taken = intake.drain(desk.sqs, desk.s3, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
+        with infrastructure.queue_needed(desk.settings, self.feed.name):
+            taken = intake.drain(desk.sqs, desk.s3, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
         self.log.info("the queue brought %s", taken)
         if selection.sweep:
             self.log.info("the sweep found %s", listing.sweep(desk.s3, desk.settings.new_files, self.feed, desk.ledger))

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch import clock, event_keys, intake, states
+from filebatch import clock, event_keys, infrastructure, intake, states
 from filebatch.contract import FileVersion
 from filebatch.errors import ContractError
 from filebatch.event_keys import Seen
@@ -42,11 +42,12 @@ class Listener:
         await self._faults.outlive(self._listen)
 
     async def _listen(self) -> None:
-        queue = (await self._site.settings()).queue(self._site.feed.name)
-        async with self._site.client("sqs") as sqs, self._site.ledger() as ledger:
-            while True:
-                await self._take(sqs, queue, ledger)
-                self._faults.over()
+        settings, feed = await self._site.settings(), self._site.feed.name
+        with infrastructure.queue_needed(settings, feed):
+            async with self._site.client("sqs") as sqs, self._site.ledger() as ledger:
+                while True:
+                    await self._take(sqs, settings.queue(feed), ledger)
+                    self._faults.over()
 
     async def _take(self, sqs: Any, queue: str, ledger: AsyncLedger) -> None:
         """Receive once, record what came, acknowledge what is recorded; the first failure to record is raised."""

@@ -30,8 +30,8 @@ FEED = feed_of("orders")
 @pytest.fixture
 def here(place, monkeypatch):
     """A corner of the local AWS in which the trigger finds itself, with its pauses shortened."""
-    queue = place.queue(FEED)
-    settings = asdict(place.settings(queues={FEED.name: queue}))
+    place.queue(FEED)
+    settings = asdict(place.settings())
     keys = {**place.server.credentials(), "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": place.server.endpoint}
     for name, value in {**keys, "AIRFLOW_CONN_AWS_DEFAULT": "aws://"}.items():
         monkeypatch.setenv(name, value)
@@ -78,12 +78,6 @@ def put(place, name: str = "a.csv", feed: Feed = FEED) -> states.Key:
     key = f"{feed.prefix}{name}"
     answer = place.connect("s3").put_object(Bucket=place.new_files, Key=key, Body=b"id\n1\n")
     return f"s3://{place.new_files}/{key}", answer["VersionId"]
-
-
-def allow(place, *feeds: Feed) -> None:
-    """Tell the triggers of these feeds' queues."""
-    settings = place.settings(queues={feed.name: place.queue(feed) for feed in feeds})
-    os.environ["AIRFLOW_VAR_FILEBATCH"] = json.dumps(asdict(settings))
 
 
 def waiting(place) -> None:
@@ -282,7 +276,7 @@ def turning(seconds: int) -> Iterator[None]:
 
 def test_a_key_that_a_backtracking_pattern_would_never_be_done_with_stops_no_feed(here, caplog):
     hostile, other = feed_of("orders", pattern=r"([A-Za-z0-9]+[-_ ]?)*\.csv"), feed_of("returns")
-    allow(here, hostile, other)
+    here.queue(other)
 
     async def scenario():
         async with running(doorbell_of(hostile)) as events, running(doorbell_of(other)) as others:
