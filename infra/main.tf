@@ -27,6 +27,7 @@ locals {
     job_queue             = module.batch.job_queue.name
     job_definition_prefix = module.batch.job_definition_prefix
     namespace             = local.namespace
+    dimensions            = var.metric_dimensions
   }
 }
 
@@ -119,6 +120,7 @@ module "batch" {
   namespace          = local.namespace
   log_retention_days = var.batch.log_retention_days
   key_arn            = module.keys.messages_key_arn
+  metric_dimensions  = var.metric_dimensions
   ledger             = module.ledger.table_name
   results_bucket     = module.storage.results.name
   job_role_arns      = { for name in keys(local.feeds) : name => module.iam.role_arns["job-${name}"] }

@@ -90,6 +90,21 @@ variable "image_tag" {
   }
 }
 
+variable "metric_dimensions" {
+  description = "Dimensions of your own on the custom metrics, such as Team, beside those that have Feed alone."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(var.metric_dimensions) < 30 && alltrue([
+      for name, value in var.metric_dimensions :
+      name != "Feed" && can(regex("^[A-Za-z0-9_./#-]{1,255}$", name)) && can(regex("^[A-Za-z0-9_./#-]{1,255}$", value))
+    ])
+    error_message = "metric_dimensions: at most 29, none of them Feed, names and values of letters, digits and _./#-"
+  }
+}
+
 variable "stakeholders" {
   description = "E-mail addresses that get run summaries."
   type        = list(string)

@@ -160,7 +160,39 @@ run "an_image_meets_the_processors_it_was_built_for" {
   }
 }
 
+run "metrics_have_the_deployments_dimensions_too" {
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    metric_dimensions = { Team = "files", Environment = "prod" }
+  }
+
+  assert {
+    condition = contains(
+      jsondecode(aws_batch_job_definition.feed["orders"].container_properties).environment,
+      { name = "FILEBATCH_DIMENSIONS", value = "Environment=prod,Team=files" },
+    )
+    error_message = "A worker is told them."
+  }
+}
+
 run "refuses_bad_values_3" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    metric_dimensions = { Team = "files,Feed=other" }
+  }
+
+  expect_failures = [var.metric_dimensions]
+}
+
+run "refuses_bad_values_4" {
   command = plan
 
   module {

@@ -50,7 +50,7 @@ run "an_image_stays_an_image" {
         ledger         = "ledger", results_bucket = "results", log_group = "jobs"
         job_role       = "arn:aws:iam::123456789012:role/job"
         execution_role = "arn:aws:iam::123456789012:role/execution"
-        scratch_uid    = "1000", architecture = "X86_64"
+        scratch_uid    = "1000", architecture = "X86_64", dimensions = ""
       }
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 from filebatch.feed import Feed
 from filebatch.ledger import Ledger
 from filebatch.outcomes import Outcomes
-from filebatch.publishing import Publisher
+from filebatch.publishing import Publisher, usable
 from filebatch.settings import Settings
 
 
@@ -54,4 +54,5 @@ class Desk:
 
     def outcomes(self) -> Outcomes:
         """Return a new buffer for the states and metrics of settled files."""
-        return Outcomes(self.ledger, Publisher(self.cloudwatch, self.settings.namespace), self.feed.name)
+        publisher = Publisher(self.cloudwatch, self.settings.namespace, usable(self.settings.dimensions))
+        return Outcomes(self.ledger, publisher, self.feed.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,18 @@ def data(feed: str, files: Iterable[Measured]) -> list[dict[str, Any]]:
         found.append(_spread(feed, "ProcessedBytes", "Bytes", [float(file.size) for file in measured]))
         found.append(_spread(feed, "ProcessedRows", "Count", [float(file.rows or 0) for file in measured]))
     return found
+
+
+def also(data: Iterable[Mapping[str, Any]], further: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Return the data, and each once more with further dimensions.
+
+    To CloudWatch each set of dimensions is a metric of its own, and alarms and dashboard watch `Feed` alone:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Dimension
+    """
+    found = list(data)
+    dimensions = [{"Name": name, "Value": value} for name, value in sorted(further.items())]
+    twins = [{**datum, "Dimensions": [*datum["Dimensions"], *dimensions]} for datum in found]
+    return [*found, *twins] if further else found
 
 
 def _spread(feed: str, name: str, unit: str, values: list[float]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ class Settings:
         job_queue: Batch job queue.
         job_definition_prefix: what the name of each feed's job definition begins with; it ends with the feed's name.
         namespace: CloudWatch namespace of the custom metrics.
+        dimensions: the deployment's own dimensions of the custom metrics, by name.
         silence: seconds without a sign of life after which a run counts as dead.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     job_queue: str
     job_definition_prefix: str
     namespace: str
+    dimensions: Mapping[str, str] = field(default_factory=dict)
     silence: int = 900
 
     @property
@@ -69,7 +71,7 @@ def parse(document: Any) -> Settings:
     if not isinstance(document, Mapping):
         raise ConfigurationError(f"Variable {VARIABLE!r}: expected a JSON object, found {type(document).__name__}")
     known = {each.name for each in fields(Settings)}
-    optional = {"silence"}
+    optional = {"dimensions", "silence"}
     missing, unknown = known - optional - document.keys(), document.keys() - known
     if missing or unknown:
         raise ConfigurationError(
@@ -79,4 +81,6 @@ def parse(document: Any) -> Settings:
     lost = {"new_files", "results"} - set(document["buckets"])
     if lost:
         raise ConfigurationError(f"Variable {VARIABLE!r}: buckets has nothing for {sorted(lost)}")
+    if not isinstance(document.get("dimensions", {}), Mapping):
+        raise ConfigurationError(f"Variable {VARIABLE!r}: dimensions: expected a JSON object of names and values")
     return Settings(**document)

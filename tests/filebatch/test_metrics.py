@@ -53,6 +53,21 @@ def test_what_is_told_at_once_fits_one_request(files):
         assert datum["Unit"] in ("Count", "Seconds", "Bytes")
 
 
+@given(SOME, st.dictionaries(st.sampled_from(["Environment", "Team"]), st.sampled_from(["prod", "files"])))
+def test_further_dimensions_are_told_beside_what_alarms_watch(files, further):
+    data = metrics.data("orders", files)
+    told = metrics.also(data, further)
+    assert told[: len(data)] == data
+    twins = told[len(data) :]
+    assert len(twins) == (len(data) if further else 0)
+    for datum, twin in zip(data, twins, strict=False):
+        assert twin["Dimensions"] == [
+            {"Name": "Feed", "Value": "orders"},
+            *({"Name": name, "Value": further[name]} for name in sorted(further)),
+        ]
+        assert {**twin, "Dimensions": datum["Dimensions"]} == datum
+
+
 def test_no_files_are_no_metrics():
     assert metrics.data("orders", []) == []
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from claims import summed
 from filebatch import publishing
 from filebatch.metrics import datum
-from filebatch.publishing import NOT_PUBLISHED, PATIENCE, PAUSE_SECONDS, Publisher
+from filebatch.publishing import MAX_FURTHER, NOT_PUBLISHED, PATIENCE, PAUSE_SECONDS, Publisher, usable
 
 DATA = [datum("orders", "ProcessingFailed", "Count", [1.0]), datum("orders", "ProcessedRows", "Count", [7.0])]
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutMetricData")
@@ -37,6 +37,43 @@ def later(monkeypatch):
 def test_what_is_published_arrives(place):
     Publisher(place.connect("cloudwatch"), place.name).publish(DATA)
     assert summed(place, "ProcessedRows") == 7
+
+
+def test_the_deployments_own_dimensions_are_published_beside_the_feed_alone(place):
+    Publisher(place.connect("cloudwatch"), place.name, {"Environment": "prod"}).publish(DATA)
+    listed = place.connect("cloudwatch").list_metrics(Namespace=place.name, MetricName="ProcessedRows")["Metrics"]
+    feed, environment = {"Name": "Feed", "Value": "orders"}, {"Name": "Environment", "Value": "prod"}
+    assert sorted((metric["Dimensions"] for metric in listed), key=len) == [[feed], [feed, environment]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Feed": "other"},
+        {"": "prod"},
+        {"Environment": ""},
+        {":Environment": "prod"},
+        {"Environment": "prod\n"},
+        {"Environment": "ä"},
+        {"Environment": "x" * 256},
+        {"Environment": 7},
+    ],
+    ids=str,
+)
+def test_a_dimension_that_cloudwatch_would_refuse_is_left_out_and_told(wrong, caplog):
+    assert usable({"Team": "files", **wrong}) == {"Team": "files"}
+    assert NOT_PUBLISHED in caplog.text
+    assert str(list(wrong)) in caplog.text
+
+
+def test_no_more_dimensions_are_taken_than_cloudwatch_takes(caplog):
+    assert len(usable({f"d{number}": "x" for number in range(40)})) == MAX_FURTHER
+    assert NOT_PUBLISHED in caplog.text
+
+
+def test_dimensions_that_are_right_are_told_of_to_nobody(caplog):
+    assert usable({"Team": "a/b.c#1", "Environment": "prod"}) == {"Team": "a/b.c#1", "Environment": "prod"}
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,12 @@ def test_an_unknown_setting_is_named():
         settings.parse({**DOCUMENT, "colour": "red"})
 
 
+@pytest.mark.parametrize("wrong", [[], "Team=files", 7, None])
+def test_dimensions_that_are_no_mapping_are_named(wrong):
+    with pytest.raises(ConfigurationError, match="dimensions"):
+        settings.parse({**DOCUMENT, "dimensions": wrong})
+
+
 @given(JSON)
 def test_anything_else_is_a_configuration_error(document):
     with pytest.raises(ConfigurationError, match="Variable 'filebatch'"):

@@ -76,3 +76,37 @@ def test_a_file_that_is_to_be_tried_again_is_so_whatever_becomes_of_metrics(plac
     with cloudwatch(*DENIED) as (endpoint, _):
         assert ended(held, endpoint).code == 75
     assert held.now_in() == [states.SUCCEEDED, states.CLAIMED]
+
+
+def dimensions_of(place, name):
+    listed = place.connect("cloudwatch").list_metrics(Namespace=place.name, MetricName=name)["Metrics"]
+    return sorted(({each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in listed), key=len)
+
+
+def test_the_feed_of_the_metrics_is_what_the_container_is_told_and_a_deployment_may_add_to_it(place):
+    held = held_of(place, "fine")
+    assert Worker(held, more={"FILEBATCH_DIMENSIONS": "Environment=prod,Team=files"}).run().code == 0
+    assert dimensions_of(place, "ProcessingSucceeded") == [
+        {"Feed": "orders"},
+        {"Feed": "orders", "Environment": "prod", "Team": "files"},
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["Environment", "=prod", "Environment=", "Feed=other", ",,=,", "Environment=pröd"])
+def test_dimensions_that_are_wrong_keep_no_file_from_being_done_and_no_alarm_from_its_metric(place, wrong):
+    held = held_of(place, "fine")
+    done = Worker(held, more={"FILEBATCH_DIMENSIONS": wrong}).run()
+    assert (done.code, held.now_in()) == (0, [states.SUCCEEDED])
+    assert NOT_PUBLISHED in done.output
+    assert dimensions_of(place, "ProcessingSucceeded") == [{"Feed": "orders"}]
+
+
+def test_a_job_definition_of_another_feed_is_told_before_anything_is_touched(place):
+    held = held_of(place, "fine")
+    done = Worker(held, more={"FILEBATCH_FEED": "invoices"}).run()
+    assert done.code == 78
+    assert "expected FILEBATCH_FEED=orders" in done.output
+    assert "found 'invoices'" in done.output
+    assert held.now_in() == [states.CLAIMED]
+    assert "fence" not in held.record
+    assert counted(place) == {}

@@ -4,6 +4,7 @@ from filebatch.errors import ConfigurationError
 from filebatch_worker import settings
 
 ENVIRONMENT = {
+    "FILEBATCH_FEED": "orders",
     "FILEBATCH_LEDGER": "ledger",
     "FILEBATCH_RESULTS_BUCKET": "results",
     "FILEBATCH_NAMESPACE": "filebatch",
@@ -18,6 +19,7 @@ ENVIRONMENT = {
 def test_a_child_knows_its_parent_its_unit_and_its_attempt():
     told = settings.read(ENVIRONMENT)
     assert (told.job_id, told.parent_id, told.index, told.attempt, told.memory) == ("job:3", "job", 3, 2, 2048)
+    assert (told.feed, told.dimensions) == ("orders", {})
     assert (told.ledger, told.results_bucket, told.namespace) == ("ledger", "results", "filebatch")
 
 

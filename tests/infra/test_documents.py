@@ -176,6 +176,15 @@ def test_alarms_and_dashboard_name_metrics_that_are_published() -> None:
     assert {namespace for namespace, _ in named} == {"NAMESPACE", "AWS/SQS"}
 
 
+def test_every_variable_of_a_container_is_read_by_somebody() -> None:
+    document = (DOCUMENTS / "job-definition.json").read_text(encoding="utf-8")
+    told = set(re.findall(r'"name": "(\w+)"', document)) - {"scratch"}
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "worker").rglob("*.py"))
+    read = {name for name in told if re.search(rf'environ\w*(?:\.get\(|\[)"{name}"', code)}
+
+    assert told - read == {"TMPDIR"}  # Python's own
+
+
 def test_what_is_counted_in_the_workers_log_is_what_a_worker_writes() -> None:
     names = ("name", "namespace", "log_group", "developers_topic", "runbook")
     document = render(DOCUMENTS, "metrics-not-published", **{name: name for name in names})

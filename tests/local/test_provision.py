@@ -48,6 +48,7 @@ def test_the_settings_name_everything(provisioned):
         "job_queue": "filebatch-local-jobs",
         "job_definition_prefix": "filebatch-local-",
         "namespace": "filebatch/filebatch-local",
+        "dimensions": {},
     }
 
 

@@ -20,11 +20,11 @@ from datetime import datetime
 
 from filebatch import clock, failures, states
 from filebatch.contract import Reason, Result, Unit, Work
-from filebatch.errors import LostClaim
+from filebatch.errors import ConfigurationError, LostClaim
 from filebatch.ledger import Ledger, holds
 from filebatch.metrics import Measured
 from filebatch.outcomes import Outcomes
-from filebatch.publishing import Publisher
+from filebatch.publishing import Publisher, usable
 from filebatch.results import location
 from filebatch_worker import aws, file, job_log, processor, reasons, settings, trouble
 from filebatch_worker.file import Bench
@@ -66,6 +66,11 @@ def _run(told: settings.Settings, stop: Stop, shown: JobLog) -> int:
     clients = aws.connect()
     ledger = Ledger(clients.dynamodb, told.ledger)
     unit = read_unit(clients.s3, told.results_bucket, told.round, told.index)
+    if unit.feed != told.feed:
+        raise ConfigurationError(
+            f"environment: expected FILEBATCH_FEED={unit.feed}, as round {told.round} is, found {told.feed!r}: "
+            "the job was submitted with another feed's job definition"
+        )
     shown.show_values = unit.show_values
     if not ledger.move(states.fence(unit.feed, unit.claim, unit.round, told.parent_id)).done:
         log.warning("round %s of claim %s is over, or another job's: nothing is done here", unit.round, unit.claim)
@@ -73,7 +78,8 @@ def _run(told: settings.Settings, stop: Stop, shown: JobLog) -> int:
     process = processor.load_processor(unit.processor)
     processor.check_options(process, unit.options)
     bench = Bench(clients.s3, ledger, told, unit, process)
-    outcomes = Outcomes(ledger, Publisher(clients.cloudwatch, told.namespace), unit.feed)
+    publisher = Publisher(clients.cloudwatch, told.namespace, usable(told.dimensions))
+    outcomes = Outcomes(ledger, publisher, told.feed)
     try:
         troubles = list(_each(bench, outcomes, stop))
     finally:

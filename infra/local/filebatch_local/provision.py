@@ -83,6 +83,7 @@ class Provisioner:
             "job_queue": self.job_queue(self.compute_environment()),
             "job_definition_prefix": f"{ENVIRONMENT}-",
             "namespace": NAMESPACE,
+            "dimensions": {},
         }
         log_group = self.log_group()
         feeds, errors = _load_feeds(self.plan.feeds)
@@ -262,6 +263,7 @@ def _of_environment(settings: dict[str, Any], log_group: str) -> dict[str, Any]:
     return {
         "ledger": settings["ledger"],
         "namespace": settings["namespace"],
+        "dimensions": ",".join(f"{name}={value}" for name, value in settings["dimensions"].items()),
         "results_bucket": settings["buckets"]["results"],
         "region": settings["region"],
         "log_group": log_group,

@@ -165,6 +165,7 @@ module "definition" {
       feed           = feed
       region         = var.region
       namespace      = var.namespace
+      dimensions     = join(",", [for name, value in var.metric_dimensions : "${name}=${value}"])
       image          = container.image
       vcpu           = container.vcpu
       memory         = container.memory

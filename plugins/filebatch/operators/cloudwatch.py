@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from filebatch import health
+from filebatch import health, metrics
 from filebatch.errors import FilebatchError
 from filebatch.feed import Feed
-from filebatch.publishing import NOT_PUBLISHED, PATIENCE
+from filebatch.publishing import NOT_PUBLISHED, PATIENCE, usable
 from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
@@ -151,7 +151,8 @@ class PublishFeedMetricsOperator(PublishMetricsOperator):
         desk = desk_of(self.feed, self.aws_conn_id)
         self.region_name = desk.settings.region
         record = desk.ledger.latest_run(self.feed.name, run_of(context).hash)
-        return [*health.of_run(self.feed.name, record), *health.of_feed(desk)]
+        told = [*health.of_run(self.feed.name, record), *health.of_feed(desk)]
+        return metrics.also(told, usable(desk.settings.dimensions))
 
     def send(self, batch: Sequence[Mapping[str, Any]]) -> None:
         """Publish one request's data; AirflowFailException, which isn't retried, where that fails."""

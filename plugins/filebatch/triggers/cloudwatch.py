@@ -9,8 +9,9 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from filebatch import health
+from filebatch import health, metrics
 from filebatch.desk import Desk
+from filebatch.publishing import usable
 from filebatch.run_context import connector
 from filebatch.settings import Settings
 from filebatch.triggers.feed_site import Faults, Site
@@ -40,7 +41,8 @@ class Reporter:
     def _publish(self, settings: Settings) -> None:
         try:
             desk = Desk(self._site.feed, settings, _connector(self._site.aws_conn_id, settings.region))
-            desk.cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=health.of_feed(desk))
+            data = metrics.also(health.of_feed(desk), usable(settings.dimensions))
+            desk.cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=data)
         except Exception:
             _connector.cache_clear()
             raise
