@@ -23,6 +23,7 @@ def api_server(folder: Path) -> Iterator[Place]:
     shutil.copy(Layout.here().airflow_home(Path(sys.prefix)) / "pristine.db", place.home / "airflow.db")
     airflow.new_password(place.passwords)
     part = parts.start(place, "api-server", airflow_environment(place, "http://127.0.0.1:1", {"region": "x"}, "key"))
+    parts.record(place, [part])
     try:
         until(lambda: not part.is_alive() or _answers(place), seconds=120, every=0.2)
         assert part.is_alive(), parts.log_file(place, "api-server").read_text()

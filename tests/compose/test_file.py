@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from compose.containers import FILE, ROOT
+from filebatch_local import access
 from filebatch_local.layout import Layout
-from local_system.place import Place, airflow_environment
+from local_system.place import Place, airflow_environment, signing_secrets
 
 DOCKER = ROOT / "infra" / "local" / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
@@ -47,6 +48,20 @@ def test_ports_are_published_on_loopback_only():
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert {service.get("network_mode") for service in SERVICES.values()} == {None, "none"}
     assert not [name for name, service in SERVICES.items() if service.get("privileged")]
+
+
+def test_nothing_that_lets_anybody_in_is_written_down(tmp_path):
+    secret = signing_secrets(tmp_path) | access.credentials("key")
+    assert not [name for service in SERVICES.values() for name in secret if name in service.get("environment", {})]
+    assert not [
+        name for service in SERVICES.values() for name in service.get("environment", {}) if "ALL_ADMINS" in name
+    ]
+
+
+def test_the_database_is_reached_by_a_socket_that_only_airflow_sees():
+    assert SERVICES["postgres"]["network_mode"] == "none"
+    sharing = {name for name, service in SERVICES.items() if any(v.startswith("socket:") for v in service["volumes"])}
+    assert sharing == AIRFLOW | {"postgres"}
 
 
 def test_what_is_pulled_is_pinned_to_a_version_and_can_be_to_a_digest():

@@ -2,24 +2,27 @@
 
 import json
 import os
-import pwd
 import shutil
+import stat
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
+import nobody
 from filebatch_local import access
 from filebatch_local.background import down, local_aws, up
 from filebatch_local.gate import Names, access_key_id, foreign
 from filebatch_local.layout import Layout, LocalAwsError
 
-NOBODY = "nobody"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -219,58 +222,36 @@ def test_the_access_key_id_is_where_clients_put_it(authorization, query, found):
 # Another user of the machine
 
 
-@pytest.fixture
-def nobody():
-    """Run Python as somebody else; return its exit code and output."""
-    if os.geteuid() != 0 or not shutil.which("setpriv"):
-        pytest.skip("only root can play another user of the machine, with setpriv")
-    user = pwd.getpwnam(NOBODY)
-
-    def run(code, *arguments):
-        command = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        python = ["/usr/bin/env", "-i", shutil.which("python3", path="/usr/bin:/usr/local/bin:/bin"), "-I", "-c", code]
-        ended = subprocess.run([*command, *python, *arguments], capture_output=True, text=True, check=False, timeout=60)
-        return ended.returncode, ended.stdout + ended.stderr
-
-    return run
-
-
-ASK = """
-import sys, urllib.request, urllib.error
-request = urllib.request.Request(sys.argv[1], data=sys.argv[2].encode() or None)
-try:
-    print(urllib.request.urlopen(request, timeout=10).status)
-except urllib.error.HTTPError as error:
-    print(error.code)
-"""
-LOOK = """
-import os, sys
-for path in sys.argv[1:]:
-    try:
-        print(os.listdir(path) if os.path.isdir(path) else open(path).read())
-    except OSError as error:
-        print(type(error).__name__)
-"""
-
-
-def test_another_user_can_neither_ask_nor_run_anything(aws, nobody):
+def test_another_user_can_neither_ask_nor_run_anything(aws):
     submit = json.dumps({"jobName": "mine", "jobQueue": aws.settings["job_queue"], "jobDefinition": "any"})
-    for path, body in (("/_filebatch/jobs", ""), ("/v1/submitjob", submit), ("/_filebatch/provision", "{}"), ("/", "")):
-        assert nobody(ASK, aws.endpoint + path, body) == (0, "403\n")
+    asked = [("/_filebatch/jobs", ""), ("/v1/submitjob", submit), ("/_filebatch/provision", "{}"), ("/", "")]
+    assert [nobody.asks(aws.endpoint + path, body) for path, body in asked] == [403] * 4
     assert aws.jobs() == []
 
 
-def test_another_user_reads_neither_key_nor_files_nor_environment(nobody, tmp_path):
+def test_another_user_reads_neither_key_nor_files_nor_environment(tmp_path):
     state = Path("/tmp") / f"filebatch-{tmp_path.name}-{os.getpid()}"  # noqa: S108 - a place that others may enter
     layout = Layout.here(state)
     try:
         aws, _ = up(layout, 0, ["--feeds", ""])
         hidden = [state, layout.key_file, state / "aws.json", state / "aws.log", Path(f"/proc/{aws.pid}/environ")]
-        assert nobody(LOOK, *map(str, hidden)) == (0, "PermissionError\n" * len(hidden))
-        code, command = nobody(LOOK, f"/proc/{aws.pid}/cmdline")
-        assert code == 0
+        assert nobody.reads(*hidden) == ["PermissionError"] * len(hidden)
+        (command,) = nobody.reads(Path(f"/proc/{aws.pid}/cmdline"))
         assert "filebatch_local" in command
         assert aws.key not in command
     finally:
         down(layout)
         shutil.rmtree(state, ignore_errors=True)
+
+
+def test_the_repositorys_own_state_folder_is_closed_where_it_was_left_open(tmp_path):
+    for name in ("layout", "setup"):
+        (tmp_path / name / ".local" / "airflow").mkdir(parents=True)
+        (tmp_path / name / ".local").chmod(0o755)
+    Layout(tmp_path / "layout", tmp_path / "layout" / ".local").make_state()
+    setup, made = tmp_path / "setup", tmp_path / "setup" / ".local" / "airflow"
+    (setup / ".venv").symlink_to(sys.prefix)
+    (made / "pristine.db").touch()
+    (made / ".migrated").write_text(version("apache-airflow"))
+    subprocess.run([ROOT / "tools" / "database", ".venv"], cwd=setup, check=True, env={"PATH": "/usr/bin:/bin"})
+    assert {stat.S_IMODE((tmp_path / name / ".local").stat().st_mode) for name in ("layout", "setup")} == {0o700}

@@ -4,13 +4,15 @@ import http.client
 import json
 import stat
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
+import nobody
 from api_server import api_server
 from browsing import ask as page_asks
 from browsing import chromium, foreign_server
-from local_system import airflow
+from local_system import airflow, parts
 from local_system.airflow import USER
 
 pytestmark = pytest.mark.airflow
@@ -89,6 +91,20 @@ def test_the_link_that_is_printed_logs_in(ask, place):
     assert {"HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
     assert ask("/ui/config", Cookie=cookie.split(";")[0])[0] == 200
     assert ask("/ui/config")[0] == 401
+
+
+def test_another_user_of_the_machine_gets_in_no_more_than_a_stranger(ask, place):
+    assert nobody.asks(f"{place.api.url}/auth/token") == 403
+    assert nobody.asks(f"{place.api.url}/api/v2/dags") == 401
+    (server,) = parts.recorded(place)
+    environment, command = nobody.reads(*(Path(f"/proc/{server.pid}/{name}") for name in ("environ", "cmdline")))
+    assert environment == "PermissionError"
+    assert place.api.password not in command
+
+
+def test_the_password_is_in_no_log(ask, place):
+    ask(f"{airflow.LOGIN}?key={place.api.password}")
+    assert place.api.password not in parts.log_file(place, "api-server").read_text()
 
 
 def test_our_own_tools_ask_with_the_password_of_a_file_that_is_the_owners(place):
