@@ -91,9 +91,9 @@ def test_keys_that_differ_in_case_alone_are_two_columns(run):
         ('{"a": 1}\n\n{"a": oops}\n{"a": 2}\n', "bad-json", 3),
         ('{"a": 1}\n[1]\n', "bad-json", 2),
         ('{"a": 1}\n5\n', "bad-json", 2),
-        ('{"a": 1} {"a": 2}\n', "bad-json", 1),
+        ('{"a": 0}\n{"a": 1} {"a": 2}\n', "bad-json", 2),
         ('{"a": 1}\n{"a": 2', "truncated", 2),
-        ('{\n "a": 1\n}\n', "bad-json", 1),
+        ('{"a": 0}\n{\n "a": 1\n}\n', "bad-json", 2),
     ],
 )
 def test_a_bad_line_is_refused_by_its_number(refuse, content, code, line):

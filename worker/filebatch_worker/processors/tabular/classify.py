@@ -23,6 +23,7 @@ from filebatch_worker.processors.tabular.column_types import (
     ColumnType,
     decimal,
     formatted,
+    is_no_underflow,
     literal,
     trimmed,
 )
@@ -144,7 +145,8 @@ _DATE_KIND = f"""CASE
   {_cases(*_DAY_NAMED_FORMS)}
   ELSE {Kind.TEXT.value} END"""
 
-_EXACT_FLOAT = f"""(strlen(t) <= {_EXACT_DIGITS + 1} OR CAST(TRY_CAST(t AS DOUBLE) AS VARCHAR) = rtrim(t, '0'))"""
+_EXACT_FLOAT = f"""(strlen(t) <= {_EXACT_DIGITS + 1} OR
+  rtrim(CAST(TRY_CAST(t AS DOUBLE) AS VARCHAR), '0') = rtrim(t, '0'))"""
 
 _INTEGER_KIND = f"""CASE
   WHEN CAST(TRY_CAST(t AS BIGINT) AS VARCHAR) = t THEN
@@ -157,7 +159,8 @@ _FLOAT_KIND = f"""CASE
   WHEN regexp_full_match(t, '-?(0|[1-9]\\d*)?\\.\\d+|-?(0|[1-9]\\d*)\\.') THEN
     CASE WHEN {_EXACT_FLOAT} THEN {Kind.FLOAT.value} ELSE {Kind.TEXT.value} END
   WHEN regexp_full_match(t, '-?\\d\\.\\d+[eE][+-]?\\d{{1,3}}|-?\\d[eE][+-]\\d{{1,3}}') THEN
-    CASE WHEN isfinite(TRY_CAST(t AS DOUBLE)) AND (strlen(split_part(lower(t), 'e', 1)) <= {_EXACT_DIGITS + 1}
+    CASE WHEN isfinite(TRY_CAST(t AS DOUBLE)) AND {is_no_underflow("t")} AND (
+      strlen(split_part(lower(t), 'e', 1)) <= {_EXACT_DIGITS + 1}
       OR CAST(TRY_CAST(t AS DOUBLE) AS VARCHAR) = lower(t)) THEN {Kind.FLOAT.value} ELSE {Kind.TEXT.value} END
   END"""
 
@@ -181,7 +184,8 @@ _COMMA_KIND = f"""CASE
   ELSE trimmed_kind(t) END"""
 
 _JSON_NUMBER_KIND = f"""coalesce(integer_kind(t),
-  CASE WHEN isfinite(TRY_CAST(t AS DOUBLE)) THEN {Kind.FLOAT.value} ELSE {Kind.TEXT.value} END)"""
+  CASE WHEN strlen(t) > 38 AND regexp_full_match(t, '-?\\d+') THEN {Kind.TEXT.value}
+  WHEN isfinite(TRY_CAST(t AS DOUBLE)) THEN {Kind.FLOAT.value} ELSE {Kind.TEXT.value} END)"""
 
 # This looks at a JSON value's own text `j`, which saves parsing it again. A string that looks like a number or a
 # boolean is a string all the same; but JSON has no other way to write a date.

@@ -130,7 +130,10 @@ def format_of(name: str, head: bytes) -> str | None:
 
 
 def text_format_of(name: str, start: str) -> str:
-    """Return "ndjson", "json" (an array) or "csv" for text that starts with `start`. Raises InvalidFile."""
+    """Return what text that starts with `start` is. Raises InvalidFile where its name says otherwise.
+
+    "csv", or of JSON "ndjson" (an object per line), "objects" (one after the other, in any lines), "json" (an array).
+    """
     claimed = claim(name).format
     found = _json_kind(start, insist=claimed == "json")
     if claimed == "csv" and found:
@@ -182,10 +185,22 @@ def _json_kind(start: str, *, insist: bool) -> str | None:
     """Return the kind of JSON; text like `[id],[name]` is JSON only where the name insists."""
     first = start.lstrip()[:1]
     if first == "{":
-        return "ndjson" if insist or _is_object(start) else None
+        kind = "ndjson" if _is_one_per_line(start) else "objects"
+        return kind if insist or _is_object(start) else None
     if first == "[":
         return "json" if insist or _ARRAY_OF_OBJECTS.match(start) else None
     return None
+
+
+def _is_one_per_line(start: str) -> bool:
+    """Whether the first object ends with its line. One that can't be read says so where lines are read."""
+    text = start.lstrip()
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return not re.match(r"\{\s*\n|[^\n]*[\[{,]\s*\n", text)
+    rest_of_line = text[end:].partition("\n")[0].strip()
+    return "\n" not in text[:end] and not rest_of_line.startswith("{")
 
 
 def _is_object(start: str) -> bool:

@@ -1,4 +1,7 @@
-"""Reads JSON objects, one per line (NDJSON) or in one array. Objects and arrays within them stay JSON text."""
+"""Reads JSON objects: one per line (NDJSON), one after the other in any lines, or in one array.
+
+Objects and arrays within them stay JSON text.
+"""
 
 from __future__ import annotations
 
@@ -32,26 +35,33 @@ _POSITION = re.compile(r"at byte (\d+) in record/value (\d+): (.*)")
 @dataclass(frozen=True)
 class _JsonFile:
     path: Path
-    is_array: bool
+    form: str  # "ndjson", "objects" or "json", as in formats
+
+    @property
+    def by_line(self) -> bool:
+        """Whether a value is a line."""
+        return self.form == "ndjson"
 
     @property
     def objects(self) -> str:
         """SQL for one row per value of the file; a line that is no JSON is a NULL."""
-        form = "array" if self.is_array else "newline_delimited"
-        tolerance = "" if self.is_array else ", ignore_errors=true"
+        form = {"ndjson": "newline_delimited", "objects": "unstructured", "json": "array"}[self.form]
+        tolerance = ", ignore_errors=true" if self.by_line else ""
         return f"read_json_objects(?, format='{form}', compression='none'{tolerance})"
 
 
-def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOptions, *, is_array: bool) -> Table:
+def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOptions, *, form: str) -> Table:
     """Return the table in a file of JSON objects, its columns in the order of their first appearance.
+
+    `form` is how the objects lie: "ndjson", "objects" or "json", as in formats.
 
     Raises InvalidFile: "bad-json", "truncated", "empty" (no object with a key), "too-many-columns", "duplicate-key",
     "missing-column", "extra-column".
     """
-    file = _JsonFile(text.path, is_array)
+    file = _JsonFile(text.path, form)
     keys = _keys(connection, file)
-    if is_array:
-        _check_end(text.path)
+    if form == "json" and not _is_closed(text.path):
+        raise _cut(None)
     count = connection.execute("SELECT sum(objects) FROM key_lists WHERE keys IS NULL").fetchall()[0][0] or 0
     bad = tuple(_bad_rows(connection, file, options.max_bad_rows + 1)) if count else ()
     if not keys:
@@ -65,25 +75,27 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
         parameters=parameters,
         measured=measure(connection, relation, parameters, tuple(_columns(keys, options)), options),
         size=file.path.stat().st_size,
-        facts={"format": "json" if is_array else "ndjson", **text.facts},
+        facts={"format": "ndjson" if file.by_line else "json", **text.facts},
         bad_rows=bad,
         locate=lambda rows: _locate(file, rows, {row.row for row in bad}),
     )
 
 
-def _check_end(path: Path) -> None:
-    """Refuse an array without its closing bracket: the engine takes one that is cut after a comma for whole."""
+def _is_closed(path: Path) -> bool:
+    """Return whether an array has its closing bracket: the engine takes one that is cut after a comma for whole."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        while size > 0:
+        tail = b""
+        while size > 0 and not tail:
             start = max(0, size - TAIL)
             file.seek(start)
             tail = file.read(size - start).rstrip()
-            if tail:
-                break
             size = start
-    if not tail.endswith(b"]"):
-        raise invalid("truncated", "the JSON array is not closed: the file was cut short")
+    return tail.endswith(b"]")
+
+
+def _cut(row: int | None) -> InvalidFile:
+    return invalid("truncated", "the JSON array is not closed: the file was cut short", row=row)
 
 
 def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
@@ -96,7 +108,7 @@ def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
             (str(file.path),),
         )
     except Exception as error:
-        raise _malformed(error) or error from error
+        raise _malformed(file, error) or error from error
     _refuse_repeated(connection)
     found = connection.execute(
         "SELECT key FROM (SELECT first, unnest(keys) AS key, generate_subscripts(keys, 1) AS place FROM key_lists) "  # noqa: S608
@@ -120,16 +132,20 @@ def _refuse_repeated(connection: DuckDBPyConnection) -> None:
         raise invalid("duplicate-key", f"object {row} holds a key twice", repr(key), row=row, column=key)
 
 
-def _malformed(error: Exception) -> InvalidFile | None:
-    """Return what is wrong with an array, which the engine reads to the first error."""
+def _malformed(file: _JsonFile, error: Exception) -> InvalidFile | None:
+    """Return what is wrong with values that don't lie by line, which the engine reads to the first error."""
     found = _POSITION.search(str(error))
     if not found:
         return None
-    reason = found[3].strip().rstrip(".")
-    cut = "end of data" in reason or "length is 0" in reason
-    code = "truncated" if cut else "bad-json"
-    row = int(found[2]) - 1  # the engine counts the array itself
-    return invalid(code, f"value {row} of the array is no JSON", reason, row=row)
+    byte, row = int(found[1]), int(found[2]) - 1  # the engine counts the array itself
+    ends = "end of data" in found[3] or "length is 0" in found[3]
+    if file.form == "json" and ends and not _is_closed(file.path):
+        return _cut(row)
+    if file.form == "json" and ends:
+        return invalid("bad-json", f"no value follows the comma after value {row - 1} of the array", row=row)
+    if ends:
+        return invalid("truncated", f"object {row} is not closed: the file was cut short", row=row)
+    return invalid("bad-json", f"value {row} is no JSON from its byte {byte} on", row=row, byte=byte)
 
 
 def _bad_rows(connection: DuckDBPyConnection, file: _JsonFile, limit: int) -> Iterator[BadRow]:
@@ -138,7 +154,7 @@ def _bad_rows(connection: DuckDBPyConnection, file: _JsonFile, limit: int) -> It
         f"WHERE type IS NULL OR type <> 'OBJECT' ORDER BY row LIMIT {limit}",
         (str(file.path),),
     ).fetchall()
-    if file.is_array:
+    if not file.by_line:
         yield from (_no_object(kind, row=row) for row, kind in found)
         return
     lines = _lines(file.path, (row for row, _ in found))
@@ -219,7 +235,7 @@ def _extract(key: str) -> str:
 
 def _locate(file: _JsonFile, rows: Sequence[int], bad: set[int | None]) -> dict[int, int]:
     """Return the lines of `rows` of the relation, which leaves out the bad ones."""
-    if file.is_array:
+    if not file.by_line:
         return {}
     wanted, found = set(rows), dict[int, int]()
     kept = row = 0

@@ -64,7 +64,7 @@ def _read(connection: DuckDBPyConnection, unpacked: Unpacked, scratch: Path, opt
     found = formats.text_format_of(unpacked.name, start)
     if found == "csv":
         return read_csv(connection, text, scratch, options, tabs=formats.says_tabs(unpacked.name))
-    return read_json(connection, text, options, is_array=found == "json")
+    return read_json(connection, text, options, form=found)
 
 
 def _write(
