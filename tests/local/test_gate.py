@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import urllib.request
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore import UNSIGNED
@@ -73,6 +75,27 @@ def test_whoever_has_the_key_is_answered(get):
 )
 def test_without_key_or_from_a_web_page_nothing_is_answered(get, path, said):
     assert get(path, **said)[0] == 403
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["GET http://rebound.example/_filebatch/health HTTP/1.1", "Host: {own}"],
+        ["GET /_filebatch/health HTTP/1.1", "Host: {own}", "Host: rebound.example"],
+        ["GET /_filebatch/health HTTP/1.1", "Host: 0.0.0.0:{port}"],
+        ["GET /_filebatch/health HTTP/1.1", "Host: {own}", "Sec-Fetch-Site: none", "Sec-Fetch-Site: cross-site"],
+        ["GET /_filebatch/health HTTP/1.0"],
+        ["GET /_filebatch/health HTTP/1.1", "Host: {own}", "Upgrade: websocket", "Origin: http://{own}"],
+    ],
+    ids=str,
+)
+def test_what_a_request_says_in_two_ways_is_not_the_way_that_is_let_in(aws, lines):
+    where = urlsplit(aws.endpoint)
+    request = [line.format(own=where.netloc, port=where.port) for line in lines]
+    request += [f"Authorization: Bearer {access.access_key_id(aws.key)}", "Connection: close", "", ""]
+    with socket.create_connection((where.hostname, where.port), timeout=10) as one:
+        one.sendall("\r\n".join(request).encode())
+        assert one.makefile().readline().split()[1] == "403"
 
 
 def test_its_own_origin_is_no_exception_as_it_has_no_pages(aws, get):

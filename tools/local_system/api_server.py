@@ -13,6 +13,9 @@ import uvicorn
 from filebatch_local.gate import Names
 from local_system.web_gate import WebGate
 
+# Longer than clients keep a connection that they don't use: a task whose request meets a closed one fails.
+KEEP_ALIVE = 120  # seconds
+
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
@@ -23,8 +26,15 @@ def main() -> None:
     options = parser.parse_args()
     from airflow.api_fastapi.main import app
 
-    names = Names.of(options.host, options.port, options.published)
-    uvicorn.run(WebGate(app, names), host=options.host, port=options.port, access_log=False, log_config=None)
+    uvicorn.run(
+        WebGate(app, Names.of(options.host, options.port, options.published)),
+        host=options.host,
+        port=options.port,
+        timeout_keep_alive=KEEP_ALIVE,
+        proxy_headers=False,
+        access_log=False,
+        log_config=None,
+    )
 
 
 if __name__ == "__main__":
