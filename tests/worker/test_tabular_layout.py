@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from filebatch_worker.processors.tabular import layout, text
+from filebatch_worker.processors.tabular.dialect import Dialect
 
 CELL = st.text(alphabet="ab\"\n\r,'é", max_size=6)
 TABLE = st.integers(2, 4).flatmap(
@@ -53,8 +54,10 @@ def test_line_ends_are_mended_outside_quotes_alone(tmp_path_factory, rows, newli
         lines.append(path.read_bytes())
     path.write_bytes(b"".join(lines))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layout, "chunks", lambda path, skip=0: text.chunks(path, piece, skip=skip))
-        mended = layout.normalise(path, directory / "mended", '"', header=b"h\n", skip=0)
+        patch.setattr(layout, "PIECE", piece)
+        mended = layout.normalise(
+            path, directory / "mended", Dialect(",", '"', '"', header=True), header=b"h\n", skip=0
+        )
     write(path, rows, "\n", csv.QUOTE_ALL)
     assert mended.read_bytes() == b"h\n" + path.read_bytes()
 

@@ -106,3 +106,37 @@ def test_a_damaged_file_is_unreadable(refuse, parquet):
 def test_what_unpacks_to_too_much_is_refused_before_it_is_read(refuse, parquet):
     content = parquet("SELECT repeat(range::VARCHAR, 200) AS a FROM range(100000)")
     assert refuse(content, "t.parquet", max_uncompressed_bytes=2 * len(content)).code == "too-large"
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "stored"),
+    [
+        ("string", "'Müller'", "Müller"),
+        ("date", "'2024-02-29'", dt.date(2024, 2, 29)),
+        ("decimal(5,2)", "'1.5'", Decimal("1.50")),
+    ],
+)
+def test_bytes_without_the_mark_of_text_are_text_where_that_is_declared(run, parquet, declared, text, stored):
+    content = parquet(f"SELECT encode({text}) AS v UNION ALL SELECT NULL")
+    result = run(content, "t.parquet", columns={"v": declared})
+    assert [row[0] for row in result.rows] == [stored, None]
+    assert run(content, "t.parquet").columns == {"v": "BLOB"}
+
+
+def test_bytes_that_are_no_text_are_refused_by_their_row_where_text_is_declared(refuse, parquet):
+    content = parquet(r"SELECT encode('ü') AS v UNION ALL SELECT NULL UNION ALL SELECT '\xFC'::BLOB")
+    error = refuse(content, "t.parquet", columns={"v": "string"})
+    assert (error.code, error.where["row"], error.where["column"]) == ("encoding", 3, "v")
+
+
+def test_a_decimal_of_more_digits_than_can_be_kept_is_refused_and_not_rounded(refuse, parquet):
+    content = parquet("SELECT 1::DECIMAL(38,0) AS n").replace(b"\x15L", b"\x15N")  # 39 digits, in both its places
+    error = refuse(content, "t.parquet")
+    assert (error.code, error.where["column"], error.where["found"]) == ("unsupported", "n", 39)
+
+
+def test_what_only_this_engine_cannot_read_is_said_to_be_so(refuse, parquet):
+    content = parquet("SELECT 1 AS n").replace(b"\x01n\x15\x02", b"\x01n\x15\x06")  # LZO instead of Snappy
+    error = refuse(content, "t.parquet")
+    assert error.code == "unsupported"
+    assert error.summary == "this uses a part of its format that can't be read here; it may be whole"

@@ -62,7 +62,7 @@ def _open(path: Path, workdir: Path, options: TabularOptions, *, tabs: bool) -> 
         return CsvFile(path, dialect, first.cells, dialect.header, 0, layout)
     skip, lines = (first.size, first.lines) if dialect.header else (0, 0)
     header = dialect.delimiter.join("c" * len(first.cells)) + "\n"
-    mended = normalise(path, workdir / "mended", dialect.quote, header=header.encode(), skip=skip)
+    mended = normalise(path, workdir / "mended", dialect, header=header.encode(), skip=skip)
     return CsvFile(mended, dialect, first.cells, True, lines - 1, scan(mended, dialect.quote))
 
 
@@ -89,7 +89,16 @@ def _first_row(path: Path, dialect: Dialect) -> _FirstRow:
         raise invalid("too-many-columns", f"{len(cells)} columns, at most {MAX_COLUMNS} are read", expected=MAX_COLUMNS)
     text = "".join(read)
     lines = text.count("\n") or text.count("\r")
-    return _FirstRow(tuple(cells), len(text.encode()), lines, plain=len(read) == 1)
+    size = _line_end(path, len(text.encode())) if text.endswith("\r") else len(text.encode())
+    return _FirstRow(tuple(cells), size, lines, plain=len(read) == 1)
+
+
+def _line_end(path: Path, offset: int) -> int:
+    """Return where the line ends whose first carriage return ends at `offset`: CR CR LF ends one line, not two."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        rest = file.read(8)
+    return offset + len(rest) - len(rest.lstrip(b"\r")) + 1 if rest.lstrip(b"\r").startswith(b"\n") else offset
 
 
 def _kept(lines: Iterable[str], read: list[str]) -> Iterator[str]:

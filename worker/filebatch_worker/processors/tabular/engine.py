@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 MIB = 1024**2
 MEMORY_SHARE = 0.6  # of the container's: the rest is Python's, the allocator's and the page cache's
 LEAST_MEMORY_MIB = 128
+_UNSUPPORTED = re.compile(r"[Uu]nsupported|not (yet )?(supported|implemented)")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -65,7 +68,8 @@ def _restrict(connection: DuckDBPyConnection, workdir: Path) -> None:
 def reading(workdir: Path) -> Iterator[None]:
     """Turn the engine's errors about the file into ours.
 
-    Raises MemoryError, OSError (no space left), else InvalidFile "unreadable": what is left is about the content.
+    Raises MemoryError, OSError (no space left), else InvalidFile: "unsupported" for what this engine can't read and
+    others may, "unreadable" for the rest, which is about the content.
     """
     import duckdb
 
@@ -79,6 +83,10 @@ def reading(workdir: Path) -> Iterator[None]:
         message = _first_line(error).replace(str(workdir), "").strip()
         if "No space left" in message:
             raise OSError(errno.ENOSPC, message) from error
+        if isinstance(error, duckdb.NotImplementedException) or _UNSUPPORTED.search(_QUOTED.sub("", message)):
+            raise invalid(
+                "unsupported", "this uses a part of its format that can't be read here; it may be whole", message
+            ) from error
         raise invalid("unreadable", "this cannot be read as a table", message) from error
 
 

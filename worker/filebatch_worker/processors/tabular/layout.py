@@ -7,13 +7,18 @@ in parallel is safe, whether line ends need mending first, and how many records 
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from filebatch_worker.processors.tabular.dialect import Dialect
 from filebatch_worker.processors.tabular.text import chunks
 
+PIECE = 1024 * 1024  # bytes written at once
+_LINE_END = re.compile(rb"\r+\n|\r")
 _EMPTY_LINE = re.compile(rb"\n(?=\n)")
 
 
@@ -25,22 +30,28 @@ class Layout:
     empty_lines: int
     line_ends: frozenset[str]  # outside quotes: "\n", "\r\n", "\r"
     quoted_line_ends: bool
+    mixed: bool  # whether line ends of several kinds occur, within quotes or without
     ends_within_quotes: bool
     ends_with_newline: bool
 
     @property
     def clean(self) -> bool:
-        """Whether the engine can be trusted to see where records end."""
-        return self.line_ends in ({"\n"}, {"\r\n"}, frozenset())
+        """Whether the engine can be trusted to see where records end.
+
+        Stray quotes can make line ends of another kind seem to lie within quotes.
+        """
+        return not (self.quoted_line_ends and self.mixed) and self.line_ends in ({"\n"}, {"\r\n"}, frozenset())
 
 
 def scan(path: Path, quote: str) -> Layout:
     """Return the layout of the file at `path`, whose fields are quoted with `quote` (may be empty)."""
     newlines = crlf = carriage = empty = 0
+    raw = {"\n": 0, "\r\n": 0, "\r": 0}
     quoted_line_ends = False
     last = b"\n"  # the byte before, as of the skeleton: an empty first line counts as empty
     inside = False
     for chunk in _whole_line_ends(path):
+        _count_line_ends(chunk, raw)
         skeleton, inside, hit = _skeleton(chunk, quote.encode(), inside=inside)
         quoted_line_ends = quoted_line_ends or hit
         returns = skeleton.count(b"\r")
@@ -57,33 +68,70 @@ def scan(path: Path, quote: str) -> Layout:
         empty_lines=empty,
         line_ends=frozenset(end for end, count in ends.items() if count),
         quoted_line_ends=quoted_line_ends,
+        mixed=sum(map(bool, raw.values())) > 1,
         ends_within_quotes=inside,
         ends_with_newline=last == b"\n",
     )
 
 
-def normalise(path: Path, target: Path, quote: str, *, header: bytes, skip: int) -> Path:
+def _count_line_ends(chunk: bytes, counts: dict[str, int]) -> None:
+    returns = chunk.count(b"\r")
+    pairs = chunk.count(b"\r\n") if returns else 0
+    counts["\r\n"] += pairs
+    counts["\r"] += returns - pairs
+    counts["\n"] += chunk.count(b"\n") - pairs
+
+
+def normalise(path: Path, target: Path, dialect: Dialect, *, header: bytes, skip: int) -> Path:
     """Write the file to `target` with `header` in place of its first `skip` bytes, and a newline at each record's end.
 
-    What stands within quotes is kept as it is.
+    What stands within quotes is kept as it is. Unlike `scan` this knows that a quote opens at a field's start alone:
+    the inch mark in 5" pipe is none.
     """
-    inside = False
-    mark = quote.encode()
-    with target.open("wb") as out:
+    with target.open("wb") as out, path.open("rb") as file:
         out.write(header)
-        for chunk in _whole_line_ends(path, skip):
-            parts = chunk.split(mark) if mark else [chunk]
-            for at in range(1 if inside else 0, len(parts), 2):
-                parts[at] = parts[at].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            inside ^= len(parts) % 2 == 0
-            out.write(mark.join(parts))
+        if skip >= path.stat().st_size:
+            return target
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            at = skip
+            for field in _quoted_fields(dialect).finditer(content, skip):
+                _write_lines(out, content, at, field.start(1))
+                _write(out, content, field.start(1), field.end(1))
+                at = field.end(1)
+            _write_lines(out, content, at, len(content))
     return target
 
 
-def _whole_line_ends(path: Path, skip: int = 0) -> Iterator[bytes]:
-    """Yield the file from byte `skip` on, in pieces that never end between a carriage return and its newline."""
+def _quoted_fields(dialect: Dialect) -> re.Pattern[bytes]:
+    """Return the pattern of fields that open with a quote, up to the quote that closes them or the end of the file."""
+    if not dialect.quote:
+        return re.compile(rb"(?!)")
+    quote, escape = re.escape(dialect.quote.encode()), re.escape(dialect.escape.encode())
+    within = quote * 2 if quote == escape else escape + rb".|" + quote * 2
+    start = rb"(?:(?<=[\r\n" + re.escape(dialect.delimiter.encode()) + rb"])|\A)"
+    return re.compile(
+        start + rb"(" + quote + rb"(?:[^" + quote + escape + rb"]|" + within + rb")*+" + quote + rb"?)", re.DOTALL
+    )
+
+
+def _write_lines(out: BinaryIO, content: mmap.mmap, start: int, end: int) -> None:
+    """Write what stands outside quotes; a run of carriage returns before a newline belongs to it."""
+    while start < end:
+        stop = min(start + PIECE, end)
+        while stop < end and content[stop - 1] in b"\r\n":
+            stop += 1
+        out.write(_LINE_END.sub(b"\n", content[start:stop]))
+        start = stop
+
+
+def _write(out: BinaryIO, content: mmap.mmap, start: int, end: int) -> None:
+    out.writelines(content[at : min(at + PIECE, end)] for at in range(start, end, PIECE))
+
+
+def _whole_line_ends(path: Path) -> Iterator[bytes]:
+    """Yield the file in pieces that never end between a carriage return and its newline."""
     held = b""
-    for chunk in chunks(path, skip=skip):
+    for chunk in chunks(path):
         piece = held + chunk
         held = b"\r" if piece.endswith(b"\r") else b""
         yield piece[: len(piece) - len(held)]
