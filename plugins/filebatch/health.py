@@ -21,6 +21,11 @@ def of_run(feed: str, record: Item | None) -> list[dict[str, Any]]:
     ]
 
 
+def of_doorbell(feed: str, turns: int) -> dict[str, Any]:
+    """Return how often a feed's doorbell has both taken arrivals and looked at the ledger since it last told."""
+    return datum(feed, "DoorbellTurns", "Count", [float(turns)])
+
+
 def of_feed(desk: Desk) -> list[dict[str, Any]]:
     """Return how many files wait and for how long, what no pattern matches, and whether an expected file is missing."""
     now = clock.now()

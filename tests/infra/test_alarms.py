@@ -79,7 +79,9 @@ def stuck_job(here: Applied) -> Iterator[None]:
 
 def publish_health(here: Applied, feed: Feed) -> None:
     desk = Desk(feed, parse(here.settings), run_context.connector("aws_default", here.settings["region"]))
-    desk.cloudwatch.put_metric_data(Namespace=desk.settings.namespace, MetricData=health.of_feed(desk))
+    desk.cloudwatch.put_metric_data(
+        Namespace=desk.settings.namespace, MetricData=[health.of_doorbell(feed.name, 9), *health.of_feed(desk)]
+    )
 
 
 def alarm_of(here: Applied, feed: str, alarm: str) -> dict[str, Any]:
@@ -124,6 +126,7 @@ BREACHED = {
     "oldest-waiting-file": "daily",
     "expected-file-missing": "daily",
     "job-stuck-runnable": "daily",
+    "doorbell-still": "tables",
     "no-run": "daily",
 }
 QUIET = {
@@ -133,6 +136,7 @@ QUIET = {
     "arrivals-not-taken": "tables",
     "oldest-waiting-file": "lines",
     "job-stuck-runnable": "lines",
+    "doorbell-still": "daily",
     "no-run": "lines",
 }
 

@@ -157,7 +157,7 @@ def test_an_alarm_on_silence_sees_a_number_where_nothing_is_published() -> None:
         for each in render(DOCUMENTS, "alarms", **OF_A_FEED)
         if "LessThan" in each["alarm"]["ComparisonOperator"]
     ]
-    assert [each["AlarmName"].rsplit("FEED-")[1] for each in on_silence] == ["no-run"]
+    assert [each["AlarmName"].rsplit("FEED-")[1] for each in on_silence] == ["doorbell-still", "no-run"]
     for alarm in on_silence:
         (shown,) = [each for each in alarm["Metrics"] if each["ReturnData"]]
         (metric,) = [each for each in alarm["Metrics"] if not each["ReturnData"]]

@@ -17,6 +17,7 @@ from filebatch.settings import Settings
 from filebatch.triggers.feed_site import Faults, Site
 
 REPORT_EVERY = 300.0  # seconds, the alarms' period
+REPORTING = "reporting its health"
 
 
 class Reporter:
@@ -24,7 +25,7 @@ class Reporter:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._faults = Faults(site, "reporting its health")
+        self._faults = Faults(site, REPORTING)
 
     async def report(self) -> None:
         """Publish until cancelled, whatever fails on the way; no two feeds at the same time."""
@@ -34,15 +35,25 @@ class Reporter:
     async def _report(self) -> None:
         while True:
             # In a thread: the health is read with boto3, as a run reads it.
-            await sync_to_async(self._publish, thread_sensitive=False)(await self._site.settings())
+            turns = self._turns()
+            await sync_to_async(self._publish, thread_sensitive=False)(await self._site.settings(), turns)
+            self._site.turns.update(dict.fromkeys(self._site.turns, 0))
             self._faults.over()
             await asyncio.sleep(REPORT_EVERY)
 
-    def _publish(self, settings: Settings) -> None:
+    def _turns(self) -> int:
+        """Return how often the doorbell has done each of its activities since the last report, at least."""
+        return min(count for activity, count in self._site.turns.items() if activity != REPORTING)
+
+    def _publish(self, settings: Settings, turns: int) -> None:
         try:
             desk = Desk(self._site.feed, settings, _connector(self._site.aws_conn_id, settings.region))
-            data = metrics.also(health.of_feed(desk), usable(settings.dimensions))
-            desk.cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=data)
+            data = [health.of_doorbell(desk.feed.name, turns)]
+            try:
+                data += health.of_feed(desk)
+            finally:  # that the doorbell turns is told whether or not the rest can be
+                told = metrics.also(data, usable(settings.dimensions))
+                desk.cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=told)
         except Exception:
             _connector.cache_clear()
             raise

@@ -28,6 +28,7 @@ class Site:
         self.feed = feed
         self.aws_conn_id = aws_conn_id
         self._settings: Settings | None = None
+        self.turns: dict[str, int] = {}  # successes of each activity, which the feed's health tells of
 
     async def settings(self) -> Settings:
         """Return the settings; the Variable is read once, and again after a fault."""
@@ -60,6 +61,7 @@ class Faults:
         self._site = site
         self._activity = activity
         self._count = 0
+        site.turns[activity] = 0
 
     async def outlive(self, work: Callable[[], Awaitable[None]]) -> NoReturn:
         """Do work that never ends by itself, again after each fault, until cancelled."""
@@ -72,6 +74,7 @@ class Faults:
     def over(self) -> None:
         """Say that the activity has succeeded."""
         self._count = 0
+        self._site.turns[self._activity] += 1
 
     async def _pause(self, error: Exception) -> None:
         """Log a fault and wait; settings and refused credentials are read again afterwards."""

@@ -13,6 +13,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from filebatch import clock, doorbell, states
 from filebatch.feed import Feed
+from filebatch.triggers import standstill
 from filebatch.triggers.cloudwatch import Reporter
 from filebatch.triggers.dynamodb import AsyncLedger
 from filebatch.triggers.feed_site import Faults, Site
@@ -86,7 +87,8 @@ class ArrivalsTrigger(BaseEventTrigger):
         self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]
     ) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what goes on side by side; none of it ends by itself."""
-        return Listener(site, arrived).listen(), Watch(site, arrived, rings).watch(), Reporter(site).report()
+        listener, watch, reporter = Listener(site, arrived), Watch(site, arrived, rings), Reporter(site)
+        return listener.listen(), watch.watch(), reporter.report(), standstill.watch()
 
     def _feed(self) -> Feed:
         return Feed.model_validate(
