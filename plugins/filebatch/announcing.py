@@ -80,7 +80,7 @@ class Summary:
         ]
         for file in self.files:
             rows = "" if file.rows is None else f"{file.rows} rows  "
-            outcome = plain(file.error) if file.error else file.result or ""
+            outcome = "  ".join(filter(None, (plain(file.error or ""), file.result)))
             lines.append(f"{file.state:<9} {quoted(file.key)}  {rows}{outcome}")
         return "\n".join([*lines, f"… and {self.more} more"] if self.more else lines)
 

@@ -28,7 +28,8 @@ def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System,
 
     assert run.code != 0, run.output[-3000:]
     assert "lines/raises.txt" in run.output
-    assert "this file makes the processor raise" in run.output
+    assert "RuntimeError at line 17 of line_count (count_lines)" in run.output
+    assert "this file makes the processor raise" not in run.output
     states = here.states("lines/")
     assert states.pop("lines/raises.txt") == "FAILED"
     assert states.pop("lines/broken.txt") == "INVALID"

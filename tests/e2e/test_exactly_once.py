@@ -74,7 +74,7 @@ def test_claim_files_cleared_while_the_job_runs_waits_for_that_job(here: System,
 def test_failed_files_get_another_round_when_process_files_is_cleared(here: System, lines: Feed) -> None:
     (key,) = drop(here, 1, "raise\n")
     run = a_run(here, lines)
-    with pytest.raises(AirflowFailException, match="makes the processor raise"):
+    with pytest.raises(AirflowFailException, match=r"RuntimeError at line 17 of line_count"):
         run.all()
 
     with pytest.raises(AirflowFailException):

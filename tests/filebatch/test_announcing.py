@@ -86,6 +86,11 @@ def test_no_word_of_a_stranger_links_anywhere_or_breaks_a_line_of_the_text(key, 
     assert found.to_json()["files"][0]["key"] == key
 
 
+def test_of_an_invalid_file_the_result_is_named_too_as_it_leads_to_quarantine():
+    told = summary({**BAD, "result": "s3://results/b/_result.json"}).text
+    assert told.endswith("truncated: ends within line 3  s3://results/b/_result.json")
+
+
 def test_an_endless_reason_is_cut():
     endless = {**BROKEN, "reason": {"code": "bug", "message": "x" * 10_000}}
     assert len(summary(endless).files[0].error) <= 510
