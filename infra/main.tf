@@ -43,6 +43,7 @@ module "keys" {
 
   res_prefix = var.res_prefix
   tags       = var.tags
+  existing   = var.key_arn
 }
 
 module "network" {
@@ -63,7 +64,7 @@ module "storage" {
 
   res_prefix        = var.res_prefix
   tags              = var.tags
-  new_files         = { for name, value in var.new_files : name => value if value != null }
+  new_files         = { for name, value in var.new_files : name => value if value != null && name != "key_arn" }
   prefixes          = { for name, feed in local.feeds : name => feed.prefix }
   results           = { for name, value in var.results : name => value if value != null }
   airflow_bucket    = var.mwaa != null
@@ -141,24 +142,25 @@ module "batch" {
 module "iam" {
   source = "./modules/iam"
 
-  res_prefix                  = var.res_prefix
-  tags                        = var.tags
-  region                      = var.region
-  new_files_bucket_arn        = module.storage.new_files.arn
-  results_bucket_arn          = module.storage.results.arn
-  namespace                   = local.namespace
-  feeds                       = { for name, feed in local.feeds : name => { prefix = feed.prefix } }
-  ledger_arn                  = module.ledger.table_arn
-  queue_arns                  = [for queue in module.events.queues : queue.arn]
-  topic_arns                  = values(module.notifications.topic_arns)
-  key_arn                     = module.keys.messages_key_arn
-  job_queue_arn               = module.batch.job_queue.arn
-  job_definition_arn_prefixes = [for definition in module.batch.job_definitions : definition.arn_prefix]
-  log_group_arn               = module.batch.log_group.arn
-  repository_arn              = module.registry.repository_arn
-  images                      = toset([for feed in local.feeds : feed.image if try(feed.image, null) != null])
-  airflow_principals          = var.airflow_principals
-  ci                          = var.ci
+  res_prefix                 = var.res_prefix
+  tags                       = var.tags
+  region                     = var.region
+  new_files_bucket_arn       = module.storage.new_files.arn
+  new_files_key_arn          = var.new_files.key_arn
+  results_bucket_arn         = module.storage.results.arn
+  namespace                  = local.namespace
+  feeds                      = { for name, feed in local.feeds : name => { prefix = feed.prefix } }
+  ledger_arn                 = module.ledger.table_arn
+  queue_arn_pattern          = module.events.queue_arn_pattern
+  topic_arns                 = values(module.notifications.topic_arns)
+  key_arn                    = module.keys.messages_key_arn
+  job_queue_arn              = module.batch.job_queue.arn
+  job_definition_arn_pattern = module.batch.job_definition_arn_pattern
+  log_group_arn              = module.batch.log_group.arn
+  repository_arn             = module.registry.repository_arn
+  images                     = toset([for feed in local.feeds : feed.image if try(feed.image, null) != null])
+  airflow_principals         = var.airflow_principals
+  ci                         = var.ci
 
   mwaa = var.mwaa == null ? null : {
     environment_name    = "${var.res_prefix}-mwaa-airflow"

@@ -47,3 +47,8 @@ output "dashboard_names" {
   description = "The dashboards of the feeds, in order of the feeds' names."
   value       = module.observability.dashboard_names
 }
+
+output "key_policy" {
+  description = "The policy of the key of queues, topics, logs and settings; that of key_arn must allow as much."
+  value       = module.keys.messages_key_policy
+}

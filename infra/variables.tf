@@ -45,8 +45,10 @@ variable "network" {
 }
 
 variable "new_files" {
-  description = "The bucket that partners drop files into: ARNs of who may, each with the feeds it may drop files for; days that overwritten versions and (null: for ever) files are kept."
+  description = "The bucket that partners drop files into: an existing one (null: one is made) and the KMS key of its files (null: none); ARNs of who may, each with the feeds it may drop files for; days that overwritten versions and (null: for ever) files are kept."
   type = object({
+    existing        = optional(string)
+    key_arn         = optional(string)
     uploaders       = optional(map(set(string)))
     noncurrent_days = optional(number)
     expire_days     = optional(number)
@@ -61,6 +63,12 @@ variable "results" {
     noncurrent_days = optional(number)
   })
   default = {}
+}
+
+variable "key_arn" {
+  description = "An existing KMS key for queues, topics, logs and settings, or null to make one; what its policy needs: README."
+  type        = string
+  default     = null
 }
 
 variable "access_log_bucket" {

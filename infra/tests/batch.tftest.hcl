@@ -6,7 +6,7 @@ mock_provider "aws" {
     defaults = { account_id = "123456789012" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   mock_resource "aws_batch_scheduling_policy" {
     defaults = { arn = "arn:aws:batch:eu-west-1:123456789012:scheduling-policy/mocked" }

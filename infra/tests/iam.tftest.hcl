@@ -6,7 +6,7 @@ mock_provider "aws" {
     defaults = { account_id = "123456789012" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   mock_resource "aws_iam_openid_connect_provider" {
     defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
@@ -14,20 +14,20 @@ mock_provider "aws" {
 }
 
 variables {
-  res_prefix                  = "acme"
-  key_arn                     = "arn:aws:kms:eu-west-1:123456789012:key/1"
-  region                      = "eu-west-1"
-  namespace                   = "filebatch"
-  new_files_bucket_arn        = "arn:aws:s3:::new"
-  results_bucket_arn          = "arn:aws:s3:::results"
-  feeds                       = { orders = { prefix = "from/shops/orders/" } }
-  ledger_arn                  = "arn:aws:dynamodb:eu-west-1:123456789012:table/ledger"
-  queue_arns                  = ["arn:aws:sqs:eu-west-1:123456789012:orders"]
-  topic_arns                  = ["arn:aws:sns:eu-west-1:123456789012:developers"]
-  job_queue_arn               = "arn:aws:batch:eu-west-1:123456789012:job-queue/files"
-  job_definition_arn_prefixes = ["arn:aws:batch:eu-west-1:123456789012:job-definition/orders"]
-  log_group_arn               = "arn:aws:logs:eu-west-1:123456789012:log-group:jobs"
-  repository_arn              = "arn:aws:ecr:eu-west-1:123456789012:repository/worker"
+  res_prefix                 = "acme"
+  key_arn                    = "arn:aws:kms:eu-west-1:123456789012:key/1"
+  region                     = "eu-west-1"
+  namespace                  = "filebatch"
+  new_files_bucket_arn       = "arn:aws:s3:::new"
+  results_bucket_arn         = "arn:aws:s3:::results"
+  feeds                      = { orders = { prefix = "from/shops/orders/" } }
+  ledger_arn                 = "arn:aws:dynamodb:eu-west-1:123456789012:table/ledger"
+  queue_arn_pattern          = "arn:aws:sqs:eu-west-1:123456789012:acme-events-*"
+  topic_arns                 = ["arn:aws:sns:eu-west-1:123456789012:developers"]
+  job_queue_arn              = "arn:aws:batch:eu-west-1:123456789012:job-queue/files"
+  job_definition_arn_pattern = "arn:aws:batch:eu-west-1:123456789012:job-definition/acme-batch-*"
+  log_group_arn              = "arn:aws:logs:eu-west-1:123456789012:log-group:jobs"
+  repository_arn             = "arn:aws:ecr:eu-west-1:123456789012:repository/worker"
 }
 
 run "images_of_feeds" {
@@ -131,6 +131,56 @@ run "airflow_is_whom_the_account_lets" {
     condition     = strcontains(aws_iam_role.this["airflow"].assume_role_policy, "role/airflow") && !strcontains(aws_iam_role.this["airflow"].assume_role_policy, ":root")
     error_message = "Where principals are named, nobody else may assume the role."
   }
+}
+
+run "files_under_a_key_can_be_read" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    new_files_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/landing"
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.policies["job-orders"]).Statement : [statement.Resource, statement.Condition.StringEquals["kms:ViaService"]]
+      if statement.Sid == "ReadEncryptedFiles"
+    ] == [["arn:aws:kms:eu-west-1:123456789012:key/landing", "s3.eu-west-1.amazonaws.com"]]
+    error_message = "A worker decrypts new files, through S3 alone."
+  }
+}
+
+run "what_starts_containers_is_trusted_without_condition" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  assert {
+    condition = (
+      !can(jsondecode(aws_iam_role.this["execution"].assume_role_policy).Statement[0].Condition)
+      && jsondecode(aws_iam_role.this["job-orders"].assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "123456789012"
+    )
+    error_message = "The account is a condition where AWS documents that it is named: for the job's role."
+  }
+}
+
+run "refuses_bad_values_of_keys" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    new_files_key_arn = "alias/landing"
+  }
+
+  expect_failures = [var.new_files_key_arn]
 }
 
 run "refuses_bad_values_1" {

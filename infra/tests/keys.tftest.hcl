@@ -6,12 +6,51 @@ mock_provider "aws" {
     defaults = { account_id = "123456789012" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
 }
 
 variables {
   res_prefix = "acme"
+}
+
+run "existing_key" {
+  module {
+    source = "./modules/keys"
+  }
+
+  variables {
+    existing = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d"
+  }
+
+  assert {
+    condition = (
+      length(aws_kms_key.messages) == 0 && length(aws_kms_alias.messages) == 0
+      && output.messages_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d"
+    )
+    error_message = "Nothing is made beside a key that is there."
+  }
+
+  assert {
+    condition = toset(jsondecode(output.messages_key_policy).Statement[*].Sid) == toset([
+      "AccountDecidesByIam", "AlarmsDeliver", "EventsDeliver", "LogsOfThisEnvironment",
+    ])
+    error_message = "What its policy needs is said."
+  }
+}
+
+run "refuses_an_alias" {
+  command = plan
+
+  module {
+    source = "./modules/keys"
+  }
+
+  variables {
+    existing = "alias/messages"
+  }
+
+  expect_failures = [var.existing]
 }
 
 run "refuses_bad_values_1" {

@@ -1,4 +1,7 @@
 mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
+  }
   mock_data "aws_region" {
     defaults = { name = "eu-west-1" }
   }
@@ -6,7 +9,7 @@ mock_provider "aws" {
     defaults = { account_id = "123456789012" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
 }
 
@@ -29,6 +32,70 @@ run "endpoints" {
   assert {
     condition     = toset(keys(aws_subnet.private)) == toset(["eu-west-1a", "eu-west-1b"])
     error_message = "Two zones of the region by default."
+  }
+}
+
+run "zones_are_those_there_are" {
+  command = plan
+
+  module {
+    source = "./modules/network"
+  }
+
+  override_data {
+    target = data.aws_availability_zones.available
+    values = { names = ["us-east-1f", "us-east-1c", "us-east-1d"] }
+  }
+
+  assert {
+    condition     = toset(keys(aws_subnet.private)) == toset(["us-east-1c", "us-east-1d"])
+    error_message = "An account without zones a and b gets two that it has."
+  }
+}
+
+run "refuses_a_region_of_one_zone" {
+  command = plan
+
+  module {
+    source = "./modules/network"
+  }
+
+  override_data {
+    target = data.aws_availability_zones.available
+    values = { names = ["us-east-1f"] }
+  }
+
+  expect_failures = [aws_vpc.this]
+}
+
+run "names_of_endpoints_are_the_regions_own" {
+  command = plan
+
+  module {
+    source = "./modules/network"
+  }
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-cn" }
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { name = "cn-north-1" }
+  }
+
+  assert {
+    condition = (
+      { for service, endpoint in aws_vpc_endpoint.interface : service => endpoint.service_name } == {
+        "ecr.api"  = "cn.com.amazonaws.cn-north-1.ecr.api"
+        "ecr.dkr"  = "cn.com.amazonaws.cn-north-1.ecr.dkr"
+        logs       = "com.amazonaws.cn-north-1.logs"
+        monitoring = "cn.com.amazonaws.cn-north-1.monitoring"
+      }
+      && aws_vpc_endpoint.gateway["s3"].service_name == "com.amazonaws.cn-north-1.s3"
+    )
+    error_message = "In China some names begin with cn."
   }
 }
 

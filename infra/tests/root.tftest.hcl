@@ -1,6 +1,9 @@
 # The whole, planned and applied against a provider that only pretends.
 
 mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
+  }
   mock_data "aws_region" {
     defaults = { name = "eu-west-1" }
   }
@@ -8,7 +11,7 @@ mock_provider "aws" {
     defaults = { account_id = "123456789012" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/mocked" }
@@ -102,7 +105,7 @@ run "another_environment_of_the_account" {
 
   assert {
     condition = alltrue([
-      for role in ["airflow", "job"] : strcontains(output.policies[role], "\"filebatch/acme-files-prod\"")
+      for role in ["airflow", "job-tables"] : strcontains(output.policies[role], "\"filebatch/acme-files-prod\"")
       && !strcontains(output.policies[role], "acme-files-test")
     ])
     error_message = "No role publishes into another environment's namespace."
@@ -111,6 +114,26 @@ run "another_environment_of_the_account" {
   assert {
     condition     = length(setintersection(values(output.alarm_names), values(run.existing_airflow.alarm_names))) == 0
     error_message = "No alarm has another environment's name."
+  }
+}
+
+run "existing_bucket_and_keys" {
+  variables {
+    key_arn   = "arn:aws:kms:eu-west-1:123456789012:key/messages"
+    new_files = { existing = "acme-landing", key_arn = "arn:aws:kms:eu-west-1:123456789012:key/landing" }
+  }
+
+  assert {
+    condition     = jsondecode(output.settings).buckets.new_files == "acme-landing"
+    error_message = "Files are taken from the bucket that is there."
+  }
+
+  assert {
+    condition = (
+      strcontains(output.policies.airflow, "key/messages") && strcontains(output.policies["job-tables"], "key/landing")
+      && !strcontains(output.policies.airflow, "key/mocked")
+    )
+    error_message = "The keys that are there are used."
   }
 }
 

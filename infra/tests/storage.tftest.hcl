@@ -6,7 +6,7 @@ mock_provider "aws" {
     defaults = { account_id = "123456789012" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
 }
 
@@ -26,15 +26,73 @@ run "results_are_kept" {
   assert {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.this["results"].rule :
-      length(rule.expiration) == 0 || rule.filter[0].prefix == "manifests/"
+      rule.filter[0].prefix == "manifests/" || alltrue([for expiration in rule.expiration : try(expiration.days, 0) == 0])
     ])
     error_message = "Only manifests expire in the bucket of results."
   }
 
   assert {
-    condition     = aws_s3_bucket_notification.new_files.eventbridge
+    condition     = aws_s3_bucket_notification.new_files["new-files"].eventbridge
     error_message = "New files are told to EventBridge."
   }
+}
+
+run "markers_of_what_is_gone_go" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  assert {
+    condition = alltrue([
+      for configuration in aws_s3_bucket_lifecycle_configuration.this :
+      anytrue([for rule in configuration.rule : rule.expiration[0].expired_object_delete_marker if rule.id == "tidy"])
+    ])
+    error_message = "In each bucket expired delete markers are removed."
+  }
+}
+
+run "existing_bucket" {
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    new_files = { existing = "acme-landing" }
+  }
+
+  override_data {
+    target = data.aws_s3_bucket.existing["acme-landing"]
+    values = { arn = "arn:aws:s3:::acme-landing" }
+  }
+
+  assert {
+    condition     = output.new_files == { name = "acme-landing", arn = "arn:aws:s3:::acme-landing" }
+    error_message = "Files are looked for where they land."
+  }
+
+  assert {
+    condition = (
+      length(aws_s3_bucket_notification.new_files) == 0
+      && alltrue([for made in [aws_s3_bucket.this, aws_s3_bucket_policy.this, aws_s3_bucket_lifecycle_configuration.this] : !contains(keys(made), "new-files")])
+    )
+    error_message = "Its notifications, policy and lifecycle are left alone."
+  }
+}
+
+run "refuses_to_rule_over_an_existing_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    new_files = { existing = "acme-landing", expire_days = 30 }
+  }
+
+  expect_failures = [var.new_files]
 }
 
 run "what_workers_cannot_read_is_refused" {

@@ -120,7 +120,7 @@ def usually(text: st.SearchStrategy[str], strange: st.SearchStrategy[str] = odd)
     return st.tuples(text, st.integers(0, 9), strange).map(lambda drawn: drawn[0] + (drawn[2] if drawn[1] == 0 else ""))
 
 
-documents = st.fixed_dictionaries(
+TEXTS = st.fixed_dictionaries(
     {"image": usually(st.sampled_from(IMAGES)), "prefix": usually(plain)},
     optional={
         "description": usually(plain | st.sampled_from(["ä “b” \\ ", "日本"])),
@@ -130,10 +130,10 @@ documents = st.fixed_dictionaries(
         "schedule": usually(st.sampled_from(["@daily", "0 0 * * 1-5"])),
         "expected_by": usually(st.sampled_from(["10:30", "23:59:59"])),
         "fail_run_on": usually(st.sampled_from(["failed", "never"])),
-        "vcpu": st.sampled_from([0.25, 0.5, 1]),
-        "memory": st.sampled_from([1024, 2048]),
     },
 )
+SIZES = st.sampled_from([{}, {"vcpu": 0.25, "memory": 512}, {"vcpu": 1, "memory": 2048, "disk": 30, "timeout": 60}])
+documents = st.tuples(TEXTS, SIZES).map(lambda drawn: {**drawn[0], **drawn[1]})
 
 
 @pytest.mark.parametrize("file", sorted(REFUSED.glob("*.yaml")), ids=lambda each: each.stem)

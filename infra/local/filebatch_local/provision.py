@@ -101,17 +101,17 @@ class Provisioner:
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=self._document("public-access-block"))
-        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(self._bucket_policy(name, bucket)))
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(self._bucket_policy(name, f"arn:aws:s3:::{bucket}")))
         if name == "new-files":
             s3.put_bucket_notification_configuration(
                 Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
             )
         return bucket
 
-    def _bucket_policy(self, name: str, bucket: str) -> dict[str, Any]:
-        policy: dict[str, Any] = self._document("bucket-policy", bucket=bucket)
+    def _bucket_policy(self, name: str, arn: str) -> dict[str, Any]:
+        policy: dict[str, Any] = self._document("bucket-policy", arn=arn)
         if name == "new-files":
-            policy["Statement"] += self._document("landing-policy", arn=f"arn:aws:s3:::{bucket}")["Statement"]
+            policy["Statement"] += self._document("landing-policy", arn=arn)["Statement"]
         return policy
 
     def topic(self, name: str) -> str:

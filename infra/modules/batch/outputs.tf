@@ -4,12 +4,15 @@ output "job_queue" {
 }
 
 output "job_definitions" {
-  description = "Feed => its job definition: name, and its ARN without a revision."
-  value = {
-    for feed, definition in aws_batch_job_definition.feed : feed => {
-      name = definition.name, arn_prefix = definition.arn_prefix
-    }
-  }
+  description = "Feed => its job definition's name."
+  value       = { for feed, definition in aws_batch_job_definition.feed : feed => definition.name }
+}
+
+output "job_definition_arn_pattern" {
+  description = "ARN of all job definitions, with * for feed and revision."
+  value = join(":", [
+    "arn", data.aws_partition.current.partition, "batch", var.region, data.aws_caller_identity.current.account_id, "job-definition/${local.name}-*",
+  ])
 }
 
 output "job_definition_prefix" {

@@ -1,8 +1,9 @@
 # What Airflow's tasks and triggers may do, wherever Airflow runs.
 
-locals {
-  definition_arns = flatten([for prefix in var.job_definition_arn_prefixes : [prefix, "${prefix}:*"]])
+# A role's inline policies hold 10,240 characters, so queues and job definitions are named by pattern, not one by one:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 
+locals {
   # What a job is tagged with when it is submitted (plugins/filebatch/jobs.py): a job's ARN tells nothing about whose it is.
   environment_tag = "filebatch:environment"
 
@@ -11,7 +12,7 @@ locals {
       Sid      = "TakeArrivals"
       Effect   = "Allow"
       Action   = ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
-      Resource = var.queue_arns
+      Resource = var.queue_arn_pattern
     },
     {
       Sid    = "KeepLedger"
@@ -61,7 +62,7 @@ locals {
       Sid      = "SubmitJobs"
       Effect   = "Allow"
       Action   = "batch:SubmitJob"
-      Resource = concat(local.definition_arns, [var.job_queue_arn])
+      Resource = [var.job_definition_arn_pattern, var.job_queue_arn]
     },
     {
       # SubmitJob with tags asks for this, too. Only what may be submitted: a tag for jobs that are there already would
@@ -69,7 +70,7 @@ locals {
       Sid      = "TagJobsAsSubmitted"
       Effect   = "Allow"
       Action   = "batch:TagResource"
-      Resource = concat(local.definition_arns, [var.job_queue_arn])
+      Resource = [var.job_definition_arn_pattern, var.job_queue_arn]
       Condition = {
         StringEquals                = { "aws:RequestTag/${local.environment_tag}" = var.res_prefix }
         "ForAllValues:StringEquals" = { "aws:TagKeys" = [local.environment_tag] }
@@ -107,7 +108,7 @@ locals {
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = var.key_arn
       Condition = {
-        StringEquals = { "kms:ViaService" = ["sns.${var.region}.amazonaws.com", "sqs.${var.region}.amazonaws.com"] }
+        StringEquals = { "kms:ViaService" = ["sns.${var.region}.${local.dns_suffix}", "sqs.${var.region}.${local.dns_suffix}"] }
       }
     },
   ]

@@ -70,4 +70,13 @@ locals {
       },
     ]
   }
+
+  # Files under a key of the bucket's owner.
+  job_key_statements = [for key in var.new_files_key_arn[*] : {
+    Sid       = "ReadEncryptedFiles"
+    Effect    = "Allow"
+    Action    = "kms:Decrypt"
+    Resource  = key
+    Condition = { StringEquals = { "kms:ViaService" = "s3.${var.region}.${local.dns_suffix}" } }
+  }]
 }

@@ -5,14 +5,15 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 locals {
-  name      = "${var.res_prefix}-iam"
-  account   = data.aws_caller_identity.current.account_id
-  partition = data.aws_partition.current.partition
+  name       = "${var.res_prefix}-iam"
+  account    = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  dns_suffix = data.aws_partition.current.dns_suffix
 
   metrics_only = { StringEquals = { "cloudwatch:namespace" = var.namespace } }
 
   trust = merge({ for feed in keys(var.feeds) : "job-${feed}" => local.job_trust }, {
-    execution = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ecs-tasks.amazonaws.com" }, Condition = local.own_tasks }]
+    execution = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ecs-tasks.amazonaws.com" } }]
     airflow = concat(
       var.mwaa == null ? [] : [{
         Effect    = "Allow"
@@ -33,9 +34,12 @@ locals {
     )
   })
 
+  # ECS names the account when it assumes a task's role; that it does for the execution role, AWS documents nowhere.
+  # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+  # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
   own_tasks = { StringEquals = { "aws:SourceAccount" = local.account } }
 
-  policies = merge({ for feed, statements in local.job_statements : "job-${feed}" => statements }, {
+  policies = merge({ for feed, statements in local.job_statements : "job-${feed}" => concat(statements, local.job_key_statements) }, {
     execution = local.execution_statements
     airflow   = concat(local.airflow_statements, local.mwaa_statements)
   })

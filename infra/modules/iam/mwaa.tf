@@ -57,7 +57,7 @@ locals {
       Effect      = "Allow"
       Action      = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"]
       NotResource = "arn:${local.partition}:kms:*:${local.account}:key/*" # MWAA's own key, in its account
-      Condition   = { StringLike = { "kms:ViaService" = ["sqs.${var.region}.amazonaws.com"] } }
+      Condition   = { StringLike = { "kms:ViaService" = ["sqs.${var.region}.${local.dns_suffix}"] } }
     },
     {
       Sid      = "MwaaSettings"
@@ -70,7 +70,7 @@ locals {
       Effect    = "Allow"
       Action    = "kms:Decrypt"
       Resource  = var.key_arn
-      Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.${var.region}.amazonaws.com" } }
+      Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.${var.region}.${local.dns_suffix}" } }
     },
   ]])
 }

@@ -19,6 +19,17 @@ variable "new_files_bucket_arn" {
   type        = string
 }
 
+variable "new_files_key_arn" {
+  description = "KMS key of the files that are dropped, or null for S3's own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.new_files_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+$", var.new_files_key_arn))
+    error_message = "new_files_key_arn: the ARN of a key, not of an alias."
+  }
+}
+
 variable "results_bucket_arn" {
   description = "The bucket of results, quarantine and manifests."
   type        = string
@@ -44,9 +55,9 @@ variable "ledger_arn" {
   type        = string
 }
 
-variable "queue_arns" {
-  description = "The feeds' queues."
-  type        = list(string)
+variable "queue_arn_pattern" {
+  description = "ARN of the feeds' queues, with * for the feed."
+  type        = string
 }
 
 variable "topic_arns" {
@@ -64,9 +75,9 @@ variable "job_queue_arn" {
   type        = string
 }
 
-variable "job_definition_arn_prefixes" {
-  description = "ARNs of the feeds' job definitions, without revisions."
-  type        = list(string)
+variable "job_definition_arn_pattern" {
+  description = "ARN of the feeds' job definitions, with * for feed and revision."
+  type        = string
 }
 
 variable "log_group_arn" {

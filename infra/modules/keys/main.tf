@@ -10,14 +10,8 @@ locals {
   account = data.aws_caller_identity.current.account_id
   root    = "arn:${data.aws_partition.current.partition}:iam::${local.account}:root"
   logs    = "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${local.account}"
-}
 
-resource "aws_kms_key" "messages" {
-  description             = "${var.res_prefix}: queues, topics, logs and settings"
-  enable_key_rotation     = true
-  deletion_window_in_days = var.deletion_window_days
-
-  policy = jsonencode({
+  policy = {
     Version = "2012-10-17"
     Statement = [
       {
@@ -47,7 +41,7 @@ resource "aws_kms_key" "messages" {
       {
         Sid       = "LogsOfThisEnvironment"
         Effect    = "Allow"
-        Principal = { Service = "logs.${data.aws_region.current.name}.amazonaws.com" }
+        Principal = { Service = "logs.${data.aws_region.current.name}.${data.aws_partition.current.dns_suffix}" }
         Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
         Condition = {
@@ -60,12 +54,24 @@ resource "aws_kms_key" "messages" {
         }
       },
     ]
-  })
+  }
+}
+
+resource "aws_kms_key" "messages" {
+  count = var.existing == null ? 1 : 0
+
+  description             = "${var.res_prefix}: queues, topics, logs and settings"
+  enable_key_rotation     = true
+  deletion_window_in_days = var.deletion_window_days
+
+  policy = jsonencode(local.policy)
 
   tags = merge(var.tags, { Name = "${local.name}-messages" })
 }
 
 resource "aws_kms_alias" "messages" {
+  count = var.existing == null ? 1 : 0
+
   name          = "alias/${local.name}-messages"
-  target_key_id = aws_kms_key.messages.key_id
+  target_key_id = aws_kms_key.messages[0].key_id
 }

@@ -9,6 +9,17 @@ variable "tags" {
   default     = {}
 }
 
+variable "existing" {
+  description = "ARN of a key that is there already, or null to make one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.existing == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+$", var.existing))
+    error_message = "existing: the ARN of a key, not of an alias."
+  }
+}
+
 variable "deletion_window_days" {
   description = "Days that a deleted key can still be saved."
   type        = number

@@ -3,11 +3,25 @@
 
 data "aws_region" "current" {}
 
+# Zones that every account of the region has: which letters there are, differs.
+data "aws_availability_zones" "available" {
+  state = "available"
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+data "aws_partition" "current" {}
+
 locals {
   name   = "${var.res_prefix}-network"
   create = var.existing == null
 
-  zones = local.create ? coalescelist(var.zones, [for letter in ["a", "b"] : "${data.aws_region.current.name}${letter}"]) : []
+  possible = length(var.zones) > 0 ? var.zones : sort(data.aws_availability_zones.available.names)
+
+  zones = local.create ? slice(local.possible, 0, length(var.zones) > 0 ? length(var.zones) : min(2, length(local.possible))) : []
 
   # Half of the range for private subnets, small public ones (for NAT only) at its end.
   private = { for index, zone in local.zones : zone => cidrsubnet(var.cidr, 4, index) }
@@ -15,7 +29,15 @@ locals {
 
   nat       = local.create && var.egress == "nat"
   endpoints = local.create && var.egress == "endpoints"
-  gateways  = local.nat ? (var.single_nat ? slice(local.zones, 0, 1) : local.zones) : []
+
+  # In China some endpoints' names begin with cn, others' don't (`aws ec2 describe-vpc-endpoint-services`).
+  cn = data.aws_partition.current.partition == "aws-cn" ? ["ecr.api", "ecr.dkr", "monitoring"] : []
+
+  services = {
+    for service in concat(["dynamodb", "s3"], tolist(var.interfaces)) :
+    service => join(".", [contains(local.cn, service) ? "cn.com.amazonaws" : "com.amazonaws", data.aws_region.current.name, service])
+  }
+  gateways = local.nat ? (var.single_nat ? slice(local.zones, 0, 1) : local.zones) : []
 }
 
 resource "aws_vpc" "this" {
@@ -27,6 +49,13 @@ resource "aws_vpc" "this" {
   enable_dns_hostnames = true
 
   tags = merge(var.tags, { Name = local.name })
+
+  lifecycle {
+    precondition {
+      condition     = length(local.zones) >= 2
+      error_message = "network: the region has fewer than two zones that every account may use; name them in zones."
+    }
+  }
 }
 
 # The default group lets its members talk; nobody is to use it.
@@ -69,7 +98,7 @@ resource "aws_vpc_endpoint" "gateway" {
 
   vpc_id            = aws_vpc.this[0].id
   vpc_endpoint_type = "Gateway"
-  service_name      = "com.amazonaws.${data.aws_region.current.name}.${each.key}"
+  service_name      = local.services[each.key]
   route_table_ids   = [for table in aws_route_table.private : table.id]
 
   tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
@@ -103,7 +132,7 @@ resource "aws_vpc_endpoint" "interface" {
 
   vpc_id              = aws_vpc.this[0].id
   vpc_endpoint_type   = "Interface"
-  service_name        = "com.amazonaws.${data.aws_region.current.name}.${each.key}"
+  service_name        = local.services[each.key]
   subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
   security_group_ids  = [aws_security_group.endpoints[0].id]
   private_dns_enabled = true

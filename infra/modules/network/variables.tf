@@ -36,14 +36,14 @@ variable "cidr" {
 }
 
 variable "zones" {
-  description = "Availability zones; empty for the region's a and b."
+  description = "Availability zones; empty for the first two that every account of the region may use."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = length(var.zones) != 1 && length(var.zones) <= 6 && length(distinct(var.zones)) == length(var.zones)
-    error_message = "zones: 2 to 6 different zones, or none for the region's a and b."
+    error_message = "zones: 2 to 6 different zones, or none for the first two of the region."
   }
 }
 

@@ -5,13 +5,24 @@ locals {
   documents = "${path.module}/../../documents"
   closed    = jsondecode(file("${local.documents}/public-access-block.json"))
 
+  # A landing bucket that is there already keeps all that it has: policy, lifecycle, notifications.
+  existing = var.new_files.existing[*]
+
   buckets = merge(
-    { new-files = { noncurrent_days = var.new_files.noncurrent_days, expire_days = var.new_files.expire_days } },
+    length(local.existing) > 0 ? {} : {
+      new-files = { noncurrent_days = var.new_files.noncurrent_days, expire_days = var.new_files.expire_days }
+    },
     { results = { noncurrent_days = var.results.noncurrent_days, expire_days = null } },
     var.airflow_bucket ? { airflow = { noncurrent_days = 90, expire_days = null } } : {},
   )
 
   unknown_feeds = setsubtract(flatten(values(var.new_files.uploaders)), keys(var.prefixes))
+}
+
+data "aws_s3_bucket" "existing" {
+  for_each = toset(local.existing)
+
+  bucket = each.key
 }
 
 resource "aws_s3_bucket" "this" {
@@ -73,7 +84,7 @@ module "policy" {
   source = "../document"
 
   name = "bucket-policy"
-  text = { for name, bucket in aws_s3_bucket.this : name => { bucket = bucket.id } }
+  text = { for name, bucket in aws_s3_bucket.this : name => { arn = bucket.arn } }
 }
 
 # A Deny of everybody's uploads that a worker couldn't read.
@@ -81,7 +92,7 @@ module "readable_only" {
   source = "../document"
 
   name = "landing-policy"
-  text = { new-files = { arn = aws_s3_bucket.this["new-files"].arn } }
+  text = { for name, bucket in aws_s3_bucket.this : name => { arn = bucket.arn } if name == "new-files" }
 }
 
 resource "aws_s3_bucket_policy" "this" {
@@ -135,6 +146,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     noncurrent_version_expiration {
       noncurrent_days = each.value.noncurrent_days
     }
+
+    # What is left of a deleted file when its versions are gone.
+    expiration {
+      expired_object_delete_marker = true
+    }
   }
 
   dynamic "rule" {
@@ -173,8 +189,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
+# Only of a bucket that is made here: a bucket has one notification configuration, and this would put itself in its place.
 resource "aws_s3_bucket_notification" "new_files" {
-  bucket      = aws_s3_bucket.this["new-files"].id
+  for_each = { for name, bucket in aws_s3_bucket.this : name => bucket if name == "new-files" }
+
+  bucket      = each.value.id
   eventbridge = true
 }
 

@@ -1,6 +1,9 @@
 output "new_files" {
   description = "The bucket that partners drop files into."
-  value       = { name = aws_s3_bucket.this["new-files"].bucket, arn = aws_s3_bucket.this["new-files"].arn }
+  value = one([
+    for bucket in concat([for name, made in aws_s3_bucket.this : made if name == "new-files"], values(data.aws_s3_bucket.existing)) :
+    { name = bucket.bucket, arn = bucket.arn }
+  ])
 }
 
 output "results" {

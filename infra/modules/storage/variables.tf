@@ -10,14 +10,20 @@ variable "tags" {
 }
 
 variable "new_files" {
-  description = "The bucket that partners drop files into: ARNs of who may, each with the feeds it may drop files for; days that an overwritten version is kept, days that a file is kept (null: for ever)."
+  description = "The bucket that partners drop files into: the name of an existing one, which is left as it is (null: one is made); ARNs of who may, each with the feeds it may drop files for; days that an overwritten version is kept, days that a file is kept (null: for ever)."
   type = object({
+    existing        = optional(string)
     uploaders       = optional(map(set(string)), {})
     noncurrent_days = optional(number, 90)
     expire_days     = optional(number)
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = var.new_files.existing == null || (length(var.new_files.uploaders) == 0 && var.new_files.expire_days == null)
+    error_message = "new_files.existing: without uploaders and expire_days, as an existing bucket's policy and lifecycle are left alone."
+  }
 
   validation {
     condition     = var.new_files.noncurrent_days >= 30
