@@ -217,6 +217,9 @@ module "mwaa" {
   plugins_zip           = var.mwaa.plugins_zip
   requirements          = var.mwaa.requirements
   airflow_version       = var.mwaa.airflow_version
+  key_arn               = module.keys.messages_key_arn
+  log_retention_days    = var.mwaa.log_retention_days
+  source_cidrs          = var.mwaa.source_cidrs
   environment_class     = var.mwaa.environment_class
   schedulers            = var.mwaa.schedulers
   min_workers           = var.mwaa.min_workers

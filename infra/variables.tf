@@ -165,6 +165,8 @@ variable "mwaa" {
     plugins_zip           = string
     requirements          = optional(string, "../requirements.txt")
     airflow_version       = optional(string)
+    log_retention_days    = optional(number)
+    source_cidrs          = optional(set(string))
     environment_class     = optional(string)
     schedulers            = optional(number)
     min_workers           = optional(number)

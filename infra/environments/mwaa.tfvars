@@ -9,6 +9,9 @@ mwaa = {
   plugins_zip       = "build/plugins.zip"
   environment_class = "mw1.small"
   max_workers       = 5
+
+  # From where people reach Airflow's UI, through a VPN or a peering; without any nobody does.
+  source_cidrs = ["10.0.0.0/8"]
 }
 
 # MWAA installs packages, so its network needs a way out.

@@ -69,7 +69,7 @@ run "existing_airflow" {
   assert {
     condition = alltrue([
       for feed, definition in module.batch.job_definitions :
-      definition.name == "${jsondecode(output.settings).job_definition_prefix}${feed}"
+      definition == "${jsondecode(output.settings).job_definition_prefix}${feed}"
     ])
     error_message = "The settings name no feed, so that a new one changes nothing in them."
   }
@@ -182,7 +182,9 @@ run "refuses_bad_values" {
     res_prefix  = "Acme_"
     image_tag   = "latest"
     runbook_url = "docs/runbook.md#section"
+
+    metric_dimensions = { Feed = "orders" }
   }
 
-  expect_failures = [var.region, var.res_prefix, var.image_tag, var.runbook_url]
+  expect_failures = [var.region, var.res_prefix, var.image_tag, var.runbook_url, var.metric_dimensions]
 }

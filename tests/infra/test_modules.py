@@ -39,6 +39,18 @@ def test_every_validation_is_shown_to_refuse_something(module: Path) -> None:
         assert len(refused) >= len(re.findall(r"^  validation \{", body, re.MULTILINE)), variable
 
 
+def test_documents_are_filled_in_by_one_module_and_arns_name_their_partition() -> None:
+    service = re.compile(r'"[a-z-]+\.amazonaws\.com"')
+    for file in sorted(INFRA.glob("*.tf")) + sorted(INFRA.glob("modules/**/*.tf")):
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "error_message" not in line]
+        text = "\n".join(service.sub("", line) for line in lines if "dkr" not in line and "# http" not in line)
+        assert "templatefile(" not in text or file.parent.name == "document", file
+        assert "arn:aws" not in text, file
+        assert "amazonaws.com" not in text, file
+    for document in sorted((INFRA / "documents").glob("*.json")):
+        assert "arn:" not in document.read_text(encoding="utf-8"), document
+
+
 @pytest.mark.parametrize("module", MODULES[1:], ids=lambda each: each.name)
 def test_a_module_has_the_files_that_people_look_for(module: Path) -> None:
     for name in ("main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md"):

@@ -2,7 +2,27 @@
 # often than infrastructure does (docs/runbook.md#deploying).
 
 locals {
-  name = "${var.res_prefix}-mwaa"
+  name        = "${var.res_prefix}-mwaa"
+  environment = "${local.name}-airflow"
+
+  # What MWAA installs was resolved for one version of Airflow, which its first line says.
+  required = regex("Airflow ([0-9.]+[0-9])", split("\n", file(var.requirements))[0])[0]
+  version  = coalesce(var.airflow_version, local.required)
+
+  # https://docs.aws.amazon.com/mwaa/latest/userguide/monitoring-airflow.html
+  logs = toset(["DAGProcessing", "Scheduler", "Task", "WebServer", "Worker"])
+}
+
+# Made before MWAA makes them without retention and key, and leaves them behind.
+resource "aws_cloudwatch_log_group" "airflow" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's decision
+  for_each = local.logs
+
+  name              = "airflow-${local.environment}-${each.key}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.key_arn
+
+  tags = merge(var.tags, { Name = "airflow-${local.environment}-${each.key}" })
 }
 
 resource "aws_s3_object" "plugins" {
@@ -60,11 +80,25 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   tags = merge(var.tags, { Name = "${local.name}-https" })
 }
 
+# The web server's endpoints of a private environment are in this group, too.
+resource "aws_vpc_security_group_ingress_rule" "people" {
+  for_each = var.source_cidrs
+
+  security_group_id = aws_security_group.environment.id
+  description       = "The web server"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  cidr_ipv4         = each.key
+
+  tags = merge(var.tags, { Name = "${local.name}-people" })
+}
+
 resource "aws_mwaa_environment" "this" {
   #checkov:skip=CKV2_AWS_66:private unless the caller says otherwise, and then still behind IAM
 
-  name               = "${local.name}-airflow"
-  airflow_version    = var.airflow_version
+  name               = local.environment
+  airflow_version    = local.version
   environment_class  = var.environment_class
   execution_role_arn = var.execution_role_arn
 
@@ -89,6 +123,8 @@ resource "aws_mwaa_environment" "this" {
         connections_prefix       = null
         config_prefix            = null
       })
+      # A feed that is deployed is one that works; who wants to begin paused says so in configuration.
+      "core.dags_are_paused_at_creation" = "False"
       # Airflow 3.2.1 serves the 50 oldest asset triggers only, and each feed has one.
       "triggerer.max_trigger_to_select_per_loop" = "1000"
     },
@@ -131,6 +167,11 @@ resource "aws_mwaa_environment" "this" {
 
   lifecycle {
     precondition {
+      condition     = local.version == local.required
+      error_message = "mwaa: airflow_version ${local.version}, but requirements were resolved for Airflow ${local.required}."
+    }
+
+    precondition {
       condition     = length(var.subnet_ids) >= 2
       error_message = "mwaa: needs two private subnets in different zones."
     }
@@ -140,4 +181,6 @@ resource "aws_mwaa_environment" "this" {
       error_message = "mwaa: min_workers is larger than max_workers."
     }
   }
+
+  depends_on = [aws_cloudwatch_log_group.airflow]
 }

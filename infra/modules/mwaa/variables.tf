@@ -55,15 +55,43 @@ variable "variables_prefix" {
 }
 
 variable "airflow_version" {
-  description = "Airflow's version."
+  description = "Airflow's version; null for the one that the first line of requirements names, and no other is taken."
   type        = string
-  default     = "3.2.1"
+  default     = null
+}
+
+variable "source_cidrs" {
+  description = "IPv4 ranges from which people reach the web server; none while it is empty."
+  type        = set(string)
+  default     = []
   nullable    = false
 
   validation {
-    condition     = can(regex("^3\\.[2-9]\\.[0-9]+$", var.airflow_version))
-    error_message = "airflow_version: 3.2.1 or later."
+    condition     = alltrue([for cidr in var.source_cidrs : can(cidrnetmask(cidr))])
+    error_message = "source_cidrs: IPv4 ranges such as 10.0.0.0/8."
   }
+
+  validation {
+    condition     = alltrue([for cidr in var.source_cidrs : try(tonumber(split("/", cidr)[1]), 0) >= 8])
+    error_message = "source_cidrs: ranges of a /8 or smaller; to let in everybody, behind IAM, say webserver_access_mode = PUBLIC_ONLY."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that Airflow's logs are kept."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)
+    error_message = "log_retention_days: one of CloudWatch's periods, such as 30, 90 or 365."
+  }
+}
+
+variable "key_arn" {
+  description = "Key of the log groups."
+  type        = string
 }
 
 variable "environment_class" {
