@@ -13,6 +13,7 @@ import pytest
 
 from filebatch_local.background import down, up
 from filebatch_local.layout import Layout
+from local_system.parts import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -234,3 +235,24 @@ def test_nothing_that_is_started_here_inherits_another_account(layout):
     from filebatch_local import access
 
     assert access.without_aws({"AWS_PROFILE": "prod", "PATH": "/bin"}) == {"PATH": "/bin"}
+
+
+def test_a_shell_outside_a_servers_container_asks_it_at_its_published_port(elsewhere, tmp_path):
+    port, layout = free_port(), Layout.here(tmp_path / "state")
+    try:
+        up(layout, port, ["--feeds", "", "--published", str(port), "--host", "localhost"])
+        command = [sys.executable, "-m", "filebatch_local", "env", "--state", str(layout.state)]
+        environment = {"PYTHONPATH": str(ROOT / "infra" / "local"), "PATH": "/usr/bin:/bin"}
+        printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        assert str(ROOT) not in printed
+        script = f"{printed}\nset -e; aws sqs create-queue --queue-name a; aws s3 ls; echo $AWS_ENDPOINT_URL"
+        environment = {"PATH": f"{ROOT / '.venv-cli' / 'bin'}:/usr/bin:/bin", "HTTPS_PROXY": elsewhere.url}
+        ended = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        assert "filebatch-local-new-files" in ended.stdout
+        assert f"http://127.0.0.1:{port}\n" in ended.stdout
+        refused = subprocess.run(["sh", "-c", printed], env={**environment, "AWS_PROFILE": "prod"}, check=False)
+        assert refused.returncode == 1
+    finally:
+        down(layout)
+    assert elsewhere.asked == []
