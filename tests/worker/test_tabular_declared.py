@@ -190,6 +190,12 @@ class TestBadRows:
         ({"quote": "`"}, "quote"),
         ({"decimal_separator": "'"}, "'.', ','"),
         ({"allow_empty": 1}, "true or false"),
+        ({"skip_rows": -1}, "at least 0"),
+        ({"skip_footer": "1"}, "an integer"),
+        ({"comment": "//"}, "one ASCII character"),
+        ({"comment": '"'}, "one ASCII character"),
+        ({"escape": "\\"}, "'double', 'backslash'"),
+        ({"columns": {"id": "string", "ID": "string"}}, "declared twice"),
         ({"max_uncompressed_bytes": 0}, "at least 1"),
     ],
 )

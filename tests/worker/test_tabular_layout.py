@@ -55,11 +55,10 @@ def test_line_ends_are_mended_outside_quotes_alone(tmp_path_factory, rows, newli
     path.write_bytes(b"".join(lines))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "PIECE", piece)
-        mended = layout.normalise(
-            path, directory / "mended", Dialect(",", '"', '"', header=True), header=b"h\n", skip=0
-        )
+        dialect, end = Dialect(",", '"', '"', header=True), path.stat().st_size
+        mended = layout.normalise(path, directory / "mended", dialect, header=b"h,i\n", start=0, end=end)
     write(path, rows, "\n", csv.QUOTE_ALL)
-    assert mended.read_bytes() == b"h\n" + path.read_bytes()
+    assert mended.read_bytes() == b"h,i\n" + path.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import literal
+from filebatch_worker.processors.tabular.csv_open import open_csv
 from filebatch_worker.processors.tabular.csv_records import CsvFile, Survey, locate, survey
-from filebatch_worker.processors.tabular.dialect import SAMPLE, Dialect, detect_dialect
+from filebatch_worker.processors.tabular.dialect import Dialect
 from filebatch_worker.processors.tabular.faults import invalid
-from filebatch_worker.processors.tabular.layout import normalise, scan
 from filebatch_worker.processors.tabular.measure import Measured, measure
-from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
+from filebatch_worker.processors.tabular.naming import column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
 from filebatch_worker.processors.tabular.text import TextFile
@@ -37,7 +35,7 @@ def read_csv(
     Raises InvalidFile: "ragged", "truncated", "bad-quoting", "line-too-long", "too-many-columns", "missing-column",
     "extra-column", "duplicate-column", "ambiguous", "unreadable".
     """
-    file = _open(text.path, workdir, options, tabs=tabs)
+    file = open_csv(text.path, workdir, options, tabs=tabs)
     columns = _columns(file, options)
     reading = _read(_Reader(connection, file, columns, options))
     return Table(
@@ -49,63 +47,6 @@ def read_csv(
         bad_rows=reading.bad,
         locate=lambda rows: locate(file, rows),
     )
-
-
-def _open(path: Path, workdir: Path, options: TabularOptions, *, tabs: bool) -> CsvFile:
-    with path.open(encoding="utf-8", newline="") as file:
-        sample = file.read(SAMPLE)
-        whole = not file.read(1)
-    dialect = detect_dialect(sample, options, whole=whole, tabs=tabs)
-    first = _first_row(path, dialect)
-    layout = scan(path, dialect.quote)
-    if first.plain and layout.clean:
-        return CsvFile(path, dialect, first.cells, dialect.header, 0, layout)
-    skip, lines = (first.size, first.lines) if dialect.header else (0, 0)
-    header = dialect.delimiter.join("c" * len(first.cells)) + "\n"
-    mended = normalise(path, workdir / "mended", dialect, header=header.encode(), skip=skip)
-    return CsvFile(mended, dialect, first.cells, True, lines - 1, scan(mended, dialect.quote))
-
-
-@dataclass(frozen=True)
-class _FirstRow:
-    cells: tuple[str, ...]
-    size: int  # bytes up to its end, with empty lines before it
-    lines: int
-    plain: bool  # one line, the very first
-
-
-def _first_row(path: Path, dialect: Dialect) -> _FirstRow:
-    read: list[str] = []
-    cells: list[str] = []
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = dialect.reader(_kept(file, read))
-        try:
-            cells = next((row for row in reader if row), cells)
-        except csv.Error as error:
-            raise invalid(
-                "unreadable", f"line {reader.line_num}: this is no CSV", str(error), line=reader.line_num
-            ) from error
-    if len(cells) > MAX_COLUMNS:
-        raise invalid("too-many-columns", f"{len(cells)} columns, at most {MAX_COLUMNS} are read", expected=MAX_COLUMNS)
-    text = "".join(read)
-    lines = text.count("\n") or text.count("\r")
-    size = _line_end(path, len(text.encode())) if text.endswith("\r") else len(text.encode())
-    return _FirstRow(tuple(cells), size, lines, plain=len(read) == 1)
-
-
-def _line_end(path: Path, offset: int) -> int:
-    """Return where the line ends whose first carriage return ends at `offset`: CR CR LF ends one line, not two."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        rest = file.read(8)
-    return offset + len(rest) - len(rest.lstrip(b"\r")) + 1 if rest.lstrip(b"\r").startswith(b"\n") else offset
-
-
-def _kept(lines: Iterable[str], read: list[str]) -> Iterator[str]:
-    """Yield `lines`, keeping what was asked for in `read`."""
-    for line in lines:
-        read.append(line)
-        yield line
 
 
 def _columns(file: CsvFile, options: TabularOptions) -> tuple[Column, ...]:

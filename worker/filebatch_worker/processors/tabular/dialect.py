@@ -108,10 +108,14 @@ def _candidates(sample: str, options: TabularOptions) -> Iterator[Dialect]:
 
 
 def _quoting(sample: str, delimiter: str, options: TabularOptions) -> list[tuple[str, str]]:
-    if options.quote is not None:
-        return [(options.quote, options.quote)]
-    quote = "'" if '"' not in sample and are_quotes(sample, delimiter) else '"'
-    return [(quote, quote), (quote, "\\")] if f"\\{quote}" in sample else [(quote, quote)]
+    quote = options.quote
+    if quote is None:
+        quote = "'" if '"' not in sample and are_quotes(sample, delimiter) else '"'
+    escapes = {"double": [quote], "backslash": ["\\"]}.get(options.escape or "")
+    if escapes is None:
+        found = quote and options.quote is None and f"\\{quote}" in sample
+        escapes = [quote, "\\"] if found else [quote]
+    return [(quote, escape if quote else "") for escape in escapes]
 
 
 def _read(dialect: Dialect, sample: str, *, whole: bool) -> _Reading:

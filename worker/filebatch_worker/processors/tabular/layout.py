@@ -82,36 +82,44 @@ def _count_line_ends(chunk: bytes, counts: dict[str, int]) -> None:
     counts["\n"] += chunk.count(b"\n") - pairs
 
 
-def normalise(path: Path, target: Path, dialect: Dialect, *, header: bytes, skip: int) -> Path:
-    """Write the file to `target` with `header` in place of its first `skip` bytes, and a newline at each record's end.
+def normalise(
+    path: Path, target: Path, dialect: Dialect, *, header: bytes, start: int, end: int, comment: str = ""
+) -> Path:
+    """Write `header` and the file's bytes from `start` to `end` to `target`, with a newline at each record's end.
 
     What stands within quotes is kept as it is. Unlike `scan` this knows that a quote opens at a field's start alone:
-    the inch mark in 5" pipe is none.
+    the inch mark in 5" pipe is none. Lines that start with `comment` are left empty, so that lines keep their numbers;
+    in a table of one column, where an empty line is a value, they are left out.
     """
+    one_column = dialect.delimiter.encode() not in header
     with target.open("wb") as out, path.open("rb") as file:
         out.write(header)
-        if skip >= path.stat().st_size:
+        if start >= end:
             return target
+        pieces = _pieces(dialect, comment, with_line_end=one_column)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            at = skip
-            for field in _quoted_fields(dialect).finditer(content, skip):
-                _write_lines(out, content, at, field.start(1))
-                _write(out, content, field.start(1), field.end(1))
-                at = field.end(1)
-            _write_lines(out, content, at, len(content))
+            at = start
+            for piece in pieces.finditer(content, start, end):
+                _write_lines(out, content, at, piece.start())
+                _write(out, content, *piece.span("field"))
+                at = piece.end()
+            _write_lines(out, content, at, end)
     return target
 
 
-def _quoted_fields(dialect: Dialect) -> re.Pattern[bytes]:
-    """Return the pattern of fields that open with a quote, up to the quote that closes them or the end of the file."""
-    if not dialect.quote:
-        return re.compile(rb"(?!)")
-    quote, escape = re.escape(dialect.quote.encode()), re.escape(dialect.escape.encode())
-    within = quote * 2 if quote == escape else escape + rb".|" + quote * 2
-    start = rb"(?:(?<=[\r\n" + re.escape(dialect.delimiter.encode()) + rb"])|\A)"
-    return re.compile(
-        start + rb"(" + quote + rb"(?:[^" + quote + escape + rb"]|" + within + rb")*+" + quote + rb"?)", re.DOTALL
-    )
+def _pieces(dialect: Dialect, comment: str, *, with_line_end: bool) -> re.Pattern[bytes]:
+    """Return the pattern of comments and of quoted fields (`field`), up to the closing quote or the file's end."""
+    patterns = [rb"(?P<field>(?!))"]
+    if dialect.quote:
+        quote, escape = re.escape(dialect.quote.encode()), re.escape(dialect.escape.encode())
+        within = quote * 2 if quote == escape else escape + rb".|" + quote * 2
+        content = rb"(?:[^" + quote + escape + rb"]|" + within + rb")*+"
+        before = rb"(?:(?<=[\r\n" + re.escape(dialect.delimiter.encode()) + rb"])|\A)"
+        patterns = [before + rb"(?P<field>" + quote + content + quote + rb"?)"]
+    if comment:
+        line = rb"(?:(?<=[\r\n])|\A)" + re.escape(comment.encode()) + rb"[^\r\n]*"
+        patterns.append(line + rb"(?:\r*\n|\r)?" if with_line_end else line)
+    return re.compile(b"|".join(patterns), re.DOTALL)
 
 
 def _write_lines(out: BinaryIO, content: mmap.mmap, start: int, end: int) -> None:

@@ -32,6 +32,10 @@ class TabularOptions:
     header: bool | None = None
     decimal_separator: str = "."
     null_values: tuple[str, ...] = ()
+    escape: str | None = None
+    skip_rows: int = 0
+    skip_footer: int = 0
+    comment: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,6 +118,12 @@ def _quote(name: str, value: Any) -> str:
     return str(value)
 
 
+def _comment(name: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in "\r\n\0\"'":
+        raise _wrong(name, "one ASCII character, such as '#'", value)
+    return value
+
+
 _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "columns": _columns,
     "extra_columns": _one_of("keep", "error"),
@@ -127,6 +137,10 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "header": _flag,
     "decimal_separator": _one_of(".", ","),
     "null_values": _strings,
+    "escape": _one_of("double", "backslash"),
+    "skip_rows": _count(0),
+    "skip_footer": _count(0),
+    "comment": _comment,
 }
 
 assert set(_PARSERS) == {option.name for option in fields(TabularOptions)}  # noqa: S101 - both name every option
