@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from filebatch import clock, states
-from filebatch.ledger import Ledger
+from filebatch.core import clock, states
+from filebatch.core.ledger import Ledger
 from filebatch_local.background import LocalAws, running
 from filebatch_local.layout import Layout
 

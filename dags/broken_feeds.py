@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from filebatch.errors import ConfigurationError
-from filebatch.feed import load_feeds
+from filebatch.core.errors import ConfigurationError
+from filebatch.feeds.feed import load_feeds
 
 _, errors = load_feeds(Path(__file__).parent / "feeds")
 if errors:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from filebatch.dag_builder import build_dag
-from filebatch.feed import load_feeds
+from filebatch.feeds.feed import load_feeds
 
 feeds, _ = load_feeds(Path(__file__).parent / "feeds")
 for feed in feeds:

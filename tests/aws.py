@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 
-from filebatch import clock, states
-from filebatch.contract import FileVersion
-from filebatch.desk import Desk
-from filebatch.feed import Feed
-from filebatch.ledger import Ledger
-from filebatch.settings import Settings
+from filebatch.core import clock, states
+from filebatch.core.contract import FileVersion
+from filebatch.core.ledger import Ledger
+from filebatch.feeds.feed import Feed
+from filebatch.feeds.settings import Settings
+from filebatch.runs.context import Desk
 from filebatch_local import access
 from filebatch_local.background import LocalAws
 from filebatch_local.documents import render

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from aws import Place, feed_of
-from filebatch import claiming, clock, contract, paths, states
-from filebatch.claiming import TAKE, Planned
-from filebatch.contract import Output, Reason, Result, Unit, Work
-from filebatch.desk import Desk
-from filebatch.feed import Feed
-from filebatch.ledger import Item, work_of
+from filebatch.core import clock, contract, paths, states
+from filebatch.core.contract import Output, Reason, Result, Unit, Work
+from filebatch.core.ledger import Item, work_of
+from filebatch.feeds.feed import Feed
+from filebatch.runs import claiming
+from filebatch.runs.claiming import TAKE, Planned
+from filebatch.runs.context import Desk
 from filebatch_worker.commit import commit
 
 RUN_ID = "manual__2026-01-02"

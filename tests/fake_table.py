@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from filebatch.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
-from filebatch.ledger import Item, Moved
-from filebatch.states import Key, Move
+from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
+from filebatch.core.ledger import Item, Moved
+from filebatch.core.states import Key, Move
 
 COMPARE = {Equal: operator.eq, AtMost: operator.le, Below: operator.lt}
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from aws import NOW
-from filebatch import states
-from filebatch.contract import FileVersion, Reason, Result, Work
-from filebatch.states import Move
+from filebatch.core import states
+from filebatch.core.contract import FileVersion, Reason, Result, Work
+from filebatch.core.states import Move
 
 FEED = "orders"
 FILE = FileVersion("new-files", "orders/a.csv", "v1", "0" * 32, 8, "2026-01-02T03:04:05.000Z")

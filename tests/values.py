@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from filebatch import clock
-from filebatch.contract import FileVersion, Output, Reason, Result, Unit, Work
+from filebatch.core import clock
+from filebatch.core.contract import FileVersion, Output, Reason, Result, Unit, Work
 
 # What a stranger's key may hold: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 NASTY = (

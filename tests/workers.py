@@ -10,11 +10,11 @@ from typing import Any
 
 from aws import REGION, ROOT, Place, feed_of, until
 from claims import Held
-from filebatch import paths
-from filebatch.contract import Result
-from filebatch.feed import Feed
-from filebatch.ledger import work_of
-from filebatch.results import read_result
+from filebatch.core import paths
+from filebatch.core.contract import Result
+from filebatch.core.ledger import work_of
+from filebatch.core.results import read_result
+from filebatch.feeds.feed import Feed
 
 PYTHON = ROOT / ".venv-worker" / "bin" / "python"
 ACTS = feed_of(processor="acts:process")

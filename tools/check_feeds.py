@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from filebatch.feed import load_feeds
+from filebatch.feeds.feed import load_feeds
 
 FEEDS = Path(__file__).parents[1] / "dags" / "feeds"
 

@@ -94,7 +94,7 @@ run "job_definition" {
   assert {
     condition = (
       length(aws_batch_job_definition.feed["orders"].retry_strategy[0].evaluate_on_exit)
-      == length(jsondecode(file("../plugins/filebatch/failures.json")).evaluate_on_exit)
+      == length(jsondecode(file("../plugins/filebatch/core/failures.json")).evaluate_on_exit)
       && reverse(aws_batch_job_definition.feed["orders"].retry_strategy[0].evaluate_on_exit)[0].on_reason == "*"
     )
     error_message = "The retry rules are those of failures.json, and the last one matches everything."

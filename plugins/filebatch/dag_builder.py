@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, CronDataIntervalTimetable, Param
 
-from filebatch.feed import Feed
+from filebatch.feeds.feed import Feed
 from filebatch.operators.batch import ProcessFilesOperator
 from filebatch.operators.cloudwatch import PublishFeedMetricsOperator
 from filebatch.operators.dynamodb import ClaimFilesOperator

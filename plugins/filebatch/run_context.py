@@ -9,12 +9,13 @@ from typing import Any
 
 from botocore.config import Config
 
-from filebatch import jobs, selection, settings
-from filebatch.desk import Desk
-from filebatch.feed import Feed
-from filebatch.ledger import THREADS
-from filebatch.publishing import PATIENCE
-from filebatch.selection import Origin, Selection
+from filebatch.core.ledger import THREADS
+from filebatch.core.publishing import PATIENCE
+from filebatch.feeds import selection, settings
+from filebatch.feeds.feed import Feed
+from filebatch.feeds.selection import Origin, Selection
+from filebatch.runs import jobs
+from filebatch.runs.context import Desk
 
 AWS_CONN_ID = "aws_default"
 

@@ -10,9 +10,9 @@ import pytest
 
 from aws import until
 from compose.containers import HEALTHY_WITHIN, ROOT, Project, no_engine, project
-from filebatch import settings
-from filebatch.audit import audit
-from filebatch.feed import load_feeds
+from filebatch.feeds import settings
+from filebatch.feeds.feed import load_feeds
+from filebatch.queries.audit import audit
 from filebatch_local import access
 from local_system import airflow
 

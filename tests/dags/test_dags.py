@@ -10,7 +10,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
-from filebatch.feed import load_feeds
+from filebatch.feeds.feed import load_feeds
 
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"

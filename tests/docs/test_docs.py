@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from filebatch.feed import Feed
+from filebatch.feeds.feed import Feed
 from filebatch_worker.processors.tabular.options import TabularOptions
 
 ROOT = Path(__file__).parents[2]
+LAYERS = ("core", "feeds", "intake", "runs", "queries")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -61,7 +62,8 @@ def test_the_processor_reference_has_every_option_of_tables() -> None:
 def test_the_architecture_names_every_plain_module() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
 
-    for module in (ROOT / "plugins" / "filebatch").glob("*.py"):
+    library = ROOT / "plugins" / "filebatch"
+    for module in [*library.glob("*.py"), *(each for layer in LAYERS for each in (library / layer).glob("*.py"))]:
         assert module.stem == "__init__" or f"`{module.name}`" in text, module.name
 
 

@@ -7,7 +7,7 @@ import pytest
 from demo.subscriber import Subscriber, subscribe
 from e2e.steps import finish
 from e2e.system import LINES, System, system
-from filebatch.feed import Feed, load_feed
+from filebatch.feeds.feed import Feed, load_feed
 
 
 @pytest.fixture(scope="module")

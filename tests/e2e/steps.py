@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from e2e.system import LINES, System
 from e2e.tasks import DagRun, Run
-from filebatch.feed import Feed, load_feed
+from filebatch.feeds.feed import Feed, load_feed
 
 numbers = itertools.count()
 

@@ -14,10 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filebatch import contract, settings, states
-from filebatch.audit import audit
-from filebatch.feed import load_feeds
-from filebatch.ledger import Item, Ledger
+from filebatch.core import contract, states
+from filebatch.core.ledger import Item, Ledger
+from filebatch.feeds import settings
+from filebatch.feeds.feed import load_feeds
+from filebatch.queries.audit import audit
 from filebatch_local.background import LocalAws, local_aws
 from filebatch_local.cli import environment
 from filebatch_local.images import ImageEnv

@@ -15,7 +15,7 @@ from typing import Any
 from airflow.sdk.exceptions import TaskDeferred
 
 from filebatch.dag_builder import build_dag
-from filebatch.feed import Feed
+from filebatch.feeds.feed import Feed
 
 TASKS = ("wait_for_files", "claim_files", "process_files", "publish_metrics", "notify")
 ENDED: dict[str, str] = {}  # run id → state, as Airflow would tell other runs

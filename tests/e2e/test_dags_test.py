@@ -9,8 +9,8 @@ import pytest
 
 from demo.subscriber import Subscriber
 from e2e.system import ROOT, System
-from filebatch import clock, states
-from filebatch.publishing import NOT_PUBLISHED
+from filebatch.core import clock, states
+from filebatch.core.publishing import NOT_PUBLISHED
 from local_system.parts import free_port
 
 pytestmark = pytest.mark.airflow

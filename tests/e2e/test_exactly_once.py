@@ -10,9 +10,11 @@ from aws import until
 from demo.subscriber import Subscriber
 from e2e.steps import a_run, all_ended, assert_each_done_once, drop, numbers, retire, states_of
 from e2e.system import System
-from filebatch import claiming, jobs, settings, states
-from filebatch.feed import Feed
-from filebatch.ledger import Item
+from filebatch.core import states
+from filebatch.core.ledger import Item
+from filebatch.feeds import settings
+from filebatch.feeds.feed import Feed
+from filebatch.runs import claiming, jobs
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("audited")]
 

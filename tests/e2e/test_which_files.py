@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from aws import until
 from e2e.steps import a_run, assert_each_done_once, drop, states_of
 from e2e.system import System
-from filebatch import states
-from filebatch.feed import Feed
+from filebatch.core import states
+from filebatch.feeds.feed import Feed
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("audited")]
 

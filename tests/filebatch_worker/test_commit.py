@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from claims import OTHER, RUN_ID, Held
-from filebatch import clock, contract, paths, states
-from filebatch.errors import LostClaim
-from filebatch.results import read_result
+from filebatch.core import clock, contract, paths, states
+from filebatch.core.errors import LostClaim
+from filebatch.core.results import read_result
 from filebatch_worker import commit
 from filebatch_worker.processor import Output
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from filebatch import errors, failures
+from filebatch.core import errors, failures
 from filebatch_worker import processor
 from filebatch_worker.__main__ import _exit_code
 from filebatch_worker.file import classify

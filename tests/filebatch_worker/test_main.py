@@ -8,8 +8,9 @@ import pytest
 
 from aws import Place, feed_of
 from claims import RUN_ID, counted, summed
-from filebatch import clock, paths, settling, states
-from filebatch.ledger import work_of
+from filebatch.core import clock, paths, states
+from filebatch.core.ledger import work_of
+from filebatch.runs import settling
 from workers import ACTS, JOB, Worker, held_of, keys_under, object_of, quarantine_of, result_of
 
 WORDS = (

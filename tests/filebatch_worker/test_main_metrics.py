@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from claims import counted
-from filebatch import states
-from filebatch.publishing import NOT_PUBLISHED
+from filebatch.core import states
+from filebatch.core.publishing import NOT_PUBLISHED
 from workers import Worker, held_of
 
 DENIED = (403, "AccessDenied")

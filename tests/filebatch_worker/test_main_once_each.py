@@ -4,8 +4,9 @@ import signal
 from dataclasses import replace
 
 from claims import OTHER, RUN_ID, counted
-from filebatch import claiming, clock, contract, paths, settling, states
-from filebatch.results import read_result
+from filebatch.core import clock, contract, paths, states
+from filebatch.core.results import read_result
+from filebatch.runs import claiming, settling
 from workers import JOB, Worker, held_of, keys_under, result_of
 
 OTHER_JOB = "99999999-2222-3333-4444-555555555555"

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from aws import feed_of
-from filebatch import announcing, paths, settling, states
+from filebatch.core import paths, states
+from filebatch.runs import announcing, settling
 from workers import ACTS, Worker, held_of, object_of
 
 SHOWN = feed_of(processor="acts:process", show_values=True)

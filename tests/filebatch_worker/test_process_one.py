@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from filebatch import states
+from filebatch.core import states
 from workers import PYTHON, Worker, held_of
 
 UNSHARE = ("unshare", "--pid", "--fork", "--kill-child")

@@ -4,8 +4,8 @@ import pytest
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 
-from filebatch import errors
-from filebatch.contract import Reason
+from filebatch.core import errors
+from filebatch.core.contract import Reason
 from filebatch_worker import processor, reasons
 from filebatch_worker.calling import call
 from filebatch_worker.processor import InvalidFile, Source, shape

@@ -1,6 +1,6 @@
 import pytest
 
-from filebatch.errors import ConfigurationError
+from filebatch.core.errors import ConfigurationError
 from filebatch_worker import settings
 
 ENVIRONMENT = {

@@ -3,8 +3,8 @@ from botocore.exceptions import ClientError
 
 from aws import feed_of, recorded
 from claims import Held
-from filebatch import contract, paths
-from filebatch.errors import ContractError
+from filebatch.core import contract, paths
+from filebatch.core.errors import ContractError
 from filebatch_worker.unit import read_unit
 from golden import golden
 

@@ -10,7 +10,8 @@ import pytest
 
 from aws import Place, feed_of
 from claims import Held
-from filebatch import announcing, settling, states
+from filebatch.core import states
+from filebatch.runs import announcing, settling
 from workers import Worker, keys_under, object_of, quarantine_of, result_of
 
 SECRET = "Jane Roe SSN 078-05-1120"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from e2e.tasks import DagRun, Run
-from filebatch.feed import Feed
-from filebatch.ledger import Ledger
+from filebatch.core.ledger import Ledger
+from filebatch.feeds.feed import Feed
 from filebatch_local.background import LocalAws
 from infra.terraform import Workspace
 

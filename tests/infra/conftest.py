@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from aws import until
 from e2e.system import HERE as E2E
 from e2e.system import LINES
-from filebatch.feed import Feed, load_feed
+from filebatch.feeds.feed import Feed, load_feed
 from filebatch.triggers.sqs import ArrivalsTrigger
 from filebatch_local.background import LocalAws, local_aws
 from filebatch_local.cli import environment

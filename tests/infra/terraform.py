@@ -92,9 +92,10 @@ def workspace(folder: Path, aws: LocalAws, feeds: Path, variables: Mapping[str, 
     for file in (ROOT / "infra").glob("*.tf"):
         shutil.copy(file, infra)
     (infra / "override.tf").write_text(PROVIDER, encoding="utf-8")
-    (folder / "plugins" / "filebatch").mkdir(parents=True)
-    for file in (ROOT / "plugins" / "filebatch").glob("*.json"):
-        shutil.copy(file, folder / "plugins" / "filebatch")
+    for file in (ROOT / "plugins" / "filebatch").rglob("*.json"):
+        copy = folder / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
     (folder / "worker").mkdir()
     shutil.copy(ROOT / "worker" / "Dockerfile", folder / "worker")
     shutil.copytree(feeds, folder / "feeds")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from filebatch.jobs import ENVIRONMENT_TAG
+from filebatch.runs.jobs import ENVIRONMENT_TAG
 from golden import golden
 from infra import judged, policies
 

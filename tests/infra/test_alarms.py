@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from aws import until
-from filebatch import health, jobs, run_context
-from filebatch.desk import Desk
-from filebatch.feed import Feed, load_feed
-from filebatch.settings import parse
+from filebatch import run_context
+from filebatch.feeds.feed import Feed, load_feed
+from filebatch.feeds.settings import parse
+from filebatch.queries import health
+from filebatch.runs import jobs
+from filebatch.runs.context import Desk
 from filebatch.triggers.sqs import ArrivalsTrigger
 from infra.applied import PREFIX, Applied
 from infra.conftest import first_event

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from filebatch import settings
+from filebatch.feeds import settings
 from infra.applied import PREFIX, Applied
 
 pytestmark = [pytest.mark.terraform, pytest.mark.airflow]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from filebatch.publishing import NOT_PUBLISHED
+from filebatch.core.publishing import NOT_PUBLISHED
 from filebatch_local.documents import render
 from infra.terraform import ROOT
 

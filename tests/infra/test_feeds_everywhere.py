@@ -11,8 +11,8 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from filebatch.errors import FeedError
-from filebatch.feed import Feed, load_feed
+from filebatch.core.errors import FeedError
+from filebatch.feeds.feed import Feed, load_feed
 from filebatch_local.background import local_aws
 from filebatch_local.images import ImageEnv
 from infra.pretended import answers, made_by_terraform, terraform

@@ -71,5 +71,7 @@ def test_unchanged_plugins_make_the_same_zip(tmp_path: Path) -> None:
 
     assert one.read_bytes() == other.read_bytes()
     names = zipfile.ZipFile(one).namelist()
-    assert {"filebatch_plugin.py", "filebatch/feed.py", "filebatch/failures.json", ".airflowignore"} <= set(names)
+    assert {"filebatch_plugin.py", "filebatch/feeds/feed.py", "filebatch/core/failures.json", ".airflowignore"} <= set(
+        names
+    )
     assert not [name for name in names if "__pycache__" in name or name.startswith("plugins/")]

@@ -6,7 +6,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from filebatch.dag_builder import schedule
-from filebatch.feed import load_feeds
+from filebatch.feeds.feed import load_feeds
 
 feeds, _ = load_feeds(Path(__file__).parent / "feeds")
 for feed in feeds:

@@ -6,7 +6,7 @@ from unittest import mock
 import unprotected
 
 from filebatch import dag_builder
-from filebatch.feed import load_feeds
+from filebatch.feeds.feed import load_feeds
 
 # What is taken away from a feed's doorbell, by the feed's name.
 WITHOUT = {

@@ -14,10 +14,11 @@ from typing import Any
 import yaml
 
 from aws import until
-from filebatch import settings, states
-from filebatch.audit import audit
-from filebatch.feed import load_feeds
-from filebatch.ledger import Item, Ledger
+from filebatch.core import states
+from filebatch.core.ledger import Item, Ledger
+from filebatch.feeds import settings
+from filebatch.feeds.feed import load_feeds
+from filebatch.queries.audit import audit
 from filebatch_local.background import LocalAws
 from filebatch_local.layout import Layout
 from infra import judged

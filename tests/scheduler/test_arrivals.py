@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from aws import stays
-from filebatch import states
+from filebatch.core import states
 from filebatch_local.processes import signal_group
 from local_system import airflow, parts
 from scheduler.harness import DAILY, PATIENCE, Whole, wait, whole

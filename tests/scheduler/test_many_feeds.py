@@ -7,7 +7,7 @@ import pytest
 from packaging.version import Version
 
 from aws import stays
-from filebatch import states
+from filebatch.core import states
 from local_system import airflow
 from scheduler.harness import Whole, wait, whole
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from filebatch import states
+from filebatch.core import states
 from local_system import airflow
 from scheduler.harness import DAILY, TODAY, Whole, wait, whole
 

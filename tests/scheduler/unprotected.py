@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from filebatch import clock, intake
-from filebatch.contract import FileVersion
-from filebatch.intake import Taken
-from filebatch.ledger import encode
+from filebatch.core import clock
+from filebatch.core.contract import FileVersion
+from filebatch.core.ledger import encode
+from filebatch.intake import arrivals
+from filebatch.intake.arrivals import Taken
 from filebatch.triggers.dynamodb import AsyncLedger
 from filebatch.triggers.feed_site import Site
 from filebatch.triggers.listener import Listener
@@ -77,7 +78,7 @@ class _EagerQueue:
 
 class _ForgetfulListener(Listener):
     async def _record(self, ledger: AsyncLedger, file: FileVersion) -> Taken:
-        items, _ = intake.arrivals(self._site.feed, [file], clock.now())
+        items, _ = arrivals.arrivals(self._site.feed, [file], clock.now())
         for item in items:
             await ledger._client.put_item(TableName=ledger.table, Item=encode(item))
         return Taken(new=len(items))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import boto3
 
-from filebatch import settings
-from filebatch.audit import audit
-from filebatch.feed import load_feeds
+from filebatch.feeds import settings
+from filebatch.feeds.feed import load_feeds
+from filebatch.queries.audit import audit
 
 ROOT = Path(__file__).parents[2]
 

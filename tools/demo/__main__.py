@@ -17,7 +17,7 @@ from typing import Any
 
 from demo import report
 from demo.subscriber import subscribe
-from filebatch.ledger import Ledger
+from filebatch.core.ledger import Ledger
 from filebatch_local.background import local_aws
 from filebatch_local.cli import environment, take_over
 from filebatch_local.layout import Layout

@@ -10,8 +10,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from filebatch import clock
-from filebatch.jobs import TERMINAL
+from filebatch.core import clock
+from filebatch.runs.jobs import TERMINAL
 
 FOLDER = Path(__file__).parent
 

@@ -18,14 +18,14 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from filebatch import clock, failures, states
-from filebatch.contract import Reason, Result, Unit, Work
-from filebatch.errors import ConfigurationError, LostClaim
-from filebatch.ledger import Ledger, holds
-from filebatch.metrics import Measured
-from filebatch.outcomes import Outcomes
-from filebatch.publishing import Publisher, usable
-from filebatch.results import location
+from filebatch.core import clock, failures, states
+from filebatch.core.contract import Reason, Result, Unit, Work
+from filebatch.core.errors import ConfigurationError, LostClaim
+from filebatch.core.ledger import Ledger, holds
+from filebatch.core.metrics import Measured
+from filebatch.core.outcomes import Outcomes
+from filebatch.core.publishing import Publisher, usable
+from filebatch.core.results import location
 from filebatch_worker import aws, file, job_log, processor, reasons, settings, trouble
 from filebatch_worker.file import Bench
 from filebatch_worker.job_log import JobLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from filebatch.publishing import PATIENCE
+from filebatch.core.publishing import PATIENCE
 
 RETRIES = {"mode": "standard", "total_max_attempts": 6}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from filebatch.errors import FilebatchError
+from filebatch.core.errors import FilebatchError
 from filebatch_worker.processor import Processed, Processor, Source, shape
 
 

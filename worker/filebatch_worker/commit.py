@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch import contract, paths, states
-from filebatch.contract import NO_VERSION, FileVersion, Reason, Result, Work
-from filebatch.errors import FilebatchError, LostClaim
-from filebatch.ledger import Ledger, holds
-from filebatch.results import read_result
+from filebatch.core import contract, paths, states
+from filebatch.core.contract import NO_VERSION, FileVersion, Reason, Result, Work
+from filebatch.core.errors import FilebatchError, LostClaim
+from filebatch.core.ledger import Ledger, holds
+from filebatch.core.results import read_result
 from filebatch_worker import processor
 
 

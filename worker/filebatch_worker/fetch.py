@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.contract import NO_VERSION, FileVersion
+from filebatch.core.contract import NO_VERSION, FileVersion
 from filebatch_worker import refusals
 from filebatch_worker.processor import InvalidFile, Source
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filebatch import clock, paths, states
-from filebatch.contract import Output, Reason, Result, Unit, Work
-from filebatch.errors import ConfigurationError, ContractError
-from filebatch.ledger import Ledger
-from filebatch.results import read_result
+from filebatch.core import clock, paths, states
+from filebatch.core.contract import Output, Reason, Result, Unit, Work
+from filebatch.core.errors import ConfigurationError, ContractError
+from filebatch.core.ledger import Ledger
+from filebatch.core.results import read_result
 from filebatch_worker import __version__, processor, reasons, refusals
 from filebatch_worker.calling import call
 from filebatch_worker.commit import commit, quarantine, stage

@@ -11,7 +11,7 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from filebatch.wording import visible
+from filebatch.core.wording import visible
 from filebatch_worker import reasons
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from filebatch.contract import Reason
-from filebatch.errors import FilebatchError
-from filebatch.wording import plain
+from filebatch.core.contract import Reason
+from filebatch.core.errors import FilebatchError
+from filebatch.core.wording import plain
 from filebatch_worker import processor, refusals
 from filebatch_worker.calling import is_processors, place
 from filebatch_worker.processor import InvalidFile, shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from filebatch.errors import ConfigurationError
+from filebatch.core.errors import ConfigurationError
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from filebatch import paths, states
-from filebatch.contract import Reason, Unit, Work
-from filebatch.ledger import Ledger
-from filebatch.states import Move
+from filebatch.core import paths, states
+from filebatch.core.contract import Reason, Unit, Work
+from filebatch.core.ledger import Ledger
+from filebatch.core.states import Move
 from filebatch_worker import aws
 
 log = logging.getLogger(__name__)

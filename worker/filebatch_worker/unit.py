@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from filebatch import contract
+from filebatch.core import contract
 
 
 def read_unit(s3: Any, bucket: str, key: str, index: int) -> contract.Unit:

@@ -274,7 +274,7 @@ def _of_environment(settings: dict[str, Any], log_group: str) -> dict[str, Any]:
 def _load_feeds(folder: Path | None) -> tuple[list[Any], list[Any]]:
     if folder is None:
         return [], []
-    from filebatch.feed import load_feeds
+    from filebatch.feeds.feed import load_feeds
 
     return load_feeds(folder)
 

@@ -194,7 +194,7 @@ class Provisioning:
         from filebatch_local.provision import Plan, Provisioner
 
         service, layout = self._service, self._service.layout
-        failures = layout.plugins / "filebatch" / "failures.json"
+        failures = layout.plugins / "filebatch" / "core" / "failures.json"
         plan = Plan(
             self._endpoint, self._key, layout.documents, failures, layout.dockerfile, service.feeds, service.vcpus
         )

@@ -80,7 +80,7 @@ resource "aws_batch_compute_environment" "this" {
   depends_on = [aws_iam_role_policy_attachment.service]
 }
 
-# A share per feed, which a job names when it is submitted (plugins/filebatch/jobs.py).
+# A share per feed, which a job names when it is submitted (plugins/filebatch/runs/jobs.py).
 resource "aws_batch_scheduling_policy" "shares" {
   name = "${local.name}-shares"
 
@@ -148,7 +148,7 @@ resource "aws_cloudwatch_log_group" "jobs" {
 }
 
 locals {
-  failures    = jsondecode(file("${path.module}/../../../plugins/filebatch/failures.json"))
+  failures    = jsondecode(file("${path.module}/../../../plugins/filebatch/core/failures.json"))
   definitions = module.definition.rendered
 
   # Whom the image lets write to /scratch is whom a job must run as.

@@ -1,10 +1,10 @@
-# The feed files, read as the DAGs read them. Every text of a feed has a pattern, which plugins/filebatch/feed.py holds
+# The feed files, read as the DAGs read them. Every text of a feed has a pattern, which plugins/filebatch/feeds/feed.py holds
 # it to as well: what is refused here is refused there.
 
 locals {
   library  = "${path.module}/../../../plugins/filebatch"
-  defaults = jsondecode(file("${local.library}/feed-defaults.json"))
-  rules    = jsondecode(file("${local.library}/feed-text.json"))
+  defaults = jsondecode(file("${local.library}/feeds/feed-defaults.json"))
+  rules    = jsondecode(file("${local.library}/feeds/feed-text.json"))
 
   written = {
     for file in fileset(var.folder, "*.yaml") :

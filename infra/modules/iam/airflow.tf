@@ -4,7 +4,7 @@
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 
 locals {
-  # What a job is tagged with when it is submitted (plugins/filebatch/jobs.py): a job's ARN tells nothing about whose it is.
+  # What a job is tagged with when it is submitted (plugins/filebatch/runs/jobs.py): a job's ARN tells nothing about whose it is.
   environment_tag = "filebatch:environment"
 
   airflow_statements = [

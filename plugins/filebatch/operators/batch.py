@@ -10,13 +10,14 @@ from airflow.providers.amazon.aws.operators.batch import BatchOperator
 from airflow.sdk.exceptions import AirflowFailException
 from botocore.exceptions import ClientError
 
-from filebatch import claiming, clock, infrastructure, jobs, settling, states, takeover
-from filebatch.desk import Desk
-from filebatch.errors import ConfigurationError
-from filebatch.feed import Feed
-from filebatch.ledger import Item
+from filebatch.core import clock, states
+from filebatch.core.errors import ConfigurationError
+from filebatch.core.ledger import Item
+from filebatch.feeds.feed import Feed
 from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
-from filebatch.settling import Settled
+from filebatch.runs import claiming, infrastructure, jobs, settling, takeover
+from filebatch.runs.context import Desk
+from filebatch.runs.settling import Settled
 from filebatch.triggers.batch import RoundJobTrigger
 
 FAILS_RUN: Mapping[str, tuple[str, ...]] = {

@@ -8,10 +8,11 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from filebatch import health, metrics
-from filebatch.errors import FilebatchError
-from filebatch.feed import Feed
-from filebatch.publishing import NOT_PUBLISHED, PATIENCE, usable
+from filebatch.core import metrics
+from filebatch.core.errors import FilebatchError
+from filebatch.core.publishing import NOT_PUBLISHED, PATIENCE, usable
+from filebatch.feeds.feed import Feed
+from filebatch.queries import health
 from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html

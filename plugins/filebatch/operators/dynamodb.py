@@ -11,14 +11,16 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from filebatch import claiming, clock, infrastructure, intake, jobs, listing, states, takeover
-from filebatch.claiming import Claim, Planned
-from filebatch.desk import Desk
-from filebatch.errors import ConfigurationError, SelectionError
-from filebatch.feed import Feed
-from filebatch.ledger import Item
+from filebatch.core import clock, states
+from filebatch.core.errors import ConfigurationError, SelectionError
+from filebatch.core.ledger import Item
+from filebatch.feeds.feed import Feed
+from filebatch.feeds.selection import Selection
+from filebatch.intake import arrivals, listing
 from filebatch.run_context import AWS_CONN_ID, Run, desk_of, run_of
-from filebatch.selection import Selection
+from filebatch.runs import claiming, infrastructure, jobs, takeover
+from filebatch.runs.claiming import Claim, Planned
+from filebatch.runs.context import Desk
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ class ClaimFilesOperator(BaseOperator):
         if not selection.everything:
             return
         with infrastructure.queue_needed(desk.settings, self.feed.name):
-            taken = intake.drain(desk.sqs, desk.s3, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
+            taken = arrivals.drain(desk.sqs, desk.s3, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
         self.log.info("the queue brought %s", taken)
         if selection.sweep:
             self.log.info("the sweep found %s", listing.sweep(desk.s3, desk.settings.new_files, self.feed, desk.ledger))
@@ -143,7 +145,7 @@ class ClaimFilesOperator(BaseOperator):
         known = desk.ledger.get_many(keys)
         fresh = [file for file in files if states.file_key(file) not in known]
         if fresh:
-            intake.record(desk.ledger, self.feed, fresh, clock.now())
+            arrivals.record(desk.ledger, self.feed, fresh, clock.now())
             known = desk.ledger.get_many(keys)
         return [known[key] for key in keys if key in known]
 

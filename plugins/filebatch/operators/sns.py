@@ -11,12 +11,13 @@ from typing import Any
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from filebatch import announcing, clock, paths, settling, states
-from filebatch.announcing import Summary
-from filebatch.desk import Desk
-from filebatch.feed import Feed
-from filebatch.ledger import Item
+from filebatch.core import clock, paths, states
+from filebatch.core.ledger import Item
+from filebatch.feeds.feed import Feed
 from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
+from filebatch.runs import announcing, settling
+from filebatch.runs.announcing import Summary
+from filebatch.runs.context import Desk
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MAX_SUBJECT = 100

@@ -9,12 +9,13 @@ from typing import Any
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk.exceptions import AirflowFailException
 
-from filebatch import clock, listing, states
-from filebatch.desk import Desk
-from filebatch.errors import ConfigurationError, SelectionError
-from filebatch.feed import Feed
+from filebatch.core import clock, states
+from filebatch.core.errors import ConfigurationError, SelectionError
+from filebatch.feeds.feed import Feed
+from filebatch.feeds.selection import Selection
+from filebatch.intake import listing
 from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
-from filebatch.selection import Selection
+from filebatch.runs.context import Desk
 from filebatch.triggers.pause import PauseTrigger
 
 HELD_FILES_TIMEOUT = timedelta(hours=6)

@@ -12,9 +12,9 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from botocore.exceptions import BotoCoreError, ClientError
 
-from filebatch import clock, states
-from filebatch.jobs import TERMINAL
-from filebatch.ledger import update_request
+from filebatch.core import clock, states
+from filebatch.core.ledger import update_request
+from filebatch.runs.jobs import TERMINAL
 
 log = logging.getLogger(__name__)
 

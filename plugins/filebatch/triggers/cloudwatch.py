@@ -9,11 +9,12 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from filebatch import health, metrics
-from filebatch.desk import Desk
-from filebatch.publishing import usable
+from filebatch.core import metrics
+from filebatch.core.publishing import usable
+from filebatch.feeds.settings import Settings
+from filebatch.queries import health
 from filebatch.run_context import connector
-from filebatch.settings import Settings
+from filebatch.runs.context import Desk
 from filebatch.triggers.feed_site import Faults, Site
 
 REPORT_EVERY = 300.0  # seconds, the alarms' period

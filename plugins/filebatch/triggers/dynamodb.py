@@ -1,4 +1,4 @@
-"""The ledger for triggers: the same requests as `filebatch.ledger` sends, through an aiobotocore client."""
+"""The ledger for triggers: the same requests as `filebatch.core.ledger` sends, through an aiobotocore client."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.ledger import INDEX, Item, decode, key_of, put_request, query_request, refused, update_request
-from filebatch.states import Key, Move
+from filebatch.core.ledger import INDEX, Item, decode, key_of, put_request, query_request, refused, update_request
+from filebatch.core.states import Key, Move
 
 
 class AsyncLedger:

@@ -11,10 +11,11 @@ from typing import Any, NoReturn
 from asgiref.sync import sync_to_async
 from botocore.exceptions import BotoCoreError, ClientError
 
-from filebatch import doorbell, settings
-from filebatch.errors import FilebatchError
-from filebatch.feed import Feed
-from filebatch.settings import Settings
+from filebatch.core.errors import FilebatchError
+from filebatch.feeds import settings
+from filebatch.feeds.feed import Feed
+from filebatch.feeds.settings import Settings
+from filebatch.intake import doorbell
 from filebatch.triggers import clients
 from filebatch.triggers.dynamodb import AsyncLedger
 

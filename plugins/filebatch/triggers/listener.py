@@ -10,11 +10,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch import clock, event_keys, infrastructure, intake, states
-from filebatch.contract import FileVersion
-from filebatch.errors import ContractError
-from filebatch.event_keys import Seen
-from filebatch.intake import Taken
+from filebatch.core import clock, states
+from filebatch.core.contract import FileVersion
+from filebatch.core.errors import ContractError
+from filebatch.intake import arrivals, event_keys
+from filebatch.intake.arrivals import Taken
+from filebatch.intake.event_keys import Seen
+from filebatch.runs import infrastructure
 from filebatch.triggers.clients import LONG_POLL
 from filebatch.triggers.dynamodb import AsyncLedger
 from filebatch.triggers.feed_site import Faults, Site
@@ -53,13 +55,13 @@ class Listener:
         """Receive once, record what came, acknowledge what is recorded; the first failure to record is raised."""
         began = time.monotonic()
         answer = await sqs.receive_message(
-            QueueUrl=queue, MaxNumberOfMessages=intake.RECEIVE, WaitTimeSeconds=LONG_POLL
+            QueueUrl=queue, MaxNumberOfMessages=arrivals.RECEIVE, WaitTimeSeconds=LONG_POLL
         )
         messages = answer.get("Messages", [])
         if not messages:
             await asyncio.sleep(max(0.0, EMPTY_LEAST - (time.monotonic() - began)))
             return
-        files = intake.understood(messages)
+        files = arrivals.understood(messages)
         recorded = await asyncio.gather(
             *(self._record(ledger, file) for file in files.values()), return_exceptions=True
         )
@@ -78,7 +80,7 @@ class Listener:
         except ContractError as error:
             log.error("a message is left for the dead-letter queue: %s", error)  # noqa: TRY400
             return None
-        items, taken = intake.arrivals(self._site.feed, [file], clock.now())
+        items, taken = arrivals.arrivals(self._site.feed, [file], clock.now())
         for item in items:
             new = await ledger.add(item)
             taken += Taken(new=new, known=not new)
@@ -110,7 +112,7 @@ async def _seen(s3: Any, file: FileVersion) -> Seen:
 
 
 async def _acknowledge(sqs: Any, queue: str, receipts: Sequence[str]) -> None:
-    for _ in range(intake.DELETE_TRIES):
+    for _ in range(arrivals.DELETE_TRIES):
         if receipts:
-            answer = await sqs.delete_message_batch(QueueUrl=queue, Entries=intake.delete_entries(receipts))
-            receipts = intake.undeleted(answer, receipts)
+            answer = await sqs.delete_message_batch(QueueUrl=queue, Entries=arrivals.delete_entries(receipts))
+            receipts = arrivals.undeleted(answer, receipts)

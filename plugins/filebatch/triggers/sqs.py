@@ -11,8 +11,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from filebatch import clock, doorbell, states
-from filebatch.feed import Feed
+from filebatch.core import clock, states
+from filebatch.feeds.feed import Feed
+from filebatch.intake import doorbell
 from filebatch.triggers import standstill
 from filebatch.triggers.cloudwatch import Reporter
 from filebatch.triggers.dynamodb import AsyncLedger
@@ -72,7 +73,7 @@ class ArrivalsTrigger(BaseEventTrigger):
         return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Ring whenever the rule of `filebatch.doorbell` says so."""
+        """Ring whenever the rule of `filebatch.intake.doorbell` says so."""
         site, arrived, rings = Site(self._feed(), self.aws_conn_id), asyncio.Event(), asyncio.Queue[str]()
         tasks = [asyncio.create_task(each) for each in self._activities(site, arrived, rings)]
         try:

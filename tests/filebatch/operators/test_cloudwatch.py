@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws import feed_of, recorded
-from filebatch.metrics import datum
+from filebatch.core.metrics import datum
+from filebatch.core.publishing import NOT_PUBLISHED
 from filebatch.operators.cloudwatch import (
     MAX_BYTES,
     MAX_DATA,
@@ -20,7 +21,6 @@ from filebatch.operators.cloudwatch import (
     batches,
     check,
 )
-from filebatch.publishing import NOT_PUBLISHED
 from local_system.parts import free_port
 
 GOOD = datum("orders", "FilesClaimed", "Count", [1.0])

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from aws import REGION, feed_of
 from e2e.tasks import DagRun, Run
-from filebatch import infrastructure, states
-from filebatch.errors import ConfigurationError
+from filebatch.core import states
+from filebatch.core.errors import ConfigurationError
+from filebatch.runs import infrastructure
 from filebatch.triggers.feed_site import Site
 from filebatch.triggers.listener import Listener
 

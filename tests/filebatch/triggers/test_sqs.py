@@ -15,9 +15,10 @@ from urllib.parse import quote_plus
 import pytest
 
 from aws import NOW, REGION, feed_of
-from filebatch import clock, doorbell, states
-from filebatch.feed import Feed
-from filebatch.ledger import encode
+from filebatch.core import clock, states
+from filebatch.core.ledger import encode
+from filebatch.feeds.feed import Feed
+from filebatch.intake import doorbell
 from filebatch.triggers import cloudwatch, listener, sqs
 from filebatch.triggers.dynamodb import AsyncLedger
 from filebatch.triggers.feed_site import Faults

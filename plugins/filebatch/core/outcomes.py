@@ -1,0 +1,50 @@
+"""Telling the ledger and CloudWatch what became of files, a few at a time.
+
+Whoever moves a file's state is the one who counts it. A worker that dies before it tells leaves its files CLAIMED:
+the next attempt, or the settling, finds what was committed, moves them and counts them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from filebatch.core import metrics
+from filebatch.core.ledger import Ledger
+from filebatch.core.metrics import Measured
+from filebatch.core.publishing import Publisher
+from filebatch.core.states import Move
+
+FLUSH_SECONDS = 5.0
+FLUSH_FILES = 50
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcomes:
+    """Moves that are due, each with what it adds to the metrics."""
+
+    ledger: Ledger
+    publisher: Publisher
+    feed: str
+    waiting: list[tuple[Move, Measured]] = field(default_factory=list)
+    flushed_at: float = field(default_factory=time.monotonic)
+
+    def add(self, move: Move, measured: Measured) -> None:
+        """Take an outcome; tell them all when they are many or a few seconds old."""
+        self.waiting.append((move, measured))
+        if len(self.waiting) >= FLUSH_FILES or time.monotonic() - self.flushed_at >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Move the files' states, then publish metrics of those that moved; a fault of metrics changes nothing."""
+        waiting, self.waiting = self.waiting, []
+        self.flushed_at = time.monotonic()
+        moved = self.ledger.move_all(move for move, _ in waiting)
+        for (move, _), answer in zip(waiting, moved, strict=True):
+            if not answer.done:
+                log.warning("%r is no longer this claim's: its state stays as its owner has it", move.key[0])
+        counted = [measured for (_, measured), answer in zip(waiting, moved, strict=True) if answer.done]
+        self.publisher.publish(metrics.data(self.feed, counted))

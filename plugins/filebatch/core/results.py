@@ -1,0 +1,35 @@
+"""Reading results: `_result.json` is what makes one exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from filebatch.core import contract, paths
+from filebatch.core.contract import Result, Work
+from filebatch.core.errors import ContractError
+
+
+def read_result(s3: Any, bucket: str, feed: str, work: Work) -> Result | None:
+    """Read the result of this generation, if there is one.
+
+    Raises:
+        ContractError: what lies there is another file's, or of another contract.
+    """
+    key = paths.result(feed, work)
+    try:
+        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            return None
+        raise
+    result = Result.from_json(contract.decode(key, content))
+    if result.work.file.identity != work.file.identity:
+        raise ContractError(f"{key}: expected the result of {work.file.uri!r}, found that of {result.work.file.uri!r}")
+    return result
+
+
+def location(bucket: str, feed: str, work: Work) -> str:
+    """Return the URI of a generation's `_result.json`."""
+    return f"s3://{bucket}/{paths.result(feed, work)}"

@@ -1,0 +1,160 @@
+"""Arrivals: from S3's events into the ledger, and only then acknowledged.
+
+S3 and SQS deliver at least once and in no order (https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html);
+the ledger takes a file version once, however often it is announced.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from filebatch.core import clock, states
+from filebatch.core.contract import NO_VERSION, FileVersion
+from filebatch.core.errors import ContractError
+from filebatch.core.ledger import Ledger, side_by_side
+from filebatch.feeds.feed import Feed
+from filebatch.intake import event_keys
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+RECEIVE = 10  # messages a call
+DELETE_TRIES = 2
+DRAIN_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a message or a listing brought: new files, files known already, history, and keys that match no pattern."""
+
+    new: int = 0
+    known: int = 0
+    history: int = 0
+    unmatched: int = 0
+
+    def __add__(self, other: Taken) -> Taken:
+        """Add up."""
+        return Taken(
+            self.new + other.new,
+            self.known + other.known,
+            self.history + other.history,
+            self.unmatched + other.unmatched,
+        )
+
+
+def decode(body: str) -> FileVersion:
+    """Read the file version out of an EventBridge event `Object Created` as SQS carries it.
+
+    The key is as the event has it; `event_keys` finds out which object that means.
+
+    Raises:
+        ContractError: it isn't such an event.
+    """
+    try:
+        event = json.loads(body)
+        detail, found = event["detail"], event["detail"]["object"]
+        return FileVersion(
+            bucket=detail["bucket"]["name"],
+            key=_as_s3_has_it(found["key"]),
+            version_id=found.get("version-id") or NO_VERSION,
+            etag=found["etag"].strip('"'),
+            size=int(found["size"]),
+            last_modified=clock.text(clock.moment(event["time"])),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise ContractError(
+            f"expected an EventBridge event 'Object Created', found {body[:200]!r} ({error!r})"
+        ) from error
+
+
+def _as_s3_has_it(key: str) -> str:
+    """Return a key; ValueError where it can't be UTF-8, as JSON's escapes may write half a surrogate pair."""
+    key.encode()
+    return key
+
+
+def arrivals(feed: Feed, files: Iterable[FileVersion], now: datetime) -> tuple[list[dict[str, Any]], Taken]:
+    """Return the ledger items of the files that are work for the feed, and how many are not."""
+    items, history, unmatched = [], 0, 0
+    for file in files:
+        file_time = feed.file_time(file.key, clock.moment(file.last_modified))
+        if not feed.matches(file.key):
+            unmatched += 1
+        elif feed.is_history(file_time):
+            history += 1
+        else:
+            items.append(states.arrive(file, feed.name, file_time, now))
+    return items, Taken(history=history, unmatched=unmatched)
+
+
+def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: datetime) -> Taken:
+    """Write arrivals to the ledger; what it has already stays as it is."""
+    items, taken = arrivals(feed, files, now)
+    added = side_by_side(ledger.add, items)
+    if any(added):
+        ledger.move(states.arrived(feed.name, now))
+    return taken + Taken(new=sum(added), known=len(added) - sum(added))
+
+
+def drain(sqs: Any, s3: Any, queue: str, ledger: Ledger, feed: Feed) -> Taken:
+    """Take the messages that lie in a feed's queue: decode, record, acknowledge; a stream without end is left in time.
+
+    A message that can't be understood stays, and comes to the dead-letter queue after a few deliveries.
+    """
+    total, until = Taken(), time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < until:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=RECEIVE).get("Messages", [])
+        if not messages:
+            break
+        files = _meant(s3, understood(messages))
+        total += record(ledger, feed, files.values(), clock.now())
+        acknowledge(sqs, queue, list(files))
+    return total
+
+
+def understood(messages: Sequence[Mapping[str, Any]]) -> dict[str, FileVersion]:
+    """Return the file version of each message that is understood, by receipt handle; the others are logged."""
+    files = {}
+    for message in messages:
+        try:
+            files[message["ReceiptHandle"]] = decode(message["Body"])
+        except ContractError as error:
+            log.error("message %s is left for the dead-letter queue: %s", message.get("MessageId"), error)  # noqa: TRY400
+    return files
+
+
+def _meant(s3: Any, files: Mapping[str, FileVersion]) -> dict[str, FileVersion]:
+    found = {}
+    for receipt, file in files.items():
+        try:
+            found[receipt] = event_keys.meant(s3, file)
+        except ContractError as error:
+            log.error("a message is left for the dead-letter queue: %s", error)  # noqa: TRY400
+    return found
+
+
+def acknowledge(sqs: Any, queue: str, receipts: Sequence[str]) -> None:
+    """Delete messages, and try once more what could not be deleted; the rest comes again, and finds its file known."""
+    for _ in range(DELETE_TRIES):
+        if receipts:
+            answer = sqs.delete_message_batch(QueueUrl=queue, Entries=delete_entries(receipts))
+            receipts = undeleted(answer, receipts)
+
+
+def undeleted(answer: Mapping[str, Any], receipts: Sequence[str]) -> list[str]:
+    """Return the receipts that DeleteMessageBatch reports as failed, although it answers 200."""
+    failed = answer.get("Failed", [])
+    for entry in failed:
+        log.warning("a message could not be deleted: %s %s", entry.get("Code"), entry.get("Message"))
+    return [receipts[int(entry["Id"])] for entry in failed]
+
+
+def delete_entries(receipts: Sequence[str]) -> list[dict[str, str]]:
+    """Return DeleteMessageBatch's entries."""
+    return [{"Id": str(index), "ReceiptHandle": receipt} for index, receipt in enumerate(receipts)]

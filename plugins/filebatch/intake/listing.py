@@ -1,0 +1,120 @@
+"""What lies in the bucket: versions under a prefix, and the sweep that finds what no event brought."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from filebatch.core import clock, states
+from filebatch.core.contract import FileVersion
+from filebatch.core.ledger import Ledger
+from filebatch.feeds.feed import Feed
+from filebatch.feeds.selection import Selection
+from filebatch.intake.arrivals import Taken, record
+
+# A window of more days than this is one listing of the whole prefix rather than one a day.
+MAX_DAYS = 366
+# The sweep looks again at what is this much older than the last one: LastModified of a multipart upload is when it
+# was begun, which may be as long ago as the bucket lets one lie (7 days); a day more, as clocks differ.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+SWEEP_OVERLAP = timedelta(days=8)
+
+log = logging.getLogger(__name__)
+
+
+def versions(s3: Any, bucket: str, prefix: str, *, latest: bool = False) -> Iterator[FileVersion]:
+    """List the object versions under a prefix (ListObjectsV2 doesn't tell versions); 1,000 a call.
+
+    Args:
+        s3: client.
+        bucket: bucket name.
+        prefix: key prefix.
+        latest: only the current version of each key.
+    """
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        for found in page.get("Versions", []):
+            if found["IsLatest"] or not latest:
+                yield _version(bucket, found)
+
+
+def prefixes(feed: Feed, start: datetime | None, end: datetime | None) -> list[str]:
+    """Return the prefixes that hold the feed's files of a window: one a day, where the keys' layout allows it."""
+    if not (feed.day_prefix and start and end):
+        return [feed.prefix]
+    first, last = start.astimezone(UTC).date(), (end.astimezone(UTC) - timedelta(microseconds=1)).date()
+    days = (last - first).days + 1
+    if days > MAX_DAYS:
+        return [feed.prefix]
+    found = (feed.prefix + (first + timedelta(days=day)).strftime(feed.day_prefix) for day in range(days))
+    return list(dict.fromkeys(found))
+
+
+def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> list[FileVersion]:
+    """List the file versions that a selection names, whatever their state; of named keys the current version."""
+    if selection.keys:
+        listed = (versions(s3, bucket, key, latest=True) for key in selection.keys)
+    else:
+        listed = (versions(s3, bucket, prefix) for prefix in _narrowed(feed, selection))
+    # One prefix may begin with another: `a.csv` and `a.csv.gz`, day 1 and day 10.
+    return list(dict.fromkeys(file for files in listed for file in files if _is_selected(feed, selection, file)))
+
+
+def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
+    """Record the files of the feed that the bucket has and the ledger has not.
+
+    Only what changed since the last sweep is looked up in the ledger, as each sweep leaves nothing older unknown.
+    """
+    began = clock.now()
+    since = _swept_until(ledger, feed)
+    taken, recent = Taken(), []
+    for file in versions(s3, bucket, feed.prefix):
+        if not feed.matches(file.key):
+            taken += Taken(unmatched=1)
+        elif clock.moment(file.last_modified) >= since:
+            recent.append(file)
+    known = ledger.get_many([states.file_key(file) for file in recent])
+    fresh = [file for file in recent if states.file_key(file) not in known]
+    taken += Taken(known=len(known)) + record(ledger, feed, fresh, clock.now())
+    ledger.move(states.swept(feed.name, _definition(feed), began, taken.unmatched))
+    return taken
+
+
+def _swept_until(ledger: Ledger, feed: Feed) -> datetime:
+    found = ledger.get(states.sweep_key(feed.name))
+    if found is None or found["definition"] != _definition(feed):
+        return datetime.min.replace(tzinfo=UTC)
+    return clock.moment(found["swept_at"]) - SWEEP_OVERLAP
+
+
+def _definition(feed: Feed) -> str:
+    """Tell whether the feed still means the same files: what changes it makes older files work."""
+    return hashlib.sha256(f"{feed.prefix}\0{feed.pattern}\0{feed.start}".encode()).hexdigest()[:12]
+
+
+def _narrowed(feed: Feed, selection: Selection) -> Iterable[str]:
+    found = prefixes(feed, selection.start, selection.end)
+    if found == [feed.prefix] and (selection.start or selection.end):
+        log.info("feed %s: the keys' layout does not bound the window; all of %r is listed", feed.name, feed.prefix)
+    wanted = selection.prefix or feed.prefix
+    return [max(prefix, wanted, key=len) for prefix in found if prefix.startswith(wanted) or wanted.startswith(prefix)]
+
+
+def _is_selected(feed: Feed, selection: Selection, file: FileVersion) -> bool:
+    if not feed.matches(file.key):
+        return False
+    file_time = feed.file_time(file.key, clock.moment(file.last_modified))
+    return selection.takes(file.key, file_time) and (bool(selection.keys) or not feed.is_history(file_time))
+
+
+def _version(bucket: str, found: dict[str, Any]) -> FileVersion:
+    return FileVersion(
+        bucket,
+        found["Key"],
+        found["VersionId"],
+        found["ETag"].strip('"'),
+        found["Size"],
+        clock.text(found["LastModified"]),
+    )

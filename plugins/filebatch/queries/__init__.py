@@ -1,0 +1,1 @@
+"""Questions about feeds and files; nothing here changes a state."""

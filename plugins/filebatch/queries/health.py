@@ -1,0 +1,66 @@
+"""How a feed is doing, as metrics that its alarms watch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from filebatch.core import clock, states
+from filebatch.core.ledger import Item
+from filebatch.core.metrics import datum
+from filebatch.feeds.feed import Feed
+from filebatch.runs import jobs
+from filebatch.runs.context import Desk
+
+
+def of_run(feed: str, record: Item | None) -> list[dict[str, Any]]:
+    """Return a run's metrics: that it came to its end, and how many files it had claimed."""
+    return [
+        datum(feed, "RunCompleted", "Count", [1.0]),
+        datum(feed, "FilesClaimed", "Count", [float(record.get("files", 0) if record else 0)]),
+    ]
+
+
+def of_doorbell(feed: str, turns: int) -> dict[str, Any]:
+    """Return how often a feed's doorbell has both taken arrivals and looked at the ledger since it last told."""
+    return datum(feed, "DoorbellTurns", "Count", [float(turns)])
+
+
+def of_feed(desk: Desk) -> list[dict[str, Any]]:
+    """Return how many files wait and for how long, what no pattern matches, and whether an expected file is missing."""
+    now = clock.now()
+    waiting = states.open_files(desk.feed.name)
+    oldest = desk.ledger.open(waiting, due=now, limit=1)
+    sweep = desk.ledger.get(states.sweep_key(desk.feed.name)) or {}
+    found = [
+        datum(desk.feed.name, "FilesWaiting", "Count", [float(desk.ledger.count_open(waiting, now))]),
+        datum(desk.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0]["arrived_at"], now) if oldest else 0.0]),
+        datum(desk.feed.name, "FilesUnmatched", "Count", [float(sweep.get("unmatched", 0))]),
+        datum(desk.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(desk, now)]),
+    ]
+    if desk.feed.expected_by:
+        missing = is_missing(desk.feed, desk.ledger.get(states.arrival_key(desk.feed.name)), now)
+        found.append(datum(desk.feed.name, "ExpectedFileMissing", "Count", [float(missing)]))
+    return found
+
+
+def is_missing(feed: Feed, arrival: Mapping[str, Any] | None, now: datetime) -> bool:
+    """Tell whether the day's file is late: its time of day has passed and nothing has arrived since midnight, UTC."""
+    if feed.expected_by is None or now.time() < feed.expected_by:
+        return False
+    return arrival is None or clock.moment(arrival["arrived_at"]).date() < now.date()
+
+
+def oldest_runnable(desk: Desk, now: datetime) -> float:
+    """Return the seconds for which the oldest of the feed's jobs that wait for capacity has waited.
+
+    The queue's own time limit looks only at the job at its head.
+    """
+    waiting = jobs.waiting_for_capacity(desk.batch, desk.settings.job_queue, desk.feed.name)
+    since = [job["createdAt"] / 1000 for job in waiting]
+    return max(0.0, now.timestamp() - min(since)) if since else 0.0
+
+
+def _age(written: str, now: datetime) -> float:
+    return max(0.0, (now - clock.moment(written)).total_seconds())

@@ -1,0 +1,112 @@
+"""Whoever moves a file's state is the one who counts it."""
+
+import logging
+
+from botocore.exceptions import ClientError
+
+from claims import Held, counted, summed
+from filebatch.core import clock, outcomes, states
+from filebatch.core.metrics import Measured
+from filebatch.core.outcomes import FLUSH_FILES
+from filebatch.core.publishing import NOT_PUBLISHED, Publisher
+
+
+def done(held, number=0):
+    result = held.commit(number)
+    move = states.finish(held.keys[number], held.token, result, "s3://r/_result.json", clock.now())
+    return move, Measured(states.SUCCEEDED, 2.0, 100, 7)
+
+
+def test_nothing_is_told_until_it_is_due(place):
+    held = Held(place, 1)
+    told = held.desk.outcomes()
+    told.add(*done(held))
+    assert held.now_in() == [states.CLAIMED]
+    told.flush()
+    assert held.now_in() == [states.SUCCEEDED]
+    assert counted(place) == {"Succeeded": 1}
+    assert (summed(place, "ProcessedBytes"), summed(place, "ProcessedRows")) == (100, 7)
+
+
+def test_what_has_waited_long_enough_is_told(place, monkeypatch):
+    held = Held(place, 1)
+    monkeypatch.setattr(outcomes, "FLUSH_SECONDS", 0.0)
+    held.desk.outcomes().add(*done(held))
+    assert held.now_in() == [states.SUCCEEDED]
+
+
+def test_many_are_told_at_once(place, monkeypatch):
+    held = Held(place, 3)
+    monkeypatch.setattr(outcomes, "FLUSH_FILES", 3)
+    told = held.desk.outcomes()
+    for number in range(2):
+        told.add(*done(held, number))
+    assert held.now_in()[0] == states.CLAIMED
+    told.add(*done(held, 2))
+    assert held.now_in() == [states.SUCCEEDED] * 3
+    assert told.waiting == []
+
+
+def test_a_file_that_is_no_longer_the_claims_is_neither_moved_nor_counted(place, caplog):
+    held = Held(place, 2)
+    told = held.desk.outcomes()
+    told.add(*done(held, 0))
+    told.add(*done(held, 1))
+    held.desk.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+    with caplog.at_level(logging.WARNING):
+        told.flush()
+    assert held.now_in() == [states.ARRIVED, states.SUCCEEDED]
+    assert counted(place) == {"Succeeded": 1}
+    assert "is no longer this claim's" in caplog.text
+
+
+def test_a_file_told_twice_is_counted_once(place):
+    held = Held(place, 1)
+    told = held.desk.outcomes()
+    outcome = done(held)
+    told.add(*outcome)
+    told.add(*outcome)
+    told.flush()
+    assert counted(place) == {"Succeeded": 1}
+
+
+def test_metrics_that_fail_change_no_state_and_keep_nobody_from_the_next_file(place, caplog):
+    held = Held(place, 2)
+
+    class Denies:
+        def put_metric_data(self, **_):
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutMetricData")
+
+    told = outcomes.Outcomes(held.desk.ledger, Publisher(Denies(), place.name), "orders")
+    for number in range(2):
+        told.add(*done(held, number))
+        told.flush()
+    assert held.now_in() == [states.SUCCEEDED] * 2
+    assert caplog.text.count(NOT_PUBLISHED) == 2
+
+
+def test_states_move_before_metrics_are_told(place):
+    held = Held(place, 1)
+    seen = []
+
+    class Looks:
+        def put_metric_data(self, **_):
+            seen.extend(held.now_in())
+
+    told = outcomes.Outcomes(held.desk.ledger, Publisher(Looks(), place.name), "orders")
+    told.add(*done(held))
+    told.flush()
+    assert seen == [states.SUCCEEDED]
+
+
+def test_telling_nothing_calls_nobody():
+    outcomes.Outcomes(Nobody(), Publisher(None, ""), "").flush()
+    assert FLUSH_FILES <= 150  # values a datum
+
+
+class Nobody:
+    """A ledger of which nothing is asked."""
+
+    def move_all(self, moves):
+        assert list(moves) == []
+        return []

@@ -1,0 +1,225 @@
+"""What lies in the bucket: versions, windows, and the sweep that finds what no event brought."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aws import feed_of, recorded
+from filebatch.core import clock, states
+from filebatch.core.contract import FileVersion
+from filebatch.feeds.selection import Selection
+from filebatch.intake import arrivals, listing
+from filebatch.intake.arrivals import Taken
+
+FEED = feed_of()
+DATED = feed_of(pattern=r"(?P<date>\d{4}-\d{2}-\d{2})/.+", day_prefix="%Y-%m-%d/")
+# Control characters are left out: the local server itself can't carry them (test_paths.py has them).
+ODD_KEYS = [
+    "orders/with space.csv",
+    "orders/plus+percent%2Fü.csv",
+    "orders/quotes'\"`.csv",
+    "orders/../up.csv",
+    "orders//double.csv",
+    "orders/🦆.csv",
+    "orders/" + "x" * 1000,
+]
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 1, number, tzinfo=UTC)
+
+
+def keys(files):
+    return [file.key for file in files]
+
+
+def swept(place, feed=FEED):
+    return listing.sweep(place.connect("s3"), place.new_files, feed, place.ledger)
+
+
+def selected(place, feed=FEED, **fields):
+    return listing.selected(place.connect("s3"), place.new_files, feed, Selection(**fields))
+
+
+def test_every_version_of_every_key_is_listed(place):
+    first, second, other = place.put("orders/a.csv"), place.put("orders/a.csv", b"x"), place.put("orders/b.csv")
+    place.put("elsewhere/c.csv")
+    found = list(listing.versions(place.connect("s3"), place.new_files, "orders/"))
+    assert {file.identity for file in found} == {first.identity, second.identity, other.identity}
+    latest = list(listing.versions(place.connect("s3"), place.new_files, "orders/", latest=True))
+    assert {file.identity for file in latest} == {second.identity, other.identity}
+
+
+def test_a_listed_file_is_the_same_as_an_announced_one(place):
+    put = place.put("orders/a.csv")
+    (found,) = listing.versions(place.connect("s3"), place.new_files, "orders/")
+    assert (found.identity, found.size, found.etag) == (put.identity, put.size, put.etag)
+    assert abs(clock.moment(found.last_modified) - clock.now()) < timedelta(seconds=30)
+
+
+def test_a_bucket_without_versions_is_listed_with_etags(place):
+    put = place.put("orders/a.csv", bucket=place.plain_files)
+    (found,) = listing.versions(place.connect("s3"), place.plain_files, "orders/")
+    assert (found.version, found.identity) == (f"null:{put.etag}", put.identity)
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=range(len(ODD_KEYS)))
+def test_a_strangers_key_is_listed_swept_and_named_as_it_is(place, key):
+    file = place.put(key)
+    assert [found.identity for found in selected(place, keys=(key,))] == [file.identity]
+    assert swept(place) == Taken(new=1)
+    assert place.ledger.get(states.file_key(file))["key"] == key
+
+
+def test_a_deleted_file_is_no_longer_the_current_version(place):
+    place.put("orders/a.csv")
+    place.connect("s3").delete_object(Bucket=place.new_files, Key="orders/a.csv")
+    assert selected(place, keys=("orders/a.csv",)) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (day(1), day(2), ["orders/2026-01-01/"]),
+        (day(1), day(3), ["orders/2026-01-01/", "orders/2026-01-02/"]),
+        (day(1) + timedelta(hours=23), day(2) + timedelta(hours=1), ["orders/2026-01-01/", "orders/2026-01-02/"]),
+        (day(1), None, ["orders/"]),
+        (None, day(1), ["orders/"]),
+        (None, None, ["orders/"]),
+        (day(1), day(1) + timedelta(days=listing.MAX_DAYS + 1), ["orders/"]),
+    ],
+)
+def test_a_window_is_listed_by_its_days_where_the_keys_say_them(start, end, expected):
+    assert listing.prefixes(DATED, start, end) == expected
+
+
+def test_a_window_is_listed_whole_where_the_keys_do_not_say_days():
+    assert listing.prefixes(FEED, day(1), day(2)) == ["orders/"]
+
+
+def test_days_that_share_a_prefix_are_listed_once():
+    monthly = feed_of(pattern=r"(?P<date>\d{4}/\d{2}/\d{2}).+", day_prefix="%Y/%m/")
+    assert listing.prefixes(monthly, day(30), day(30) + timedelta(days=4)) == ["orders/2026/01/", "orders/2026/02/"]
+
+
+def test_a_prefix_that_another_begins_with_brings_no_file_twice(place):
+    loose = feed_of(pattern=r"(?P<date>\d{4}-\d{1,2}-\d{1,2}).*", day_prefix="%Y-%-m-%-d")
+    place.put("orders/2026-1-10.csv")
+    assert keys(selected(place, loose, start=day(1), end=day(20))) == ["orders/2026-1-10.csv"]
+
+
+def test_a_window_takes_its_days_files_and_asks_for_no_others(place):
+    for number in (1, 2, 3):
+        place.put(f"orders/2026-01-0{number}/a.csv")
+    with recorded(place.connect("s3"), "s3.ListObjectVersions") as calls:
+        assert keys(selected(place, DATED, start=day(2), end=day(3))) == ["orders/2026-01-02/a.csv"]
+    assert [call["Prefix"] for call in calls] == ["orders/2026-01-02/"]
+
+
+def test_a_prefix_narrows_a_window(place):
+    place.put("orders/2026-01-02/a.csv")
+    place.put("orders/2026-01-02/b.csv")
+    with recorded(place.connect("s3"), "s3.ListObjectVersions") as calls:
+        found = selected(place, DATED, prefix="orders/2026-01-02/b", start=day(1), end=day(3))
+    assert keys(found) == ["orders/2026-01-02/b.csv"]
+    assert [call["Prefix"] for call in calls] == ["orders/2026-01-02/b"]
+
+
+def test_a_window_without_dates_in_the_keys_goes_by_last_modified(place):
+    place.put("orders/a.csv")
+    now = clock.now()
+    assert keys(selected(place, start=now - timedelta(hours=1), end=now + timedelta(hours=1))) == ["orders/a.csv"]
+    assert selected(place, start=now - timedelta(hours=2), end=now - timedelta(hours=1)) == []
+
+
+def test_named_keys_are_each_found_once_although_one_begins_with_the_other(place):
+    place.put("orders/a.csv")
+    place.put("orders/a.csv.gz")
+    assert keys(selected(place, keys=("orders/a.csv", "orders/a.csv.gz"))) == ["orders/a.csv", "orders/a.csv.gz"]
+    assert keys(selected(place, keys=("orders/a.csv",))) == ["orders/a.csv"]
+
+
+def test_history_is_taken_only_by_name(place):
+    late = feed_of(start="2099-01-01")
+    place.put("orders/a.csv")
+    assert selected(place, late, prefix="orders/") == []
+    assert keys(selected(place, late, keys=("orders/a.csv",))) == ["orders/a.csv"]
+
+
+def test_keys_that_match_no_pattern_are_not_selected(place):
+    place.put("orders/a.tmp")
+    assert selected(place, feed_of(pattern=r".*\.csv"), prefix="orders/") == []
+
+
+def test_the_sweep_finds_what_no_event_brought(place):
+    known, missed = place.put("orders/a.csv"), place.put("orders/b.csv")
+    place.arrive(known)
+    assert swept(place) == Taken(new=1, known=1)
+    assert place.state(states.file_key(missed)) == states.ARRIVED
+
+
+def test_the_sweep_and_an_event_know_the_same_file(place):
+    file = place.put("orders/a.csv")
+    swept(place)
+    assert arrivals.record(place.ledger, FEED, [file], clock.now()) == Taken(known=1)
+
+
+def test_a_sweep_counts_history_and_what_matches_no_pattern(place):
+    place.put("orders/a.csv")
+    place.put("orders/a.tmp")
+    assert swept(place, feed_of(pattern=r".*\.csv", start="2099-01-01")) == Taken(history=1, unmatched=1)
+
+
+def test_a_sweep_looks_up_only_what_changed_since_the_last(place, monkeypatch):
+    place.put("orders/a.csv")
+    assert swept(place) == Taken(new=1)
+    assert swept(place) == Taken(known=1)
+    monkeypatch.setattr(listing, "SWEEP_OVERLAP", -timedelta(days=1))
+    with recorded(place.connect("dynamodb"), "dynamodb.BatchGetItem") as calls:
+        assert swept(place) == Taken()
+    assert calls == []
+
+
+@pytest.mark.parametrize("change", [{"pattern": r".*\.tmp|.*\.csv"}, {"start": "2019-01-01"}])
+def test_a_feed_that_means_other_files_now_is_swept_from_the_beginning(place, monkeypatch, change):
+    place.put("orders/a.tmp")
+    assert swept(place, feed_of(pattern=r".*\.csv")) == Taken(unmatched=1)
+    monkeypatch.setattr(listing, "SWEEP_OVERLAP", -timedelta(days=1))
+    assert swept(place, feed_of(**{"pattern": r".*", **change})) == Taken(new=1)
+
+
+def test_a_sweep_that_died_is_done_again_from_where_the_last_one_began(place):
+    class Dies:
+        """A ledger that fails when the sweep is written down."""
+
+        def __getattr__(self, name):
+            return getattr(place.ledger, name)
+
+        def move(self, move):
+            if move.key == states.sweep_key("orders"):
+                raise ConnectionError
+            return place.ledger.move(move)
+
+    place.put("orders/a.csv")
+    with pytest.raises(ConnectionError):
+        listing.sweep(place.connect("s3"), place.new_files, FEED, Dies())
+    assert swept(place) == Taken(known=1)
+
+
+def test_more_versions_than_a_page_are_all_listed():
+    class Paged:
+        """Two pages of a listing."""
+
+        def get_paginator(self, name):
+            assert name == "list_object_versions"
+            return self
+
+        def paginate(self, **_):
+            for number in range(2):
+                found = {"Key": f"orders/{number}", "VersionId": "v", "ETag": '"e"', "Size": 1, "IsLatest": True}
+                yield {"Versions": [{**found, "LastModified": day(1)}]}
+            yield {"DeleteMarkers": [{"Key": "orders/x"}]}
+
+    assert list(listing.versions(Paged(), "b", "orders/")) == [
+        FileVersion("b", f"orders/{number}", "v", "e", 1, "2026-01-01T00:00:00.000Z") for number in range(2)
+    ]

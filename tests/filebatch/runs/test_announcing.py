@@ -1,0 +1,109 @@
+"""What a run tells people, as values."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filebatch.core import states
+from filebatch.runs import announcing
+from golden import agrees
+from values import KEYS
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        ("http://evil.example/x", "www.evil.example", "mailto:me@evil.example", "\u202e", "\n", "\x1b", "'")
+    ),
+    min_size=1,
+).map("".join)
+RECORD = {"run_id": "manual__2026-01-02", "state": states.SETTLED, "fence": "job-1"}
+MANIFEST = "s3://results/manifests/orders/0123456789abcdef-0001/plan.json"
+
+
+def item_of(key, state, **fields):
+    return {"key": key, "sk": "v1", "state": state, **fields}
+
+
+DONE = item_of("orders/a.csv", states.SUCCEEDED, rows=3, result="s3://results/a/_result.json")
+BAD = item_of(
+    "orders/b\n.csv", states.INVALID, rows=None, reason={"code": "truncated", "message": "ends within line 3"}
+)
+BROKEN = item_of("orders/c.csv", states.FAILED, reason={"code": "bug", "message": "ValueError: x"})
+
+
+def summary(*items, **record):
+    return announcing.summarize("orders", {**RECORD, **record}, items, MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("items", "status"),
+    [
+        ((DONE,), "SUCCEEDED"),
+        ((DONE, BAD), "INVALID"),
+        ((DONE, BAD, BROKEN), "FAILED"),
+        ((BROKEN,), "FAILED"),
+    ],
+)
+def test_a_runs_status_is_the_worst_that_is_true(items, status):
+    assert summary(*items).status == status
+
+
+@pytest.mark.parametrize("state", [states.PLANNED, states.CLAIMED])
+def test_a_run_that_was_not_settled_says_so_whatever_its_files(state):
+    assert summary(DONE, state=state).status == "UNSETTLED"
+
+
+def test_every_status_has_a_title():
+    for status in ("SUCCEEDED", "INVALID", "FAILED", "UNSETTLED"):
+        assert announcing.Summary("f", "r", status, {}, (), 0, "m", None).subject.startswith("filebatch f: ")
+
+
+def test_a_summary_is_as_its_readers_know_it():
+    found = summary(DONE, BAD, BROKEN)
+    assert agrees("summary", {"subject": found.subject, "text": found.text.splitlines(), "document": found.to_json()})
+
+
+def test_the_worst_files_come_first_and_the_rest_is_counted():
+    many = [{**DONE, "key": f"orders/{number}"} for number in range(announcing.MAX_FILES)]
+    found = summary(*many, BAD, BROKEN)
+    assert [file.state for file in found.files[:3]] == [states.FAILED, states.INVALID, states.SUCCEEDED]
+    assert (len(found.files), found.more) == (announcing.MAX_FILES, 2)
+    assert found.counts == {"SUCCEEDED": announcing.MAX_FILES, "INVALID": 1, "FAILED": 1}
+    assert found.text.endswith("… and 2 more")
+
+
+def test_a_key_cannot_break_a_line_of_the_text():
+    assert "'orders/b\\n.csv'" in summary(BAD).text
+
+
+@given(KEYS | HOSTILE, st.text() | HOSTILE)
+def test_no_word_of_a_stranger_links_anywhere_or_breaks_a_line_of_the_text(key, message):
+    found = summary(item_of(key, states.FAILED, reason={"code": "bug", "message": message}))
+    *_, line = found.text.split("\n")
+    assert len(found.text.split("\n")) == len(summary(BROKEN).text.split("\n"))
+    assert line.isprintable()
+    assert not re.search(r"://|mailto:\S|www\.|evil\.example", line)
+    assert found.to_json()["files"][0]["key"] == key
+
+
+def test_of_an_invalid_file_the_result_is_named_too_as_it_leads_to_quarantine():
+    told = summary({**BAD, "result": "s3://results/b/_result.json"}).text
+    assert told.endswith("truncated: ends within line 3  s3://results/b/_result.json")
+
+
+def test_an_endless_reason_is_cut():
+    endless = {**BROKEN, "reason": {"code": "bug", "message": "x" * 10_000}}
+    assert len(summary(endless).files[0].error) <= 510
+
+
+def test_subscribers_can_filter_by_feed_and_status():
+    assert summary(BROKEN).attributes == {"feed": "orders", "status": "FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("record", "job"),
+    [({"fence": "f", "job_id": "j"}, "f"), ({"fence": None, "job_id": "j"}, "j"), ({"fence": None}, None)],
+)
+def test_the_job_is_the_one_that_worked(record, job):
+    assert summary(DONE, **record).job_id == job
