@@ -1,5 +1,6 @@
 """Fetching exactly one version of a file."""
 
+import gzip
 from dataclasses import replace
 
 import pytest
@@ -28,6 +29,13 @@ def test_the_very_version_is_fetched(place, get):
 
 def test_an_empty_file_is_fetched_as_it_is(place, get):
     assert get(place.put("orders/a.csv", b"")).path.read_bytes() == b""
+
+
+def test_its_content_encoding_is_told_and_its_bytes_are_left_as_they_are(place, get):
+    content = gzip.compress(b"a,b\n")
+    source = get(place.put("orders/a.csv", content, ContentEncoding="gzip"))
+    assert (source.path.read_bytes(), source.content_encoding) == (content, "gzip")
+    assert get(place.put("orders/plain.csv", content)).content_encoding == ""
 
 
 def test_the_name_is_the_keys_last_part_and_never_a_place_on_the_disk(place, get, tmp_path):

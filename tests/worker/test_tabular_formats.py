@@ -5,8 +5,11 @@ import importlib
 import io
 import sys
 import zipfile
+from dataclasses import replace
 
 import pytest
+
+from filebatch_worker.processor import InvalidFile, Source, load_processor
 
 zstd = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
@@ -39,6 +42,23 @@ def test_a_compressed_table_is_a_table(run, suffix, name):
     content, compression = PACKED[suffix]
     result = run(content, name.format(suffix))
     assert (result.rows, result.profile["compression"]) == (ROWS, compression)
+
+
+@pytest.mark.parametrize("told", ["gzip", "GZIP", "x-gzip", "aws-chunked, gzip"])
+def test_a_content_encoding_says_what_a_suffix_says(tmp_path, told):
+    path = tmp_path / "fetched"
+    path.write_bytes(gzipped(CSV))
+    source = Source(path, "t.csv", path.stat().st_size, told)
+    assert load_processor("tabular")(source, tmp_path / "out", {}).rows == len(ROWS)
+    with pytest.raises(InvalidFile, match="plain csv"):
+        load_processor("tabular")(replace(source, content_encoding="br"), tmp_path / "other", {})
+
+
+def test_a_content_encoding_that_no_longer_holds_makes_no_difference(tmp_path):
+    path = tmp_path / "fetched"
+    path.write_bytes(CSV)
+    source = Source(path, "t.csv", len(CSV), "gzip")
+    assert load_processor("tabular")(source, tmp_path / "out", {}).rows == len(ROWS)
 
 
 def test_a_gzip_of_several_members_is_read_whole(run):

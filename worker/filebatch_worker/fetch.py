@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.core.contract import NO_VERSION, FileVersion
+from filebatch.core.contract import FileVersion
 from filebatch_worker import refusals
 from filebatch_worker.processor import InvalidFile, Source
 
@@ -28,26 +28,28 @@ def fetch(s3: Any, file: FileVersion, folder: Path) -> Source:
     """
     path = folder / "source"
     try:
-        (_fetch_parts if file.size >= PARALLEL_FROM else _fetch_whole)(s3, file, path)
+        encoding = (_fetch_parts if file.size >= PARALLEL_FROM else _fetch_whole)(s3, file, path)
     except ClientError as refused:
         error = _in_words(s3, file, refused)
         found = refusals.unusable(error)
         if found is None:
             raise error from refused
         raise Unreadable(found.code, found.message, summary=found.message, version=file.version) from error
-    return Source(path, file.key.rsplit("/", 1)[-1], path.stat().st_size)
+    return Source(path, file.key.rsplit("/", 1)[-1], path.stat().st_size, encoding)
 
 
-def _fetch_whole(s3: Any, file: FileVersion, path: Path) -> None:
-    body = s3.get_object(**file.address)["Body"]
+def _fetch_whole(s3: Any, file: FileVersion, path: Path) -> str:
+    """Write the file to `path` and return its Content-Encoding."""
+    answer = s3.get_object(**file.address)
     with path.open("wb") as sink:
-        copyfileobj(body, sink, 2**20)
+        copyfileobj(answer["Body"], sink, 2**20)
+    return str(answer.get("ContentEncoding", ""))
 
 
-def _fetch_parts(s3: Any, file: FileVersion, path: Path) -> None:
+def _fetch_parts(s3: Any, file: FileVersion, path: Path) -> str:
+    """Do as `_fetch_whole`, in several requests. The last also holds what download_file takes no condition for."""
     s3.download_file(file.bucket, file.key, str(path), ExtraArgs={"VersionId": file.version_id})
-    if file.version_id == NO_VERSION:  # download_file takes no condition
-        s3.head_object(**file.address)
+    return str(s3.head_object(**file.address).get("ContentEncoding", ""))
 
 
 def _in_words(s3: Any, file: FileVersion, refused: ClientError) -> ClientError:

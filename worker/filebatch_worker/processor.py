@@ -32,11 +32,16 @@ BUILT_IN = {"tabular": "filebatch_worker.processors.tabular:process"}
 
 @dataclass(frozen=True)
 class Source:
-    """A fetched file. `name` is the last element of the S3 key as its supplier wrote it: untrusted text."""
+    """A fetched file. `name` is the last element of the S3 key as its supplier wrote it: untrusted text.
+
+    `content_encoding` is what its supplier set as `Content-Encoding`: "gzip" says that the bytes are compressed, and
+    the name is that of what is within. S3 stores and returns both as they are.
+    """
 
     path: Path
     name: str
     size: int  # bytes
+    content_encoding: str = ""
 
 
 @dataclass(frozen=True)

@@ -104,11 +104,15 @@ def office_document(members: Sequence[str], kind: str) -> str | None:
     return next(kinds, "an Office document")
 
 
-def check_compression(name: str, claimed: str | None, found: str | None) -> None:
-    """Refuse a file whose suffix says another compression than it has; one that says nothing is fine."""
+def check_compression(name: str, claimed: str | None, found: str | None, content_encoding: str) -> None:
+    """Refuse a file whose suffix says another compression than it has; one that says nothing is fine.
+
+    A Content-Encoding says it as well as a suffix does, and lists what was applied in turn: "aws-chunked, gzip".
+    """
     if claimed and claimed != found:
         raise lying(name, claimed, found or "no compression")
-    if found and not claimed and claim(name).format:
+    told = {part.strip().lower().removeprefix("x-") for part in content_encoding.split(",")}
+    if found and not claimed and claim(name).format and found not in told:
         raise lying(name, f"plain {claim(name).format}", found)
 
 

@@ -55,7 +55,7 @@ def unpack(source: Source, workdir: Path, limit: int) -> Unpacked:
     found = formats.compression_of(head)
     if found == "zip":
         _refuse_office(source)
-    formats.check_compression(source.name, formats.claim(source.name).compression, found)
+    formats.check_compression(source.name, formats.claim(source.name).compression, found, source.content_encoding)
     target = workdir / "plain"
     if found is None:
         _check_size(source.size, limit)
