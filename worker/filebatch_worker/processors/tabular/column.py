@@ -22,6 +22,7 @@ class Column:
     classifier: str | None = None
     number_text: str | None = None  # `text` with a decimal point, where it differs
     json: str | None = None  # the text of the JSON value, in a file of JSON
+    stored_json: str | None = None  # the same as it is stored, where it differs
     native: tuple[str, ColumnType] | None = None
 
     @property

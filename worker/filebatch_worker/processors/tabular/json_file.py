@@ -17,6 +17,7 @@ from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import identifier, literal
 from filebatch_worker.processors.tabular.faults import invalid
+from filebatch_worker.processors.tabular.json_numbers import unmarked, unmarked_json, with_exact_numbers
 from filebatch_worker.processors.tabular.measure import measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
@@ -58,7 +59,8 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
     Raises InvalidFile: "bad-json", "truncated", "empty" (no object with a key), "too-many-columns", "duplicate-key",
     "missing-column", "extra-column".
     """
-    file = _JsonFile(text.path, form)
+    path, mark = with_exact_numbers(text.path)
+    file = _JsonFile(path, form)
     keys = _keys(connection, file)
     if form == "json" and not _is_closed(text.path):
         raise _cut(None)
@@ -73,7 +75,7 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
     return Table(
         relation=relation,
         parameters=parameters,
-        measured=measure(connection, relation, parameters, tuple(_columns(keys, options)), options),
+        measured=measure(connection, relation, parameters, tuple(_columns(keys, options, mark)), options),
         size=file.path.stat().st_size,
         facts={"format": "ndjson" if file.by_line else "json", **text.facts},
         bad_rows=bad,
@@ -214,16 +216,17 @@ def _distinct(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if key and folded[key.casefold()] == 1]
 
 
-def _columns(keys: Sequence[str], options: TabularOptions) -> Iterator[Column]:
+def _columns(keys: Sequence[str], options: TabularOptions, mark: str) -> Iterator[Column]:
     fields = set(_distinct(keys))
     for key, name in zip(keys, column_names(keys, options.names), strict=True):
         value = f"fields.{identifier(key)}" if key in fields else _extract(key)
         yield Column(
             name=name,
             source_name=key,
-            text=f"({value}->>'$')",
+            text=unmarked(f"({value}->>'$')", mark),
             classifier="json_kind",
             json=f"CAST({value} AS VARCHAR)",
+            stored_json=unmarked_json(f"CAST({value} AS VARCHAR)", mark),
         )
 
 

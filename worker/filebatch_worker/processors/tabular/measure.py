@@ -209,6 +209,6 @@ def _typed(column: Column, kinds: Kind, options: TabularOptions) -> Typed:
     if declared is not None:
         return Typed(column, declared, declared.parse(column.text_for(declared)))
     if kinds & Kind.NESTED:
-        return Typed(column, JSON, column.classified)
+        return Typed(column, JSON, column.stored_json or column.classified)
     found = resolve(kinds)
     return Typed(column, found, found.cast(column.text_for(found)))

@@ -1,0 +1,82 @@
+"""Keeps the numbers of a JSON file that a double can't hold: the engine's parser has doubles alone for fractions.
+
+Such a number is written into a copy of the file as a string with a mark before it, which is taken off where it is
+stored: https://www.rfc-editor.org/rfc/rfc8259#section-6 leaves precision to whoever reads.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import BinaryIO
+
+from filebatch_worker.processors.tabular.column_types import literal
+from filebatch_worker.processors.tabular.text import chunks
+
+_LONG = 17  # digits and points in a row that a double may not hold
+_DIGITS_ALIKE = bytes.maketrans(b".123456789E", b"0000000000e")
+_SUSPICIOUS = (b"0" * _LONG, b"e-000")  # once all digits are alike
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\d[\d.]*+(?:[eE][+-]?\d++)?', re.DOTALL)
+_MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # characters that no text has
+
+
+def with_exact_numbers(path: Path) -> tuple[Path, str]:
+    """Return the file, or a copy beside it, and the mark of numbers in it: "" where a double holds all of them."""
+    if not any(map(_is_suspicious, _overlapping(path))):
+        return path, ""
+    target = path.with_name("exact")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        mark = next(mark for mark in _MARKS if not _occurs(mark, content))
+        with target.open("wb") as out:
+            _copy(content, out, mark.encode())
+    return target, mark
+
+
+def unmarked(text: str, mark: str) -> str:
+    """Return SQL for SQL expression `text`, a string, without its mark."""
+    return f"ltrim({text}, {literal(mark)})" if mark else text
+
+
+def unmarked_json(json: str, mark: str) -> str:
+    """Return SQL for SQL expression `json`, the text of a JSON value, with marked numbers as they stood in the file."""
+    pattern = literal(f'"{mark}([^"]*)"')
+    return f"regexp_replace({json}, {pattern}, '\\1', 'g')" if mark else json
+
+
+def _overlapping(path: Path) -> Iterator[bytes]:
+    last = b""
+    for chunk in chunks(path):
+        yield last + chunk
+        last = chunk[-_LONG:]
+
+
+def _is_suspicious(content: bytes) -> bool:
+    alike = content.translate(_DIGITS_ALIKE)
+    return any(run in alike for run in _SUSPICIOUS)
+
+
+def _occurs(mark: str, content: mmap.mmap) -> bool:
+    escaped = re.compile(rb"\\u" + f"{ord(mark):04x}".encode(), re.IGNORECASE)
+    return content.find(mark.encode()) >= 0 or escaped.search(content) is not None
+
+
+def _copy(content: mmap.mmap, out: BinaryIO, mark: bytes) -> None:
+    at = 0
+    for token in _TOKEN.finditer(content):
+        if content[token.start()] != ord('"') and not _is_exact(token[0]):
+            out.write(content[at : token.start()] + b'"' + mark + token[0] + b'"')
+            at = token.end()
+    out.write(content[at:])
+
+
+def _is_exact(number: bytes) -> bool:
+    """Whether the engine keeps a number: an integer as its digits, another as the shortest text of a double."""
+    if number.lstrip(b"-").isdigit() or (len(number) < _LONG and b"e" not in number.lower()):
+        return True
+    try:
+        return Decimal(number.decode()) == Decimal(repr(float(number)))
+    except (InvalidOperation, ValueError):
+        return True  # no number, or one beyond all doubles: both are dealt with where JSON is read
