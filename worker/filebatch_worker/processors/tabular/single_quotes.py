@@ -31,9 +31,11 @@ def _is_quoted(column: Sequence[_Cell], delimiter: str) -> bool:
     return not needless or not any(bare and kind_of(bare) == TEXT for _, bare in column)
 
 
+_CELL = r"(?:('(?:[^']|'')*')(?=[DELIMITER\r\n]|\Z)|([^DELIMITER\r\n]*))(DELIMITER|\r\n?|\n|\Z)"
+
+
 def _rows(sample: str, delimiter: str) -> Iterator[list[_Cell]]:
-    mark = re.escape(delimiter)
-    cell = re.compile(rf"(?:('(?:[^']|'')*')(?=[{mark}\r\n]|\Z)|([^{mark}\r\n]*))({mark}|\r\n?|\n|\Z)")
+    cell = re.compile(_CELL.replace("DELIMITER", re.escape(delimiter)))
     row: list[_Cell] = []
     for match in cell.finditer(sample):
         row.append((match[1] or "", match[2] or ""))
