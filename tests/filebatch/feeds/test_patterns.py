@@ -122,6 +122,9 @@ LINEAR = {
     "feed_text.py": ["re2.fullmatch(rule['pattern'], text)"],
     # Of a dialect's marks, escaped; its one repetition of a choice is possessive, so it never goes back.
     "layout.py": ["re.compile(b'|'.join(patterns), re.DOTALL)"],
+    "json_numbers.py": [
+        r"re.compile(b'\\\\u' + f'{ord(mark):04x}'.encode(), re.IGNORECASE)"
+    ],  # one escape, no repetition
 }
 
 
