@@ -29,7 +29,12 @@ def open_csv(path: Path, workdir: Path, options: TabularOptions, *, tabs: bool) 
     first = _first_row(path, dialect, frame.start)
     if not first.cells:
         raise invalid("empty", "there is no table between what is skipped at the file's start and end")
-    if first.plain and not options.comment and (frame.start, frame.end) == (0, path.stat().st_size):
+    if (
+        first.plain
+        and not options.comment
+        and not dialect.blanks
+        and (frame.start, frame.end) == (0, path.stat().st_size)
+    ):
         layout = scan(path, dialect.quote)
         if layout.clean:
             return CsvFile(path, dialect, first.cells, dialect.header, 0, layout)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,12 +34,16 @@ csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written. `quote` and `escape` are empty where there is no quoting."""
+    """How a file is written. `quote` and `escape` are empty where there is no quoting.
+
+    `blanks` is whether blanks may stand between a delimiter and a quote: they are no part of the value.
+    """
 
     delimiter: str
     quote: str
     escape: str
     header: bool
+    blanks: bool = False
 
     def reader(self, lines: Iterable[str], *, strict: bool = False) -> _csv.Reader:
         """Return Python's own reader for this dialect: slower than the engine's, and independent of it."""
@@ -49,6 +54,7 @@ class Dialect:
             quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
             doublequote=self.escape == self.quote,
             escapechar=None if self.escape == self.quote else self.escape,
+            skipinitialspace=self.blanks,
             strict=strict,
         )
 
@@ -104,6 +110,8 @@ def detect_dialect(sample: str, options: TabularOptions, *, whole: bool, tabs: b
 def _candidates(sample: str, options: TabularOptions) -> Iterator[Dialect]:
     for delimiter in options.delimiter or DELIMITERS:
         for quote, escape in _quoting(sample, delimiter, options):
+            if quote and f"{delimiter} " in sample and re.search(f"{re.escape(delimiter)} +{quote}", sample):
+                yield Dialect(delimiter, quote, escape, header=True, blanks=True)
             yield Dialect(delimiter, quote, escape, header=True)
 
 

@@ -108,14 +108,17 @@ def normalise(
 
 
 def _pieces(dialect: Dialect, comment: str, *, with_line_end: bool) -> re.Pattern[bytes]:
-    """Return the pattern of comments and of quoted fields (`field`), up to the closing quote or the file's end."""
+    """Return the pattern of comments and of quoted fields, up to the closing quote or the file's end.
+
+    What is kept of a match is its group `field`.
+    """
     patterns = [rb"(?P<field>(?!))"]
     if dialect.quote:
         quote, escape = re.escape(dialect.quote.encode()), re.escape(dialect.escape.encode())
         within = quote * 2 if quote == escape else escape + rb".|" + quote * 2
         content = rb"(?:[^" + quote + escape + rb"]|" + within + rb")*+"
         before = rb"(?:(?<=[\r\n" + re.escape(dialect.delimiter.encode()) + rb"])|\A)"
-        patterns = [before + rb"(?P<field>" + quote + content + quote + rb"?)"]
+        patterns = [before + (rb" *+" if dialect.blanks else b"") + rb"(?P<field>" + quote + content + quote + rb"?)"]
     if comment:
         line = rb"(?:(?<=[\r\n])|\A)" + re.escape(comment.encode()) + rb"[^\r\n]*"
         patterns.append(line + rb"(?:\r*\n|\r)?" if with_line_end else line)
