@@ -6,6 +6,8 @@ import io
 
 import pytest
 
+from filebatch_worker.processors.tabular import csv_file
+
 ROWS = [("1", "x, y"), ("2", 'say "hi"'), ("3", "two\nlines")]
 TEXT = 'id,note\n1,"x, y"\n2,"say ""hi"""\n3,"two\nlines"\n'
 STORED = [(1, "x, y"), (2, 'say "hi"'), (3, "two\nlines")]
@@ -232,6 +234,23 @@ def test_a_field_of_50_mb_passes(run):
     result = run(f"a,b\n1,{big}\n2,y\n")
     assert [len(value) for value in result.column("b")] == [len(big), 1]
     assert len(result.profile["columns"][1]["min"]) == 100
+
+
+class TestLongLines:
+    """With small buffers, so that lines needn't be long to be longer than all of them."""
+
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch):
+        monkeypatch.setattr(csv_file, "LINE_BYTES", (50_000, 200_000, 3_000_000))
+        monkeypatch.setattr(csv_file, "BUFFER_BYTES", 100_000)
+
+    @pytest.mark.parametrize("size", [40_000, 150_000, 400_000, 2_900_000])
+    def test_a_line_of_any_length_up_to_the_limit_passes(self, run, size):
+        assert [len(value) for value in run(f"a,b\n1,{'x' * size}\n2,y\n").column("b")] == [size, 1]
+
+    def test_a_longer_one_is_refused_for_its_length(self, refuse):
+        error = refuse(f"a,b\n1,{'x' * 3_100_000}\n2,y\n")
+        assert (error.code, error.where["expected"]) == ("line-too-long", 3_000_000)
 
 
 def test_10000_columns_pass(run):

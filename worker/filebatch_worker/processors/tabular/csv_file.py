@@ -16,7 +16,7 @@ from filebatch_worker.processors.tabular.measure import Measured, measure
 from filebatch_worker.processors.tabular.naming import column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
-from filebatch_worker.processors.tabular.text import TextFile
+from filebatch_worker.processors.tabular.text import TextFile, longest_line
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -136,10 +136,13 @@ def _read_whole(reader: _Reader, *, parallel: bool) -> _Reading:
         try:
             return reader.read(line_bytes, parallel=parallel)
         except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
-            problem = str(error)
-            if "aximum line size" not in problem:
+            problem, longest = str(error), longest_line(reader.file.path)
+            if longest > LINE_BYTES[-1]:
+                break
+            # A line longer than its buffers is the wrong number of columns to the engine.
+            if "aximum line size" not in problem and longest <= line_bytes:
                 raise _UnreadableError(problem.splitlines()[0][:SHOWN]) from error
-    raise invalid("line-too-long", f"a line has more than {LINE_BYTES[-1]} bytes")
+    raise invalid("line-too-long", f"a line has more than {LINE_BYTES[-1]} bytes", expected=LINE_BYTES[-1])
 
 
 def _read_good(reader: _Reader, found: Survey) -> _Reading:

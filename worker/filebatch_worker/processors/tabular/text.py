@@ -247,5 +247,15 @@ def lines_of(path: Path, offsets: Iterable[int]) -> dict[int, int]:
     return found | dict.fromkeys(waiting, line)
 
 
+def longest_line(path: Path) -> int:
+    """Return the number of bytes of the longest line, without its end."""
+    longest = begun = 0
+    for chunk in chunks(path):
+        first, *others = map(len, chunk.split(b"\n"))
+        longest = max(longest, begun + first, *others[:-1])
+        begun = others[-1] if others else begun + first
+    return max(longest, begun)
+
+
 def _is_blank(path: Path) -> bool:
     return all(chunk.isspace() for chunk in chunks(path))
