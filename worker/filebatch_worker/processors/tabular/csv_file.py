@@ -38,6 +38,7 @@ def read_csv(
     file = open_csv(text.path, workdir, options, tabs=tabs)
     columns = _columns(file, options)
     reading = _read(_Reader(connection, file, columns, options))
+    _check_count(file.told_rows, reading.measured.rows + len(reading.bad))
     return Table(
         relation=reading.relation,
         parameters=(str(file.path),),
@@ -47,6 +48,11 @@ def read_csv(
         bad_rows=reading.bad,
         locate=lambda rows: locate(file, rows),
     )
+
+
+def _check_count(told: int | None, rows: int) -> None:
+    if told is not None and told != rows:
+        raise invalid("truncated", f"the trailer says {told} rows, and there are {rows}", expected=told, found=rows)
 
 
 def _columns(file: CsvFile, options: TabularOptions) -> tuple[Column, ...]:
@@ -97,7 +103,8 @@ class _Reader:
     options: TabularOptions
 
     def read(self, line_bytes: int, *, parallel: bool = False, skip_bad: bool = False) -> _Reading:
-        relation = _relation(self.file, line_bytes, parallel=parallel, skip_bad=skip_bad)
+        quoted_null = self.options.quoted_empty == "null"
+        relation = _relation(self.file, line_bytes, parallel=parallel, skip_bad=skip_bad, quoted_null=quoted_null)
         parameters = (str(self.file.path),)
         return _Reading(relation, measure(self.connection, relation, parameters, self.columns, self.options))
 
@@ -156,7 +163,7 @@ def _read_good(reader: _Reader, found: Survey) -> _Reading:
     )
 
 
-def _relation(file: CsvFile, line_bytes: int, *, parallel: bool, skip_bad: bool) -> str:
+def _relation(file: CsvFile, line_bytes: int, *, parallel: bool, skip_bad: bool, quoted_null: bool) -> str:
     dialect = file.dialect
     names = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(file.width))
     settings = {
@@ -167,7 +174,7 @@ def _relation(file: CsvFile, line_bytes: int, *, parallel: bool, skip_bad: bool)
         "escape": literal(dialect.escape),
         "columns": f"{{{names}}}",
         "nullstr": "''",
-        "allow_quoted_nulls": "false",
+        "allow_quoted_nulls": str(quoted_null).lower(),
         "strict_mode": "true",  # without it the engine drops surplus fields without a word
         "ignore_errors": str(skip_bad).lower(),
         "max_line_size": str(line_bytes),

@@ -20,7 +20,7 @@ from filebatch_worker.processors.tabular.options import TabularOptions
 def open_csv(path: Path, workdir: Path, options: TabularOptions, *, tabs: bool) -> CsvFile:
     """Return the file at `path`, or a copy below `workdir`, in a form that the engine reads reliably.
 
-    Raises InvalidFile: "empty", "unreadable", "too-many-columns", "ambiguous".
+    Raises InvalidFile: "empty", "unreadable", "too-many-columns", "ambiguous", "truncated" (no trailer).
     """
     frame = find_frame(path, options)
     options = replace(options, delimiter=options.delimiter or frame.delimiter)
@@ -47,7 +47,7 @@ def _mended(path: Path, target: Path, frame: Frame, dialect: Dialect, first: _Fi
         table = replace(frame, start=frame.start + first.size, lines=frame.lines + first.lines)
     header = (dialect.delimiter.join("c" * len(first.cells)) + "\n").encode()
     normalise(path, target, dialect, header=header, start=table.start, end=table.end, comment=comment)
-    return CsvFile(target, dialect, first.cells, True, table.lines - 1, scan(target, dialect.quote))
+    return CsvFile(target, dialect, first.cells, True, table.lines - 1, scan(target, dialect.quote), frame.rows)
 
 
 def _sample(path: Path, frame: Frame, comment: str) -> tuple[str, bool]:

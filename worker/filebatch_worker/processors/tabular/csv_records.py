@@ -23,7 +23,7 @@ class CsvFile:
     """A CSV file in a form that the engine reads reliably.
 
     `lines_before` is the number of lines that stand before the first line of `path` in the original (it may be
-    negative: a header of ours stands for the original's).
+    negative: a header of ours stands for the original's). `told_rows` is how many rows its trailer says it has.
     """
 
     path: Path
@@ -32,6 +32,7 @@ class CsvFile:
     has_header_line: bool
     lines_before: int
     layout: Layout
+    told_rows: int | None = None
 
     @property
     def width(self) -> int:

@@ -36,6 +36,8 @@ class TabularOptions:
     skip_rows: int = 0
     skip_footer: int = 0
     comment: str = ""
+    trailer: str = ""
+    quoted_empty: str = "text"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -124,6 +126,12 @@ def _comment(name: str, value: Any) -> str:
     return value
 
 
+def _trailer(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip("*") or not value.isprintable() or value.count("{rows}") > 1:
+        raise _wrong(name, "the text of the last line, with {rows} for the number of rows and * for any text", value)
+    return value
+
+
 _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "columns": _columns,
     "extra_columns": _one_of("keep", "error"),
@@ -141,6 +149,8 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "skip_rows": _count(0),
     "skip_footer": _count(0),
     "comment": _comment,
+    "trailer": _trailer,
+    "quoted_empty": _one_of("text", "null"),
 }
 
 assert set(_PARSERS) == {option.name for option in fields(TabularOptions)}  # noqa: S101 - both name every option
