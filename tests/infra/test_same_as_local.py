@@ -89,6 +89,9 @@ class Side:
             name = self.plain(alarm["AlarmName"])
             if name.startswith(f"NAME-{feed}-"):
                 found[name] = {field: alarm.get(field) for field in ALARM}
+                found[name]["Metrics"] = {
+                    each["Id"]: each for each in alarm.get("Metrics", [])
+                }  # their order says nothing
         return found
 
     def counted_in_logs(self) -> Any:
