@@ -47,7 +47,7 @@ def refused_by_python(feeds: Path) -> dict[str, FeedError]:
 
 def of_any_environment(container: Mapping[str, Any]) -> dict[str, Any]:
     """Return a container's properties without the names that each environment has of its own."""
-    own = {"FILEBATCH_LEDGER", "FILEBATCH_NAMESPACE", "FILEBATCH_RESULTS_BUCKET"}
+    own = {"FILEBATCH_DIMENSIONS", "FILEBATCH_LEDGER", "FILEBATCH_NAMESPACE", "FILEBATCH_RESULTS_BUCKET"}
     kept = {
         name: value
         for name, value in container.items()
