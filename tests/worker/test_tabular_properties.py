@@ -55,6 +55,51 @@ def test_text_comes_back_as_it_was_written(rows, delimiter, quote, newline, enco
 
 
 @CALM
+@given(
+    rows=TABLES,
+    delimiter=st.sampled_from(",;\t|~"),
+    quote=st.sampled_from("\"'"),
+    escape=st.sampled_from(["double", "backslash"]),
+    newline=st.sampled_from(["\n", "\r\n", "\r", "\r\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-16"]),
+    header=st.booleans(),
+    before=st.lists(st.sampled_from(["", "Report, of today", '5" pipes']), max_size=2),
+    behind=st.lists(st.sampled_from(["total;5", "'"]), max_size=2),
+    comments=st.booleans(),
+    trailer=st.booleans(),
+)
+def test_text_comes_back_in_any_dialect_that_a_feed_can_declare(  # noqa: PLR0913 - one argument for each option
+    *, rows, delimiter, quote, escape, newline, encoding, header, before, behind, comments, trailer
+):
+    names = [f"name_{at}" for at in range(len(rows[0]))]
+    lines = [delimiter.join(_quoted(cell, quote, escape) for cell in row) for row in [names] * header + rows]
+    if comments:
+        lines = [line for row in lines for line in ("# a \" comment's; line", row)]
+    lines = [*before, *lines, *[f"TRL {len(rows)} {quote}"] * trailer, *behind]
+    declared = {
+        "columns": dict.fromkeys(names, "string"),
+        "delimiter": delimiter,
+        "quote": quote,
+        "escape": escape,
+        "header": header,
+        "encoding": encoding,
+        "skip_rows": len(before),
+        "skip_footer": len(behind),
+        **({"comment": "#"} if comments else {}),
+        **({"trailer": "TRL {rows} *"} if trailer else {}),
+    }
+    result = run("".join(line + newline for line in lines).encode(encoding), **declared)
+    assert list(result.columns) == names
+    assert [list(row) for row in result.rows] == rows
+
+
+def _quoted(cell: str, quote: str, escape: str) -> str:
+    if escape == "backslash":
+        return quote + cell.replace("\\", "\\\\").replace(quote, "\\" + quote) + quote
+    return quote + cell.replace(quote, quote * 2) + quote
+
+
+@CALM
 @given(rows=TABLES, delimiter=st.sampled_from(",;\t|"), newline=st.sampled_from(["\n", "\r\n"]))
 def test_text_comes_back_although_nothing_is_declared(rows, delimiter, newline):
     """Columns of text, so that no type is found: dialect, header and line ends are left to detection."""
