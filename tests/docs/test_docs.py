@@ -37,6 +37,14 @@ def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
             assert (document.parent / link).exists(), link
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_test_that_is_named_as_proof_exists(document: Path) -> None:
+    for named in re.findall(r"`((?:tests|infra/tests)/[\w/.-]+)`", document.read_text()):
+        assert (ROOT / named).exists(), named
+    for name in re.findall(r"`(test_\w+\.py)`", document.read_text()):
+        assert list((ROOT / "tests").rglob(name)), name
+
+
 def test_the_readmes_feed_is_a_feed() -> None:
     (text,) = blocks(ROOT / "README.md", "yaml")
 
