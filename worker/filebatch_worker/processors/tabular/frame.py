@@ -7,6 +7,7 @@ A first line `sep=;` is Excel's way of naming the delimiter. All else a feed dec
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import re
 from dataclasses import dataclass
@@ -63,14 +64,36 @@ def _line_end(content: mmap.mmap, start: int) -> int:
 
 def _trailer_rows(line: bytes, trailer: str) -> int | None:
     """Return the number of rows that the last line says, None where `trailer` has no place for it."""
-    parts = re.split(r"(\{rows\}|\*)", trailer)
-    pattern = "".join({"{rows}": r"\s*0*(\d{1,18})", "*": ".*"}.get(part) or re.escape(part) for part in parts)
-    match = re.fullmatch(pattern, line.decode("utf-8", errors="replace").strip("\r\n"))
+    text = line.decode("utf-8", errors="replace").strip("\r\n")
+    match = re.fullmatch(_linear(trailer), text, re.DOTALL)
     if match is None:
         raise invalid(
             "truncated", "the last line is not the trailer that is declared: the file was cut short", expected=trailer
         )
     return int(match[1]) if match.re.groups else None
+
+
+def _linear(trailer: str) -> str:
+    """Return an expression that is never tried twice from the same place, however many `*` the line is to fit.
+
+    Each text between two `*` is taken where it comes first, for good: `(?>…)`.
+    """
+    first, *others = map(_piece, re.split(r"\*+", trailer), itertools.count())
+    return (
+        f"(?>{first})"
+        + "".join(f"(?>.*?{piece})" for piece in others[:-1])
+        + "".join(f".*{piece}" for piece in others[-1:])
+    )
+
+
+def _piece(text: str, place: int) -> str:
+    """Return the expression of a text without `*`: a number beside a `*` is a whole one."""
+    before, rows, behind = text.partition("{rows}")
+    if not rows:
+        return re.escape(text)
+    begins = r"(?<!\d)" if place and not before else r"\s*"
+    ends = "" if behind else r"(?!\d)"
+    return f"{re.escape(before)}{begins}0*(\\d{{1,18}}){ends}{re.escape(behind)}"
 
 
 def _without_last_lines(content: mmap.mmap, start: int, count: int, end: int | None = None) -> int:
