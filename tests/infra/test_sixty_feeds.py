@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from infra.pretended import made_by_terraform
+from infra.terraform import ROOT
 
 pytestmark = pytest.mark.terraform
 
 COUNT = 60
+ALARMS = json.loads((ROOT / "infra" / "documents" / "alarms.json").read_text(encoding="utf-8"))
 NAME = "feed-with-a-rather-long-name-number-{:02}"  # 39 of 40 characters
 
 
@@ -30,7 +32,7 @@ def of_kind(made: Mapping[str, Any], kind: str) -> list[Any]:
 def test_each_feed_has_all_that_is_its_own(made: Mapping[str, Any]) -> None:
     assert len(of_kind(made, "aws_batch_job_definition")) == COUNT
     assert len(of_kind(made, "aws_sqs_queue")) == 2 * COUNT + 1
-    assert len(of_kind(made, "aws_cloudwatch_metric_alarm")) == 8 * COUNT + 2
+    assert len(of_kind(made, "aws_cloudwatch_metric_alarm")) == len(ALARMS) * COUNT + 2
 
 
 def test_no_role_outgrows_its_policies(made: Mapping[str, Any]) -> None:
