@@ -140,6 +140,14 @@ def test_dashboards_have_room_for_the_feeds_that_share_one() -> None:
     assert document["feeds_per_dashboard"] * sum(lines) <= 2500
 
 
+def test_the_number_of_alarms_is_said() -> None:
+    most = len(json.loads((DOCUMENTS / "alarms.json").read_text(encoding="utf-8")))
+    said = f"{most - 1} alarms, {most} where a file is expected each day, and the environment 2 of its own: "
+    said += f"{60 * (most - 1) + 2} to {60 * most + 2} with 60 feeds"
+
+    assert said in (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+
+
 def test_no_alarm_looks_back_further_than_cloudwatch_does() -> None:
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html (Period)"""
     for each in render(DOCUMENTS, "alarms", **OF_A_FEED):
