@@ -8,6 +8,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote
 
 import psutil
 import pytest
@@ -188,6 +189,22 @@ def test_any_key_is_kept_as_it_is(clients, bucket, key):
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
     assert [one["Key"] for one in s3.list_object_versions(Bucket=bucket)["Versions"]] == [key]
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"x"
+
+
+@pytest.mark.parametrize("key", ["d+e.txt", "a b%25", "a\x01b", "ä/+"])
+def test_versions_are_listed_encoded_where_that_is_asked_for(clients, bucket, key):
+    s3 = clients("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    s3.delete_object(Bucket=bucket, Key=key)
+    asked = {"Bucket": bucket, "EncodingType": "url", "Prefix": key[0], "Delimiter": "+"}
+    listed = s3.list_object_versions(**asked)
+    assert listed["EncodingType"] == "url"
+    found = [each["Key"] for name in ("Versions", "DeleteMarkers") for each in listed.get(name, [])]
+    found += [each["Prefix"] for each in listed.get("CommonPrefixes", [])]
+    assert {unquote(each) for each in found} == {key if "+" not in key else key[: key.index("+") + 1]}
+    assert all(each.isascii() and "+" not in each for each in found)
+    assert unquote(listed["Prefix"]) == key[0]
 
 
 @pytest.mark.parametrize("versioned", [False, True], ids=["without versions", "versioned since"])
