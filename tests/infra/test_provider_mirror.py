@@ -86,6 +86,15 @@ def test_a_file_that_is_not_recorded_is_refused_and_says_what_to_do(mirrors: Mod
         mirrors.check(tmp_path / "terraform")
 
 
+def test_a_link_is_refused_whatever_it_leads_to(mirrors: ModuleType, tmp_path: Path) -> None:
+    program = mirror(tmp_path / "terraform")
+    record(mirrors, program)
+    (program.parents[1] / "darwin_arm64").symlink_to(program.parent)
+
+    with pytest.raises(mirrors.Refused, match="found a link"):
+        mirrors.check(tmp_path / "terraform")
+
+
 def test_a_folder_that_holds_no_provider_is_refused(mirrors: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(mirrors.Refused, match="found no file there"):
         mirrors.check(tmp_path)

@@ -17,8 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.exceptions import RetriesExceededError
 
 _PASSES = (
+    boto.ChecksumError,
     boto.ConnectionError,
     boto.CredentialRetrievalError,
+    boto.FlexibleChecksumError,
     boto.HTTPClientError,
     boto.IncompleteReadError,
     boto.MetadataRetrievalError,
@@ -45,9 +47,10 @@ _THROTTLED = frozenset(
     }
 )
 _TIMED_OUT = frozenset({"RequestTimeout", "RequestTimeoutException"})
+_DAMAGED = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
 _IN_CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 _NEW_CREDENTIALS_COME = frozenset({"ExpiredToken", "ExpiredTokenException"})
-TRANSIENT_CODES = _THROTTLED | _TIMED_OUT | _IN_CONFLICT | _NEW_CREDENTIALS_COME
+TRANSIENT_CODES = _THROTTLED | _TIMED_OUT | _DAMAGED | _IN_CONFLICT | _NEW_CREDENTIALS_COME
 _TRANSIENT_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 _GONE = {

@@ -60,7 +60,8 @@ def ask(endpoint: str, key: str, method: str, path: str, body: Mapping[str, Any]
         data=json.dumps(body or {}).encode(),
         headers={"Authorization": f"Bearer {access_key_id(key)}"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+    # Never through a proxy: it would get the key.
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
         return json.loads(answer.read())
 
 

@@ -226,7 +226,7 @@ def decode(what: str, written: bytes) -> Any:
     """Read what `encode` wrote; ContractError where it is no JSON."""
     try:
         return json.loads(written)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ContractError(f"{what}: expected JSON, found {written[:100]!r}") from error
 
 

@@ -10,6 +10,9 @@ from filebatch.core import contract, paths
 from filebatch.core.contract import Result, Work
 from filebatch.core.errors import ContractError
 
+# Bytes: what a worker wrote is read by Airflow's, which other feeds share.
+MAX_RESULT = 16 * 2**20
+
 
 def read_result(s3: Any, bucket: str, feed: str, work: Work) -> Result | None:
     """Read the result of this generation, if there is one.
@@ -19,12 +22,14 @@ def read_result(s3: Any, bucket: str, feed: str, work: Work) -> Result | None:
     """
     key = paths.result(feed, work)
     try:
-        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        answer = s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
             return None
         raise
-    result = Result.from_json(contract.decode(key, content))
+    if answer["ContentLength"] > MAX_RESULT:
+        raise ContractError(f"{key}: expected at most {MAX_RESULT} bytes, found {answer['ContentLength']}")
+    result = Result.from_json(contract.decode(key, answer["Body"].read()))
     if result.work.file.identity != work.file.identity:
         raise ContractError(f"{key}: expected the result of {work.file.uri!r}, found that of {result.work.file.uri!r}")
     return result

@@ -39,6 +39,23 @@ UNIT_TROUBLES = ("bug", "configuration", "transient")
 
 Key = tuple[str, str]
 
+# What every item of a kind has, from its first write on.
+FILE_ATTRIBUTES = (
+    "feed",
+    "bucket",
+    "key",
+    "version_id",
+    "etag",
+    "size",
+    "last_modified",
+    "file_time",
+    "arrived_at",
+    "state",
+    "generation",
+    "attempts",
+)
+RUN_ATTRIBUTES = ("feed", "run_id", "epoch", "cleared", "state", "round", "due_at")
+
 
 @dataclass(frozen=True)
 class Move:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections import Counter
 from pathlib import Path
@@ -26,6 +27,8 @@ class _Plain(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise yaml.composer.ComposerError(None, None, "anchors (&) and aliases (*) aren't taken", event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.composer.ComposerError(None, None, "tags (!) aren't taken", event.start_mark)
         if self._depth == MAX_DEPTH:
             raise yaml.composer.ComposerError(None, None, f"nested more than {MAX_DEPTH} deep", event.start_mark)
         self._depth += 1
@@ -38,7 +41,20 @@ class _Plain(yaml.SafeLoader):
         twice = [name for name, count in names.items() if count > 1]
         if twice:
             raise yaml.constructor.ConstructorError(None, None, f"{', '.join(twice)} more than once", node.start_mark)
+        if "<<" in names:
+            raise yaml.constructor.ConstructorError(None, None, "merge keys (<<) aren't taken", node.start_mark)
         return super().construct_mapping(node, deep=deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Refuse 010, 0x1f and 1_000, which Terraform's YAML reads as other numbers, or as text."""
+        if re.match(r"[-+]?0.|.*_", node.value):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"expected a whole number such as 1024, found {node.value[:40]}", node.start_mark
+            )
+        return int(super().construct_yaml_int(node))
+
+
+_Plain.add_constructor("tag:yaml.org,2002:int", _Plain.construct_yaml_int)
 
 
 def read(file: Path) -> dict[str, Any]:

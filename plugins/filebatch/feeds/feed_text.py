@@ -29,6 +29,6 @@ def fits(field: str, text: str) -> bool:
 
 def checked(field: str, value: Any) -> Any:
     """Return what may be a field's value, or is no text at all; ValueError says what is expected."""
-    if isinstance(value, str) and not fits(field, value):
+    if isinstance(value, bytes) or (isinstance(value, str) and not fits(field, value)):
         raise ValueError(RULES[field]["expected"])
     return value

@@ -18,7 +18,7 @@ from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.intake import arrivals, listing
 from filebatch.run_context import AWS_CONN_ID, Run, desk_of, run_of
-from filebatch.runs import claiming, infrastructure, jobs, takeover
+from filebatch.runs import claiming, infrastructure, jobs, open_items, takeover
 from filebatch.runs.claiming import Claim, Planned
 from filebatch.runs.context import Desk
 
@@ -138,8 +138,7 @@ class ClaimFilesOperator(BaseOperator):
     def _items(self, desk: Desk, selection: Selection) -> list[Item]:
         """Return the ledger's items of a selection; files that the ledger hasn't got are recorded on the way."""
         if selection.everything:
-            limit = self.feed.packing.claim
-            return desk.ledger.open(states.open_files(self.feed.name), due=clock.now(), limit=limit)
+            return open_items.waiting_files(desk, clock.now(), self.feed.packing.claim)
         files = listing.selected(desk.s3, desk.settings.new_files, self.feed, selection)
         keys = [states.file_key(file) for file in files]
         known = desk.ledger.get_many(keys)

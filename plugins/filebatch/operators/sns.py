@@ -15,7 +15,7 @@ from filebatch.core import clock, paths, states
 from filebatch.core.ledger import Item
 from filebatch.feeds.feed import Feed
 from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
-from filebatch.runs import announcing, settling
+from filebatch.runs import announcing, open_items, settling
 from filebatch.runs.announcing import Summary
 from filebatch.runs.context import Desk
 
@@ -94,7 +94,7 @@ class NotifyOperator(BaseOperator):
         desk = desk_of(self.feed, self.aws_conn_id)
         own = run_of(context).hash
         told = 0
-        for record in desk.ledger.open(states.open_runs(self.feed.name)):
+        for record in open_items.open_runs(desk):
             if record["state"] == states.SETTLED:
                 told += self._announce(desk, record, context)
             elif record["sk"].startswith(own):

@@ -10,7 +10,7 @@ from filebatch.core import clock, states
 from filebatch.core.ledger import Item
 from filebatch.core.metrics import datum
 from filebatch.feeds.feed import Feed
-from filebatch.runs import jobs
+from filebatch.runs import jobs, open_items
 from filebatch.runs.context import Desk
 
 
@@ -31,7 +31,7 @@ def of_feed(desk: Desk) -> list[dict[str, Any]]:
     """Return how many files wait and for how long, what no pattern matches, and whether an expected file is missing."""
     now = clock.now()
     waiting = states.open_files(desk.feed.name)
-    oldest = desk.ledger.open(waiting, due=now, limit=1)
+    oldest = open_items.waiting_files(desk, now, limit=100)
     sweep = desk.ledger.get(states.sweep_key(desk.feed.name)) or {}
     found = [
         datum(desk.feed.name, "FilesWaiting", "Count", [float(desk.ledger.count_open(waiting, now))]),

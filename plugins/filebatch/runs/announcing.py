@@ -6,6 +6,7 @@ characters without line breaks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -23,6 +24,10 @@ _TITLES = {
     "FAILED": "some files failed",
     "UNSETTLED": "the run could not be settled",
 }
+
+
+# What `paths.py` makes of results' keys; a worker writes it into the ledger, and could write anything.
+_RESULT = re.compile(r"s3://[a-z0-9-]+/[A-Za-z0-9._/-]+/_result\.json")
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,15 @@ class Summary:
         lines = [
             self.subject,
             "",
-            f"run      {self.run_id}",
-            f"job      {self.job_id or '-'}",
+            f"run      {plain(self.run_id)}",
+            f"job      {plain(self.job_id or '-')}",
             f"manifest {self.manifest}",
             "",
         ]
         for file in self.files:
             rows = "" if file.rows is None else f"{file.rows} rows  "
-            outcome = "  ".join(filter(None, (plain(file.error or ""), file.result)))
-            lines.append(f"{file.state:<9} {quoted(file.key)}  {rows}{outcome}")
+            outcome = "  ".join(filter(None, (plain(file.error or ""), _place(file.result))))
+            lines.append(f"{plain(file.state):<9} {quoted(file.key)}  {rows}{outcome}")
         return "\n".join([*lines, f"… and {self.more} more"] if self.more else lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -133,3 +138,7 @@ def _line(item: Item) -> FileLine:
         result=item.get("result"),
         error=f"{reason['code']}: {reason['message'][:500]}" if reason else None,
     )
+
+
+def _place(result: str | None) -> str:
+    return result if result and _RESULT.fullmatch(result) else plain(result or "")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from filebatch.core import clock, states
 from filebatch.core.ledger import Item
-from filebatch.runs import jobs, settling
+from filebatch.runs import jobs, open_items, settling
 from filebatch.runs.context import Desk
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def take_over(desk: Desk, own: str, is_over: Callable[[str], bool]) -> list[str]
         is_over: tells whether Airflow considers a run, by its id, as ended or doesn't know it.
     """
     taken = []
-    for record in desk.ledger.open(states.open_runs(desk.feed.name)):
+    for record in open_items.open_runs(desk):
         dead = record["state"] != states.SETTLED and not record["sk"].startswith(own) and _is_dead(record, is_over)
         if dead and _settle(desk, record):
             log.warning("run %s is dead; its files were settled or given back", record["run_id"])

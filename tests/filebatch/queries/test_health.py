@@ -37,7 +37,9 @@ def test_the_oldest_waiting_file_tells_how_long_the_feed_has_stood_still(place):
     now = clock.now()
     for number, minutes in enumerate((5, 60, 10)):
         then = now - timedelta(minutes=minutes)
-        place.ledger.add(states.arrive(replace(FILE, key=f"orders/{number}"), "orders", then, then))
+        place.ledger.add(
+            states.arrive(replace(FILE, bucket=place.new_files, key=f"orders/{number}"), "orders", then, then)
+        )
     found = values(health.of_feed(place.desk()))
     assert found["FilesWaiting"] == 3
     assert 3600 <= found["OldestWaitingAge"] < 3700

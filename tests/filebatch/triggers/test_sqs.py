@@ -424,10 +424,10 @@ def test_acknowledging_first_loses_the_file_of_a_triggerer_that_dies_before_it_r
             here.connect("sqs").delete_message(QueueUrl=url, ReceiptHandle=receipt)
         return files
 
-    understood = listener.intake.understood
+    understood = listener.arrivals.understood
     monkeypatch.setattr(AsyncLedger, "add", dies)
     if not protected:
-        monkeypatch.setattr(listener.intake, "understood", acknowledges_first)
+        monkeypatch.setattr(listener.arrivals, "understood", acknowledges_first)
     put(here)
 
     async def scenario():
