@@ -65,7 +65,7 @@ def test_a_multipart_upload_and_ranges_of_it_take_little_memory(aws, clients, bu
     content = os.urandom(MIB) * 96
     with peak_memory(aws.pid) as grown:
         put_large(clients, bucket, "large", content)
-    assert grown[0] < 70
+    assert grown[0] < 150  # parts that are on their way at once; the whole object, thrice, was 288
     with peak_memory(aws.pid) as grown:
         for start in range(0, 96 * MIB, 24 * MIB):
             span = f"bytes={start}-{start + MIB - 1}"

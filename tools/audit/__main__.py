@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> int:
     feeds, errors = load_feeds(ROOT / "dags" / "feeds")
     session = boto3.Session(region_name=found.region)
     result = audit(feeds, found, session.client("s3"), session.client("dynamodb"))
+    sys.stderr.write(f"audited: {found.environment} in {found.region}\n")
     sys.stdout.write(f"{result}\n")
     for error in errors:
         sys.stderr.write(f"not audited: {error}\n")
