@@ -41,7 +41,8 @@ def _is_file(desk: Desk, item: Item) -> bool:
 
 
 def _own(desk: Desk, found: Iterable[Item], is_own: Callable[[Item], bool]) -> list[Item]:
-    own, others = [], []
+    own: list[Item] = []
+    others: list[Item] = []
     for item in found:
         (own if is_own(item) else others).append(item)
     if others:
