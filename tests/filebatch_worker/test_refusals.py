@@ -25,6 +25,9 @@ PASSES = [
     ("ConditionalRequestConflict", 409),
     ("OperationAborted", 409),
     ("ExpiredToken", 400),
+    ("BadDigest", 400),
+    ("IncompleteBody", 400),
+    ("XAmzContentSHA256Mismatch", 400),
 ]
 STAYS = [
     ("AccessDenied", 403),
@@ -82,6 +85,8 @@ def test_whatever_the_sdk_itself_tries_again_passes():
         (boto.ResponseStreamingError(error="broken"), "transient"),
         (boto.IncompleteReadError(actual_bytes=1, expected_bytes=2), "transient"),
         (boto.CredentialRetrievalError(provider="container-role", error_msg="x"), "transient"),
+        (boto.FlexibleChecksumError(error_msg="damaged on the way"), "transient"),
+        (boto.ChecksumError(checksum_type="crc32", expected_checksum="a", actual_checksum="b"), "transient"),
         (boto.NoCredentialsError(), "configuration"),
         (boto.NoRegionError(), "configuration"),
         (boto.ParamValidationError(report="x"), "configuration"),

@@ -204,3 +204,8 @@ def test_the_contract_depends_on_nothing_but_the_standard_library():
         "typing",
         "filebatch.core.errors",
     }
+
+
+def test_json_without_end_of_depth_is_no_document():
+    with pytest.raises(ContractError, match="expected JSON"):
+        contract.decode("result", b"[" * 200_000)

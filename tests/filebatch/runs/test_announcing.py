@@ -92,6 +92,13 @@ def test_of_an_invalid_file_the_result_is_named_too_as_it_leads_to_quarantine():
     assert told.endswith("truncated: ends within line 3  s3://results/b/_result.json")
 
 
+@pytest.mark.parametrize("place", ["s3://r/x\nACTION: http://evil.example/login", "http://evil.example/_result.json"])
+def test_nothing_that_a_worker_wrote_links_anywhere_or_forges_a_line(place):
+    text = summary({**DONE, "result": place}, fence="1 http://evil.example/job\nFORGED").text
+    assert "http://" not in text
+    assert not any(line.startswith(("ACTION", "FORGED")) for line in text.splitlines())
+
+
 def test_an_endless_reason_is_cut():
     endless = {**BROKEN, "reason": {"code": "bug", "message": "x" * 10_000}}
     assert len(summary(endless).files[0].error) <= 510
