@@ -66,7 +66,7 @@ def _cpu(tree: Sequence[psutil.Process]) -> float:
     return float(sum(times.user + times.system for times in (process.cpu_times() for process in tree)))
 
 
-class Bench:
+class UnitContext:
     """A local system whose feeds and triggerers are awake as they are needed."""
 
     def __init__(self, place: Place, feeds: Collection[str]) -> None:
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state, dags = Path(folder) / "state", _dags(Path(folder), feeds)
         place = Place(Layout.here(state), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
         try:
-            added = compare(Bench(place, feeds), options.seconds)
+            added = compare(UnitContext(place, feeds), options.seconds)
         finally:
             down(place)
     met = all(cost.share < CPU_TARGET and cost.memory < MEMORY_TARGET for cost in added)
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if met else 1
 
 
-def compare(bench: Bench, seconds: float) -> list[Cost]:
+def compare(bench: UnitContext, seconds: float) -> list[Cost]:
     """Return what idle feeds add to each triggerer."""
     bench.wake()
     (idle,) = measure(bench.triggerers(1), min(seconds, 60.0))

@@ -62,7 +62,7 @@ class Drops:
             raise SystemExit(f"expected a file that succeeded at once, found {item}")
         where = urlsplit(item["result"])
         result = json.loads(self._s3.get_object(Bucket=where.netloc, Key=where.path.lstrip("/"))["Body"].read())
-        return clock.moment(result["committed_at"])
+        return clock.parse_utc(result["committed_at"])
 
 
 def one_by_one(drops: Drops, count: int, pause: float) -> list[float]:

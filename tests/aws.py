@@ -18,7 +18,7 @@ from filebatch.core.contract import FileVersion
 from filebatch.core.ledger import Ledger
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 from filebatch_local import access
 from filebatch_local.background import LocalAws
 from filebatch_local.documents import render
@@ -26,7 +26,7 @@ from filebatch_local.documents import render
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ROOT / "infra" / "documents"
 REGION = "eu-west-1"
-NOW = clock.moment("2026-03-01T12:00:00Z")
+NOW = clock.parse_utc("2026-03-01T12:00:00Z")
 
 T = TypeVar("T")
 
@@ -103,21 +103,21 @@ class Place:
         }
         return Settings(**{**values, **fields})
 
-    def desk(self, feed: Feed | None = None, **fields: Any) -> Desk:
-        return Desk(feed or feed_of(), self.settings(**fields), self.connect)
+    def ctx(self, feed: Feed | None = None, **fields: Any) -> FeedContext:
+        return FeedContext(feed or feed_of(), self.settings(**fields), self.connect)
 
     def put(self, key: str, content: bytes = b"a,b\n1,2\n", bucket: str | None = None, **more: str) -> FileVersion:
         """Put an object; return its version as a listing would have it."""
         bucket = bucket or self.new_files
         answer = self.connect("s3").put_object(Bucket=bucket, Key=key, Body=content, **more)
         version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
-        return FileVersion(bucket, key, version, etag, len(content), clock.text(clock.now()))
+        return FileVersion(bucket, key, version, etag, len(content), clock.to_iso(clock.now()))
 
     def arrive(self, *files: FileVersion, feed: Feed | None = None) -> list[states.Key]:
         """Write files to the ledger; return their keys."""
         feed = feed or feed_of()
         for file in files:
-            file_time = feed.file_time(file.key, clock.moment(file.last_modified))
+            file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
             assert self.ledger.add(states.arrive(file, feed.name, file_time, clock.now()))
         return [states.file_key(file) for file in files]
 

@@ -13,7 +13,7 @@ from filebatch.core.ledger import Item, work_of
 from filebatch.feeds.feed import Feed
 from filebatch.runs import claiming
 from filebatch.runs.claiming import TAKE, Planned
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 from filebatch_worker.commit import commit
 
 RUN_ID = "manual__2026-01-02"
@@ -22,7 +22,7 @@ WRONG = Reason("truncated", "ends within line 3", {"line": 3})
 
 
 class Held:
-    """A claim of some files: its desk, files and owner record."""
+    """A claim of some files: its ctx, files and owner record."""
 
     def __init__(
         self,
@@ -35,31 +35,31 @@ class Held:
     ) -> None:
         # Jobs are found by name in a queue that tests share: no two of them claim with the same token.
         self.place, self.token = place, token or f"{uuid.uuid4().hex[:16]}-0001"
-        self.desk: Desk = place.desk(feed or feed_of())
+        self.ctx: FeedContext = place.ctx(feed or feed_of())
         if isinstance(files, int):
             files = [b"a,b\n1,2\n"] * files
         if not isinstance(files, Mapping):
             files = {f"{n}.csv": content for n, content in enumerate(files)}
-        prefix = f"{self.desk.feed.prefix}{self.token[:4]}"
+        prefix = f"{self.ctx.feed.prefix}{self.token[:4]}"
         self.files = [place.put(f"{prefix}-{name}", content, bucket, **put) for name, content in files.items()]
-        self.keys = place.arrive(*self.files, feed=self.desk.feed)
+        self.keys = place.arrive(*self.files, feed=self.ctx.feed)
         self.open()
-        self.claim = claiming.make_claim(self.desk, self.token, RUN_ID, [Planned(key, TAKE, 1) for key in self.keys])
+        self.claim = claiming.make_claim(self.ctx, self.token, RUN_ID, [Planned(key, TAKE, 1) for key in self.keys])
 
     def open(self) -> None:
         facts = {"run_id": RUN_ID, "epoch": 1, "cleared": 0, "why": "all that waits"}
-        silence = self.desk.settings.silence_span
-        record = states.open_run(self.desk.feed.name, self.token, facts, silence=silence, now=clock.now())
-        assert self.desk.ledger.add(record)
+        silence = self.ctx.settings.heartbeat_timeout
+        record = states.open_run(self.ctx.feed.name, self.token, facts, heartbeat=silence, now=clock.now())
+        assert self.ctx.ledger.add(record)
 
     @property
     def record(self) -> Item:
-        found = self.desk.ledger.get(states.run_key(self.desk.feed.name, self.token))
+        found = self.ctx.ledger.get(states.run_key(self.ctx.feed.name, self.token))
         assert found is not None
         return found
 
     def item(self, number: int = 0) -> Item:
-        found = self.desk.ledger.get(self.keys[number])
+        found = self.ctx.ledger.get(self.keys[number])
         assert found is not None
         return found
 
@@ -67,17 +67,17 @@ class Held:
         return [self.item(number)["state"] for number in range(len(self.keys))]
 
     def units(self, number: int = 1) -> list[Unit]:
-        key = paths.round_units(self.desk.feed.name, self.token, number)
-        body = self.desk.s3.get_object(Bucket=self.desk.settings.results, Key=key)["Body"].read()
+        key = paths.round_units(self.ctx.feed.name, self.token, number)
+        body = self.ctx.s3.get_object(Bucket=self.ctx.settings.results, Key=key)["Body"].read()
         return contract.decode_round(body)
 
     def result(self, number: int = 0, state: str = states.SUCCEEDED, **fields: Any) -> Result:
         """Return a result as a worker of this claim would write it."""
         work: Work = work_of(self.item(number))
-        prefix = paths.of_generation(paths.RESULTS, self.desk.feed.name, work)
+        prefix = paths.of_generation(paths.RESULTS, self.ctx.feed.name, work)
         done = state == states.SUCCEEDED
         result = Result(
-            feed=self.desk.feed.name,
+            feed=self.ctx.feed.name,
             state=state,
             work=work,
             claim=self.token,
@@ -90,35 +90,35 @@ class Held:
             notes={},
             timings={"fetch": 0.5, "process": 1.0, "upload": 0.5},
             worker="0.1.0",
-            started_at=clock.text(clock.now()),
-            committed_at=clock.text(clock.now()),
+            started_at=clock.to_iso(clock.now()),
+            committed_at=clock.to_iso(clock.now()),
         )
         return replace(result, **fields)
 
     def commit(self, number: int = 0, state: str = states.SUCCEEDED) -> Result:
         """Commit a file and die before the ledger hears of it."""
-        return commit(self.desk.s3, self.desk.settings.results, self.desk.ledger, self.result(number, state))
+        return commit(self.ctx.s3, self.ctx.settings.results, self.ctx.ledger, self.result(number, state))
 
     def finish(self, number: int = 0, state: str = states.SUCCEEDED) -> Result:
         """Commit a file and tell the ledger."""
         result = self.commit(number, state)
         move = states.finish(self.keys[number], self.token, result, "s3://r/_result.json", clock.now())
-        assert self.desk.ledger.move(move).done
+        assert self.ctx.ledger.move(move).done
         return result
 
     def job(self, script: str) -> dict[str, Any]:
         """Run the round's job as a shell script, to its end; return its description."""
         record = self.record
         job = self.place.run_job(record["job_name"], script, size=record["units"])
-        self.desk.ledger.move(states.submitted(self.desk.feed.name, self.token, record["round"], job["jobId"]))
+        self.ctx.ledger.move(states.submitted(self.ctx.feed.name, self.token, record["round"], job["jobId"]))
         return job
 
     def another_round(self) -> None:
         """Take what failed again, as the same claim's next round."""
         record = self.record
         moves = (states.claim(key, self.token, RUN_ID, 1, clock.now(), asked=True) for key in self.keys)
-        taken = [answer.item for answer in self.desk.ledger.move_all(moves) if answer.done and answer.item]
-        claiming.begin_round(self.desk, self.token, RUN_ID, record["round"] + 1, taken)
+        taken = [answer.item for answer in self.ctx.ledger.move_all(moves) if answer.done and answer.item]
+        claiming.begin_round(self.ctx, self.token, RUN_ID, record["round"] + 1, taken)
 
 
 def run_of(token: str) -> str:

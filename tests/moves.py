@@ -17,7 +17,7 @@ GENERATIONS = (1, 2)
 REASON = Reason("bug", "ValueError: x", {"line": 1})
 RUN_ID = "manual__2026-01-02"
 LATER = NOW + timedelta(minutes=5)
-SILENCE = timedelta(minutes=15)
+HEARTBEAT = timedelta(minutes=15)
 JOB = {"job_name": "orders-0123456789abcdef-0001-r1", "units": 2, "memory": 1024}
 
 
@@ -63,14 +63,14 @@ def run_moves() -> dict[str, Move]:
     token = TOKENS[0]
     moves = {
         "claimed": states.claimed(FEED, token, 3, NOW),
-        "alive": states.alive(FEED, token, silence=SILENCE, now=LATER),
+        "heartbeat": states.heartbeat(FEED, token, heartbeat=HEARTBEAT, now=LATER),
         "settle": states.settle(FEED, token, {"SUCCEEDED": 3}, NOW),
         "announced": states.announced(FEED, token, NOW),
         "announcing": states.announcing(FEED, token, until=LATER, now=NOW),
-        "announcing later": states.announcing(FEED, token, until=LATER + SILENCE, now=LATER + SILENCE),
+        "announcing later": states.announcing(FEED, token, until=LATER + HEARTBEAT, now=LATER + HEARTBEAT),
     }
     for number in (1, 2):
-        moves[f"start_round {number}"] = states.start_round(FEED, token, number, JOB, silence=SILENCE, now=NOW)
+        moves[f"start_round {number}"] = states.start_round(FEED, token, number, JOB, heartbeat=HEARTBEAT, now=NOW)
         moves[f"unit trouble {number}"] = states.unit_troubled(FEED, token, number, REASON)
         for job in ("j1", "j2"):
             moves[f"submitted {number} {job}"] = states.submitted(FEED, token, number, job)
@@ -84,7 +84,7 @@ def feed_moves() -> dict[str, Move]:
         "ring": states.ring(FEED, 1, seen=None, now=NOW),
         "ring again": states.ring(FEED, 2, seen="2026-03-01T12:00:00.000Z", now=LATER),
         "answered": states.answered(FEED, NOW),
-        "answered before": states.answered(FEED, NOW - SILENCE),
+        "answered before": states.answered(FEED, NOW - HEARTBEAT),
         "swept": states.swept(FEED, "definition", NOW, 1),
         "arrived": states.arrived(FEED, NOW),
     }
@@ -92,7 +92,7 @@ def feed_moves() -> dict[str, Move]:
 
 def run_record() -> dict[str, Any]:
     facts = {"run_id": RUN_ID, "epoch": 1, "cleared": 0, "why": "all that waits"}
-    return states.open_run(FEED, TOKENS[0], facts, silence=SILENCE, now=NOW)
+    return states.open_run(FEED, TOKENS[0], facts, heartbeat=HEARTBEAT, now=NOW)
 
 
 ALL = {**file_moves(), **run_moves(), **feed_moves()}

@@ -57,11 +57,11 @@ KEYS = st.one_of(
 ).filter(_fits)
 
 MOMENTS = st.datetimes(
-    min_value=clock.moment("1970-01-01").replace(tzinfo=None),
-    max_value=clock.moment("2100-01-01").replace(tzinfo=None),
-    timezones=st.just(clock.moment("1970-01-01").tzinfo),
+    min_value=clock.parse_utc("1970-01-01").replace(tzinfo=None),
+    max_value=clock.parse_utc("2100-01-01").replace(tzinfo=None),
+    timezones=st.just(clock.parse_utc("1970-01-01").tzinfo),
 )
-TIMES = MOMENTS.map(clock.text)
+TIMES = MOMENTS.map(clock.to_iso)
 HEX = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 FILES = st.builds(

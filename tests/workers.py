@@ -43,7 +43,7 @@ class Worker:
     command: Sequence[str] = (str(PYTHON), "-m", "filebatch_worker")
 
     def environment(self, scratch: str) -> dict[str, str]:
-        desk = self.held.desk
+        ctx = self.held.ctx
         job_id = self.job if self.index is None else f"{self.job}:{self.index}"
         index = {} if self.index is None else {"AWS_BATCH_JOB_ARRAY_INDEX": str(self.index)}
         found = {
@@ -57,12 +57,12 @@ class Worker:
             "AWS_BATCH_JOB_ID": job_id,
             "AWS_BATCH_JOB_ATTEMPT": str(self.attempt),
             **index,
-            "FILEBATCH_FEED": desk.feed.name,
-            "FILEBATCH_LEDGER": desk.settings.ledger,
-            "FILEBATCH_RESULTS_BUCKET": desk.settings.results,
-            "FILEBATCH_NAMESPACE": desk.settings.namespace,
-            "FILEBATCH_ROUND": paths.round_units(desk.feed.name, self.held.token, self.round),
-            "FILEBATCH_MEMORY_MIB": str(desk.feed.memory),
+            "FILEBATCH_FEED": ctx.feed.name,
+            "FILEBATCH_LEDGER": ctx.settings.ledger,
+            "FILEBATCH_RESULTS_BUCKET": ctx.settings.results,
+            "FILEBATCH_NAMESPACE": ctx.settings.namespace,
+            "FILEBATCH_ROUND": paths.round_units(ctx.feed.name, self.held.token, self.round),
+            "FILEBATCH_MEMORY_MIB": str(ctx.feed.memory),
             **self.more,
         }
         return {name: value for name, value in found.items() if value is not None}
@@ -127,7 +127,7 @@ def keys_under(place: Place, prefix: str) -> list[str]:
 
 def result_of(held: Held, number: int = 0) -> Result | None:
     work = work_of(held.item(number))
-    return read_result(held.desk.s3, held.place.results, "orders", work)
+    return read_result(held.ctx.s3, held.place.results, "orders", work)
 
 
 def quarantine_of(held: Held, number: int) -> str:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, time, timedelta
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, CronDataIntervalTimetable, Param
 
 from filebatch.feeds.feed import Feed
-from filebatch.operators.batch import ProcessFilesOperator
-from filebatch.operators.cloudwatch import PublishFeedMetricsOperator
-from filebatch.operators.dynamodb import ClaimFilesOperator
-from filebatch.operators.sns import NotifyOperator
+from filebatch.operators.claim_files import ClaimFilesOperator
+from filebatch.operators.notify import NotifyOperator
+from filebatch.operators.process_files import ProcessFilesOperator
+from filebatch.operators.publish_metrics import PublishFeedMetricsOperator
 from filebatch.run_context import AWS_CONN_ID
-from filebatch.sensors.s3 import WaitForFilesSensor
-from filebatch.triggers.sqs import ArrivalsTrigger
+from filebatch.sensors.wait_for_files import WaitForFilesSensor
+from filebatch.triggers.arrivals import ArrivalsTrigger
 
 # Backfill runs count against max_active_runs and would block arrivals; claims and Batch bound the work instead.
 UNBOUNDED_RUNS = 1000

@@ -10,12 +10,12 @@ from typing import Any
 from botocore.config import Config
 
 from filebatch.core.ledger import THREADS
-from filebatch.core.publishing import PATIENCE
+from filebatch.core.publishing import SHORT_TIMEOUTS
 from filebatch.feeds import selection, settings
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Origin, Selection
 from filebatch.runs import jobs
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 
 AWS_CONN_ID = "aws_default"
 
@@ -57,12 +57,12 @@ def run_of(context: Mapping[str, Any]) -> Run:
     return Run(found.run_id, run_hash, found.clear_number or 0, origin, dict(context["params"]))
 
 
-def desk_of(feed: Feed, aws_conn_id: str | None) -> Desk:
-    """Return a feed's desk: the Variable is read now, the clients are made when they are needed."""
+def feed_context(feed: Feed, aws_conn_id: str | None) -> FeedContext:
+    """Return a feed's ctx: the Variable is read now, the clients are made when they are needed."""
     from airflow.sdk import Variable
 
     found = settings.parse(Variable.get(settings.VARIABLE, deserialize_json=True))
-    return Desk(feed, found, connector(aws_conn_id, found.region))
+    return FeedContext(feed, found, connector(aws_conn_id, found.region))
 
 
 def connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
@@ -76,7 +76,7 @@ def connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
     @cache
     def connect(service: str) -> Any:
         endpoint = hook.conn_config.get_service_endpoint_url(service)
-        own = config.merge(PATIENCE) if service == "cloudwatch" else config
+        own = config.merge(SHORT_TIMEOUTS) if service == "cloudwatch" else config
         return session.client(service, endpoint_url=endpoint, config=own, verify=hook.verify)
 
     return connect

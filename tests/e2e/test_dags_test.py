@@ -104,14 +104,14 @@ def test_a_second_run_with_nothing_new_is_green_and_submits_no_job(here: System,
 
 def no_failed_file_is_due(here: System) -> None:
     """Put off what the test before has left to be tried again in a minute, however long this machine takes."""
-    later = {"due_at": clock.text(clock.now() + timedelta(hours=1))}
+    later = {"due_at": clock.to_iso(clock.now() + timedelta(hours=1))}
     for item in here.files("lines/").values():
         here.ledger.move(Move(states.file_key_of(item), (Equal("state", states.FAILED), Present("open")), become=later))
 
 
 def a_claim_of_a_run_that_airflow_has_forgotten(here: System) -> states.Key:
     facts = {"run_id": "gone", "epoch": 1, "cleared": 0, "why": "all that waits"}
-    record = states.open_run("lines", "0123456789abcdef-0001", facts, silence=timedelta(hours=1), now=clock.now())
+    record = states.open_run("lines", "0123456789abcdef-0001", facts, heartbeat=timedelta(hours=1), now=clock.now())
     assert here.ledger.add(record)
     return record["pk"], record["sk"]
 

@@ -23,7 +23,7 @@ def place_of_examples(server):
 @example(True, RUN)
 @example(True, FILE)
 @example(True, ["ring", "ring", "ring again", "answered before", "answered", "ring again", "swept", "arrived"])
-@example(False, ["claim 0 g1", "claimed", "alive", "answered", "ring"])
+@example(False, ["claim 0 g1", "claimed", "heartbeat", "answered", "ring"])
 def test_it_makes_and_refuses_the_moves_that_the_real_table_does(place_of_examples, there, names):
     real, fake = place_of_examples.ledger, FakeTable()
     for item in [arrival(), run_record()] if there else []:

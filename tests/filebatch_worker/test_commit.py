@@ -17,15 +17,15 @@ from filebatch_worker.processor import Output
 def test_a_commit_is_what_readers_find(place):
     held = Held(place, 1)
     result = held.commit()
-    assert read_result(held.desk.s3, place.results, "orders", result.work) == result
-    head = held.desk.s3.head_object(Bucket=place.results, Key=paths.result("orders", result.work))
+    assert read_result(held.ctx.s3, place.results, "orders", result.work) == result
+    head = held.ctx.s3.head_object(Bucket=place.results, Key=paths.result("orders", result.work))
     assert head["ContentType"] == "application/json"
 
 
 def test_the_first_commit_counts_and_the_second_is_told_of_it(place):
     held = Held(place, 1)
     first = held.commit()
-    second = commit.commit(held.desk.s3, place.results, held.desk.ledger, held.result(job_id="another"))
+    second = commit.commit(held.ctx.s3, place.results, held.ctx.ledger, held.result(job_id="another"))
     assert second == first
     assert versions(held, first) == 1
 
@@ -34,20 +34,20 @@ def test_of_many_who_commit_at_once_one_does_and_all_agree(place):
     held = Held(place, 1)
     results = [held.result(job_id=f"job-{number}") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda one: commit.commit(held.desk.s3, place.results, held.desk.ledger, one), results))
+        found = list(pool.map(lambda one: commit.commit(held.ctx.s3, place.results, held.ctx.ledger, one), results))
     assert len({result.job_id for result in found}) == 1
     assert versions(held, found[0]) == 1
 
 
 def versions(held, result):
     key = paths.result("orders", result.work)
-    return len(held.desk.s3.list_object_versions(Bucket=held.place.results, Prefix=key)["Versions"])
+    return len(held.ctx.s3.list_object_versions(Bucket=held.place.results, Prefix=key)["Versions"])
 
 
 @pytest.mark.parametrize("taken", ["by another claim", "as another generation", "given back", "settled", "unknown"])
 def test_a_file_that_is_no_longer_the_claims_is_not_committed(place, taken):
     held = Held(place, 1)
-    result, key, ledger = held.result(), held.keys[0], held.desk.ledger
+    result, key, ledger = held.result(), held.keys[0], held.ctx.ledger
     if taken == "unknown":
         ledger.remove(key)
     elif taken == "settled":
@@ -60,8 +60,8 @@ def test_a_file_that_is_no_longer_the_claims_is_not_committed(place, taken):
         result = replace(result, work=replace(result.work, generation=2))
         ledger.move(states.claim(key, held.token, RUN_ID, 1, clock.now()))
     with pytest.raises(LostClaim):
-        commit.commit(held.desk.s3, place.results, ledger, result)
-    assert read_result(held.desk.s3, place.results, "orders", result.work) is None
+        commit.commit(held.ctx.s3, place.results, ledger, result)
+    assert read_result(held.ctx.s3, place.results, "orders", result.work) is None
 
 
 def test_outputs_are_staged_with_size_checksum_and_rows(place, tmp_path):

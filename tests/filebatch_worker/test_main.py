@@ -33,7 +33,7 @@ def done(server):
     """Have a unit done in which everything goes wrong that can; return its claim, and how the worker ended."""
     held = held_of(Place(server), *WORDS)
     gone = held.files[DELETED]
-    held.desk.s3.delete_object(Bucket=gone.bucket, Key=gone.key, VersionId=gone.version_id)
+    held.ctx.s3.delete_object(Bucket=gone.bucket, Key=gone.key, VersionId=gone.version_id)
     return held, Worker(held).run()
 
 
@@ -99,7 +99,7 @@ class TestAUnitWithEveryKindOfFile:
         assert (result.job_id, result.rows, result.notes["word"]) == (JOB, 3, "fine")
         assert result.notes["name"] == held.files[FINE].key.rsplit("/", 1)[-1]
         assert result.timings.keys() == {"fetch", "process", "upload"}
-        assert result.started_at <= result.committed_at <= clock.text(clock.now())
+        assert result.started_at <= result.committed_at <= clock.to_iso(clock.now())
 
     def test_outputs_lie_where_no_other_attempt_writes(self, done):
         held, _ = done
@@ -158,7 +158,7 @@ class TestAUnitWithEveryKindOfFile:
 
     def test_the_settling_reads_what_the_worker_wrote(self, done):
         held, _ = done
-        settled = settling.settle(held.desk, held.record, None)
+        settled = settling.settle(held.ctx, held.record, None)
         assert settled.counts == {"SUCCEEDED": 2, "INVALID": 2, "FAILED": 6}
         assert counted(held.place) == {"Succeeded": 2, "Invalid": 2, "Failed": 6}
 
@@ -192,7 +192,7 @@ def test_a_unit_of_another_contract_fails_loudly_and_touches_nothing(place):
     held = held_of(place, "fine")
     key = paths.round_units("orders", held.token, 1)
     body = object_of(place, key).replace(b'"contract":1', b'"contract":2')
-    held.desk.s3.put_object(Bucket=place.results, Key=key, Body=body)
+    held.ctx.s3.put_object(Bucket=place.results, Key=key, Body=body)
     ended = Worker(held).run()
     assert ended.code == 78
     assert "expected contract 1, found 2; deploy image and DAGs together" in ended.output
@@ -227,7 +227,7 @@ def test_a_file_overwritten_before_its_turn_in_a_bucket_without_versions_is_not_
 @pytest.mark.parametrize(("word", "state"), [("fine old", states.SUCCEEDED), ("invalid", states.INVALID)])
 def test_a_file_from_before_its_bucket_kept_versions_is_done_as_it_was(place, word, state):
     held = held_of(place, word, bucket=place.plain_files)
-    held.desk.s3.put_bucket_versioning(Bucket=place.plain_files, VersioningConfiguration={"Status": "Enabled"})
+    held.ctx.s3.put_bucket_versioning(Bucket=place.plain_files, VersioningConfiguration={"Status": "Enabled"})
     place.put(held.files[0].key, b"raise", place.plain_files)
     assert Worker(held).run().code == 0
     assert held.item()["state"] == state

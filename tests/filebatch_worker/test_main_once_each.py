@@ -14,7 +14,7 @@ OTHER_JOB = "99999999-2222-3333-4444-555555555555"
 
 def test_where_another_job_of_the_round_is_at_work_nothing_is_done(place):
     held = held_of(place, "fine")
-    held.desk.ledger.move(states.fence("orders", held.token, 1, OTHER_JOB))
+    held.ctx.ledger.move(states.fence("orders", held.token, 1, OTHER_JOB))
     before = held.item()
     ended = Worker(held).run()
     assert ended.code == 0
@@ -26,7 +26,7 @@ def test_where_another_job_of_the_round_is_at_work_nothing_is_done(place):
 
 def test_where_the_round_is_over_nothing_is_done(place):
     held = held_of(place, "fine")
-    settling.give_back(held.desk, held.token)
+    settling.give_back(held.ctx, held.token)
     assert Worker(held).run().code == 0
     assert held.now_in() == [states.ARRIVED]
     assert keys_under(place, "results/") == []
@@ -61,13 +61,13 @@ def test_a_later_claim_adopts_what_an_earlier_owner_committed(place):
     """Whatever attempt it is: the first result of a generation is the one."""
     held = held_of(place, "fine")
     earlier = replace(held.result(), claim=OTHER, job_id="earlier")
-    held.desk.s3.put_object(
+    held.ctx.s3.put_object(
         Bucket=place.results, Key=paths.result("orders", earlier.work), Body=contract.encode(earlier.to_json())
     )
     assert Worker(held).run().code == 0
     assert result_of(held) == earlier
     assert held.now_in() == [states.SUCCEEDED]
-    versions = held.desk.s3.list_object_versions(Bucket=place.results, Prefix=paths.result("orders", earlier.work))
+    versions = held.ctx.s3.list_object_versions(Bucket=place.results, Prefix=paths.result("orders", earlier.work))
     assert len(versions["Versions"]) == 1
 
 
@@ -75,28 +75,28 @@ def test_the_next_generation_leaves_the_last_ones_result_alone(place):
     held = held_of(place, "fine")
     assert Worker(held).run().code == 0
     first = result_of(held)
-    held.desk.ledger.move(states.redo(held.keys[0], held.token, RUN_ID, 2, clock.now()))
+    held.ctx.ledger.move(states.redo(held.keys[0], held.token, RUN_ID, 2, clock.now()))
     again(held)
     assert Worker(held, round=2).run().code == 0
     second = result_of(held)
     assert (second.work.generation, held.item()["generation"]) == (2, 2)
     assert held.item()["result"].endswith("/g2/_result.json")
-    assert read_result(held.desk.s3, place.results, "orders", first.work) == first
+    assert read_result(held.ctx.s3, place.results, "orders", first.work) == first
     assert {output.key for output in first.outputs}.isdisjoint(output.key for output in second.outputs)
 
 
 def again(held):
     """Give the claim another round of the files that it holds."""
     items = [held.item(number) for number in range(len(held.keys))]
-    claiming.begin_round(held.desk, held.token, RUN_ID, 2, items)
+    claiming.begin_round(held.ctx, held.token, RUN_ID, 2, items)
 
 
 def test_an_old_worker_that_wakes_up_after_a_takeover_can_neither_commit_nor_move(place, tmp_path):
     held = held_of(place, f"wait {tmp_path}")
     with Worker(held).started() as worker:
         worker.begun(tmp_path)
-        held.desk.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
-        held.desk.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
+        held.ctx.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+        held.ctx.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
         before = held.item()
         (tmp_path / "go").touch()
         ended = worker.end()
@@ -110,8 +110,8 @@ def test_an_old_worker_cannot_fail_a_file_that_is_another_claims(place, tmp_path
     held = held_of(place, "raise", f"wait {tmp_path}")
     with Worker(held).started() as worker:
         worker.begun(tmp_path)
-        held.desk.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
-        held.desk.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
+        held.ctx.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+        held.ctx.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
         before = held.item()
         (tmp_path / "go").touch()
         worker.end()

@@ -15,7 +15,7 @@ ALONE = feed_of(processor="acts:process", show_values=True, packing={"files": 1}
 
 def settled_after(held, code):
     """Settle as a run does whose job ended with this exit code; return what its notification says."""
-    settled = settling.settle(held.desk, held.record, held.job(f"exit {code}"))
+    settled = settling.settle(held.ctx, held.record, held.job(f"exit {code}"))
     return announcing.summarize("orders", held.record, settled.items, "s3://r/plan.json").text
 
 
@@ -39,7 +39,7 @@ def test_the_last_attempts_cause_counts(place):
     held = held_of(place, "transient", feed=SHOWN)
     Worker(held).run()
     place.connect("s3").put_object(Bucket=held.files[0].bucket, Key=held.files[0].key, Body=b"fine")
-    held.desk.ledger.move(
+    held.ctx.ledger.move(
         states.troubled(held.keys[0], held.token, settling.Reason("transient", "ClientError: SlowDown"))
     )
     Worker(held, attempt=2).run()
@@ -57,7 +57,7 @@ def test_what_an_earlier_attempt_met_with_is_no_reason_for_another_end(place):
 
 def test_a_file_that_did_better_says_nothing_of_it(place):
     held = held_of(place, "fine")
-    held.desk.ledger.move(states.troubled(held.keys[0], held.token, settling.Reason("transient", "not now")))
+    held.ctx.ledger.move(states.troubled(held.keys[0], held.token, settling.Reason("transient", "not now")))
     assert Worker(held, attempt=2).run().code == 0
     assert "trouble" not in held.item()
 
@@ -65,12 +65,12 @@ def test_a_file_that_did_better_says_nothing_of_it(place):
 def another_contract(held):
     key = paths.round_units("orders", held.token, 1)
     body = object_of(held.place, key).replace(b'"contract":1', b'"contract":2')
-    held.desk.s3.put_object(Bucket=held.place.results, Key=key, Body=body)
+    held.ctx.s3.put_object(Bucket=held.place.results, Key=key, Body=body)
 
 
 def no_units(held):
     key = paths.round_units("orders", held.token, 1)
-    held.desk.s3.delete_object(Bucket=held.place.results, Key=key)
+    held.ctx.s3.delete_object(Bucket=held.place.results, Key=key)
 
 
 UNITS = {
@@ -91,7 +91,7 @@ def test_what_keeps_a_worker_from_its_whole_unit_is_told_of_each_of_its_files(pl
     if prepare:
         prepare(held)
     assert Worker(held, more=more).run().code == 78
-    held.desk.s3.put_object(Bucket=place.results, Key=paths.round_units("orders", held.token, 1), Body=units)
+    held.ctx.s3.put_object(Bucket=place.results, Key=paths.round_units("orders", held.token, 1), Body=units)
     text = settled_after(held, 78)
     for number in range(2):
         assert reason(held, number)["code"] == "configuration"
@@ -104,7 +104,7 @@ def test_each_kind_of_trouble_is_told_of_the_children_that_had_it(place):
     assert Worker(held, index=0).run().code == 75
     assert Worker(held, index=1, more={"FILEBATCH_MEMORY_MIB": "plenty"}).run().code == 78
     job = held.job('exit "$((75 + 3 * AWS_BATCH_JOB_ARRAY_INDEX))"')
-    settling.settle(held.desk, held.record, job)
+    settling.settle(held.ctx, held.record, job)
     assert reason(held, 0)["message"].endswith("TransientError: not now")
     assert "expected a whole number" in reason(held, 1)["message"]
 

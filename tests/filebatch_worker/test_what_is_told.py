@@ -24,7 +24,7 @@ class Told:
     def __init__(self, held, **more):
         self.held = held
         self.ended = Worker(held, more=more).run()
-        settling.settle(held.desk, held.record, None)
+        settling.settle(held.ctx, held.record, None)
         items = [held.item(number) for number in range(len(held.files))]
         summary = announcing.summarize("orders", held.record, items, "s3://r/plan.json")
         self.text, self.document = summary.text, summary.to_json()

@@ -17,7 +17,7 @@ from aws import until
 from e2e.system import HERE as E2E
 from e2e.system import LINES
 from filebatch.feeds.feed import Feed, load_feed
-from filebatch.triggers.sqs import ArrivalsTrigger
+from filebatch.triggers.arrivals import ArrivalsTrigger
 from filebatch_local.background import LocalAws, local_aws
 from filebatch_local.cli import environment
 from filebatch_local.images import ImageEnv

@@ -19,8 +19,8 @@ from filebatch.feeds.feed import Feed, load_feed
 from filebatch.feeds.settings import parse
 from filebatch.queries import health
 from filebatch.runs import jobs
-from filebatch.runs.context import Desk
-from filebatch.triggers.sqs import ArrivalsTrigger
+from filebatch.runs.context import FeedContext
+from filebatch.triggers.arrivals import ArrivalsTrigger
 from infra.applied import PREFIX, Applied
 from infra.conftest import first_event
 from infra.terraform import ROOT
@@ -80,9 +80,9 @@ def stuck_job(here: Applied) -> Iterator[None]:
 
 
 def publish_health(here: Applied, feed: Feed) -> None:
-    desk = Desk(feed, parse(here.settings), run_context.connector("aws_default", here.settings["region"]))
-    desk.cloudwatch.put_metric_data(
-        Namespace=desk.settings.namespace, MetricData=[health.of_doorbell(feed.name, 9), *health.of_feed(desk)]
+    ctx = FeedContext(feed, parse(here.settings), run_context.connector("aws_default", here.settings["region"]))
+    ctx.cloudwatch.put_metric_data(
+        Namespace=ctx.settings.namespace, MetricData=[health.of_doorbell(feed.name, 9), *health.of_feed(ctx)]
     )
 
 

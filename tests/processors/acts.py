@@ -55,7 +55,7 @@ def log(rest: str) -> None:
 
 
 def leave_an_orphan(_: str) -> None:
-    """Have a child's child outlive its parent, and wait until it is gone: ended, and waited for by somebody."""
+    """Have a child's child retry its parent, and wait until it is gone: ended, and waited for by somebody."""
     started = subprocess.run(["sh", "-c", "sleep 0.1 & echo $!; exit 3"], stdout=subprocess.PIPE, check=False)
     if started.returncode != 3:
         raise ValueError(f"somebody else took the child's exit code: found {started.returncode}")

@@ -14,10 +14,10 @@ from filebatch.core.contract import FileVersion
 from filebatch.core.ledger import encode
 from filebatch.intake import arrivals
 from filebatch.intake.arrivals import Taken
-from filebatch.triggers.dynamodb import AsyncLedger
-from filebatch.triggers.feed_site import Site
+from filebatch.triggers.arrivals import LOOK_LEAST, ArrivalsTrigger, Watch
+from filebatch.triggers.async_ledger import AsyncLedger
+from filebatch.triggers.context import TriggerContext
 from filebatch.triggers.listener import Listener
-from filebatch.triggers.sqs import LOOK_LEAST, ArrivalsTrigger, Watch
 
 Activities = Sequence[Coroutine[Any, Any, None]]
 
@@ -25,36 +25,36 @@ Activities = Sequence[Coroutine[Any, Any, None]]
 class RingsForArrivals(ArrivalsTrigger):
     """Rings when files arrive, and never for what is left: an edge instead of a level."""
 
-    def _activities(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
+    def _activities(self, ctx: TriggerContext, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
         async def ring() -> None:
             while True:
                 await arrived.wait()
                 arrived.clear()
-                rings.put_nowait(clock.text(clock.now()))
+                rings.put_nowait(clock.to_iso(clock.now()))
                 await asyncio.sleep(LOOK_LEAST)
 
-        return Listener(site, arrived).listen(), ring()
+        return Listener(ctx, arrived).listen(), ring()
 
 
 class AcknowledgesFirst(ArrivalsTrigger):
     """Deletes messages before anything of them is kept, as Airflow's own SQS trigger does."""
 
-    def _activities(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
-        return _EagerListener(site, arrived).listen(), Watch(site, arrived, rings).watch()
+    def _activities(self, ctx: TriggerContext, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
+        return _EagerListener(ctx, arrived).listen(), Watch(ctx, arrived, rings).watch()
 
 
 class RecordsAnew(ArrivalsTrigger):
     """Writes each message's file as one that has just arrived, whatever is known of it."""
 
-    def _activities(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
-        return _ForgetfulListener(site, arrived).listen(), Watch(site, arrived, rings).watch()
+    def _activities(self, ctx: TriggerContext, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
+        return _ForgetfulListener(ctx, arrived).listen(), Watch(ctx, arrived, rings).watch()
 
 
 class EndsWithAFault(ArrivalsTrigger):
     """Takes arrivals until the first fault."""
 
-    def _activities(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
-        return Listener(site, arrived)._listen(), Watch(site, arrived, rings)._watch()
+    def _activities(self, ctx: TriggerContext, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> Activities:
+        return Listener(ctx, arrived)._listen(), Watch(ctx, arrived, rings)._watch()
 
 
 class _EagerListener(Listener):
@@ -78,7 +78,7 @@ class _EagerQueue:
 
 class _ForgetfulListener(Listener):
     async def _record(self, ledger: AsyncLedger, file: FileVersion) -> Taken:
-        items, _ = arrivals.arrivals(self._site.feed, [file], clock.now())
+        items, _ = arrivals.arrivals(self._ctx.feed, [file], clock.now())
         for item in items:
             await ledger._client.put_item(TableName=ledger.table, Item=encode(item))
         return Taken(new=len(items))

@@ -131,11 +131,11 @@ class TestAsTheJobDefinitionSays:
 
 def submit(held: Held, prefix: str) -> str:
     """Submit a claim's round with the feed's job definition; its workers are told the test's own ledger and buckets."""
-    desk, record = held.desk, held.record
-    where = replace(desk.settings, job_definition_prefix=prefix)
-    units = paths.round_units(desk.feed.name, held.token, 1)
+    ctx, record = held.ctx, held.record
+    where = replace(ctx.settings, job_definition_prefix=prefix)
+    units = paths.round_units(ctx.feed.name, held.token, 1)
     request = jobs.submit_request(
-        where, desk.feed, record["job_name"], units=units, count=record["units"], memory=desk.feed.memory
+        where, ctx.feed, record["job_name"], units=units, count=record["units"], memory=ctx.feed.memory
     )
     own = {
         "FILEBATCH_LEDGER": where.ledger,
@@ -143,7 +143,7 @@ def submit(held: Held, prefix: str) -> str:
         "FILEBATCH_NAMESPACE": where.namespace,
     }
     request["containerOverrides"]["environment"] += [{"name": name, "value": own[name]} for name in own]
-    return desk.batch.submit_job(**request)["jobId"]
+    return ctx.batch.submit_job(**request)["jobId"]
 
 
 @pytest.mark.docker

@@ -109,7 +109,7 @@ def show(summary: Mapping[str, Any]) -> str:
 
 def _file_row(item: Mapping[str, Any]) -> dict[str, Any]:
     reason, settled = item.get("reason"), item.get("settled_at")
-    seconds = (clock.moment(settled) - clock.moment(item["arrived_at"])).total_seconds() if settled else None
+    seconds = (clock.parse_utc(settled) - clock.parse_utc(item["arrived_at"])).total_seconds() if settled else None
     return {
         "key": item["key"],
         "state": item["state"],

@@ -27,7 +27,7 @@ from filebatch.core.outcomes import Outcomes
 from filebatch.core.publishing import Publisher, usable
 from filebatch.core.results import location
 from filebatch_worker import aws, file, job_log, processor, reasons, settings, trouble
-from filebatch_worker.file import Bench
+from filebatch_worker.file import UnitContext
 from filebatch_worker.job_log import JobLog
 from filebatch_worker.unit import read_unit
 
@@ -77,20 +77,20 @@ def _run(told: settings.Settings, stop: Stop, shown: JobLog) -> int:
         return 0
     process = processor.load_processor(unit.processor)
     processor.check_options(process, unit.options)
-    bench = Bench(clients.s3, ledger, told, unit, process)
+    ctx = UnitContext(clients.s3, ledger, told, unit, process)
     publisher = Publisher(clients.cloudwatch, told.namespace, usable(told.dimensions))
     outcomes = Outcomes(ledger, publisher, told.feed)
     try:
-        troubles = list(_each(bench, outcomes, stop))
+        troubles = list(_each(ctx, outcomes, stop))
     finally:
         outcomes.flush()
     return _exit_code(troubles)
 
 
-def _each(bench: Bench, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
+def _each(ctx: UnitContext, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
     """Do the files that are still this claim's; yield the taxonomy's code for each that failed."""
-    unit = bench.unit
-    items = bench.ledger.get_many([states.file_key(work.file) for work in unit.files])
+    unit = ctx.unit
+    items = ctx.ledger.get_many([states.file_key(work.file) for work in unit.files])
     for work in unit.files:
         if not holds(items.get(states.file_key(work.file)), unit.claim, work.generation):
             continue
@@ -98,37 +98,37 @@ def _each(bench: Bench, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
             log.warning("SIGTERM: the rest of the unit is left to the next attempt")
             yield "transient"
             return
-        trouble = _one(bench, work, outcomes)
+        trouble = _one(ctx, work, outcomes)
         if trouble:
             yield trouble
 
 
-def _one(bench: Bench, work: Work, outcomes: Outcomes) -> str | None:
+def _one(ctx: UnitContext, work: Work, outcomes: Outcomes) -> str | None:
     began = time.monotonic()
     try:
-        result = file.committed_earlier(bench, work) or file.do(bench, work)
+        result = file.committed_earlier(ctx, work) or file.do(ctx, work)
     except LostClaim as lost:
         log.warning("%s", lost)
         return None
     except Exception as error:  # noqa: BLE001 - whatever a file does to a processor, the others go on
-        return _failed(bench, work, outcomes, error, time.monotonic() - began)
+        return _failed(ctx, work, outcomes, error, time.monotonic() - began)
     seconds = time.monotonic() - began
-    where = location(bench.settings.results_bucket, bench.unit.feed, work)
-    move = states.finish(states.file_key(work.file), bench.unit.claim, result, where, clock.now())
+    where = location(ctx.settings.results_bucket, ctx.unit.feed, work)
+    move = states.finish(states.file_key(work.file), ctx.unit.claim, result, where, clock.now())
     outcomes.add(move, Measured(result.state, seconds, work.file.size, result.rows))
     log.info("%r %s rows=%s in %.2f s%s", work.file.uri, result.state, result.rows, seconds, _why(result))
     return None
 
 
-def _failed(bench: Bench, work: Work, outcomes: Outcomes, error: Exception, seconds: float) -> str:
+def _failed(ctx: UnitContext, work: Work, outcomes: Outcomes, error: Exception, seconds: float) -> str:
     """Settle a file that failed for good; one that may do better in a moment stays CLAIMED for Batch's next attempt."""
     code = file.classify(error)
     log.error("%r failed: %s", work.file.uri, code, exc_info=error)
-    reason = reasons.of_failure(code, error, show_values=bench.unit.show_values)
+    reason = reasons.of_failure(code, error, show_values=ctx.unit.show_values)
     if code == "transient":
-        trouble.of_file(bench.ledger, bench.unit, work, reason)
+        trouble.of_file(ctx.ledger, ctx.unit, work, reason)
     else:
-        move = _fail_move(bench.unit, work, reason, bench.settings.memory, clock.now())
+        move = _fail_move(ctx.unit, work, reason, ctx.settings.memory, clock.now())
         outcomes.add(move, Measured(states.FAILED, seconds, work.file.size, None))
     return code
 

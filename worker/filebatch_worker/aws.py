@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from filebatch.core.publishing import PATIENCE
+from filebatch.core.publishing import SHORT_TIMEOUTS
 
 RETRIES = {"mode": "standard", "total_max_attempts": 6}
 
@@ -27,4 +27,4 @@ def connect() -> Aws:
     session = boto3.session.Session()
     config = Config(retries=RETRIES)
     s3, dynamodb = (session.client(name, config=config) for name in ("s3", "dynamodb"))
-    return Aws(s3, dynamodb, session.client("cloudwatch", config=PATIENCE))
+    return Aws(s3, dynamodb, session.client("cloudwatch", config=SHORT_TIMEOUTS))

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Bench:
+class UnitContext:
     """What is at hand for every file of a unit."""
 
     s3: Any
@@ -48,14 +48,14 @@ class _Became:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def committed_earlier(bench: Bench, work: Work) -> Result | None:
+def committed_earlier(ctx: UnitContext, work: Work) -> Result | None:
     """Return what an earlier attempt committed for this generation; nobody came before a first attempt."""
-    if bench.settings.attempt == 1 and work.attempt == 1:
+    if ctx.settings.attempt == 1 and work.attempt == 1:
         return None
-    return read_result(bench.s3, bench.settings.results_bucket, bench.unit.feed, work)
+    return read_result(ctx.s3, ctx.settings.results_bucket, ctx.unit.feed, work)
 
 
-def do(bench: Bench, work: Work) -> Result:
+def do(ctx: UnitContext, work: Work) -> Result:
     """Process one file and commit its result, SUCCEEDED or INVALID.
 
     Raises:
@@ -63,32 +63,32 @@ def do(bench: Bench, work: Work) -> Result:
         Exception: whatever `classify` gives a name to.
     """
     workdir = Path(tempfile.mkdtemp(prefix="file-"))
-    started, timings = clock.text(clock.now()), dict.fromkeys(("fetch", "process", "upload"), 0.0)
+    started, timings = clock.to_iso(clock.now()), dict.fromkeys(("fetch", "process", "upload"), 0.0)
     try:
-        processed, outputs = _produce(bench, work, workdir, timings)
+        processed, outputs = _produce(ctx, work, workdir, timings)
     except processor.InvalidFile as error:
         readable = not isinstance(error, Unreadable)
         told = reasons.whole(error)
-        kept = quarantine(bench.s3, bench.settings.results_bucket, bench.unit.feed, work, told, readable=readable)
-        reason = reasons.of_invalid(error, show_values=bench.unit.show_values)
+        kept = quarantine(ctx.s3, ctx.settings.results_bucket, ctx.unit.feed, work, told, readable=readable)
+        reason = reasons.of_invalid(error, show_values=ctx.unit.show_values)
         became = _Became(states.INVALID, reason=reason, quarantine=kept)
     else:
         became = _Became(states.SUCCEEDED, outputs, processed.rows, notes=processed.notes)
     finally:
         shutil.rmtree(workdir, ignore_errors=True)
     result = Result(
-        feed=bench.unit.feed,
+        feed=ctx.unit.feed,
         work=work,
-        claim=bench.unit.claim,
-        run_id=bench.unit.run_id,
-        job_id=bench.settings.job_id,
+        claim=ctx.unit.claim,
+        run_id=ctx.unit.run_id,
+        job_id=ctx.settings.job_id,
         timings={name: round(seconds, 3) for name, seconds in timings.items()},
         worker=__version__,
         started_at=started,
-        committed_at=clock.text(clock.now()),
+        committed_at=clock.to_iso(clock.now()),
         **vars(became),
     )
-    return commit(bench.s3, bench.settings.results_bucket, bench.ledger, result)
+    return commit(ctx.s3, ctx.settings.results_bucket, ctx.ledger, result)
 
 
 def classify(error: Exception) -> str:
@@ -107,15 +107,15 @@ def classify(error: Exception) -> str:
 
 
 def _produce(
-    bench: Bench, work: Work, workdir: Path, timings: dict[str, float]
+    ctx: UnitContext, work: Work, workdir: Path, timings: dict[str, float]
 ) -> tuple[processor.Processed, tuple[Output, ...]]:
     with _Timed(timings, "fetch"):
-        source = fetch(bench.s3, work.file, workdir)
+        source = fetch(ctx.s3, work.file, workdir)
     with _Timed(timings, "process"):
-        processed = call(bench.process, source, workdir, bench.unit.options)
-    prefix = f"{paths.of_generation(paths.RESULTS, bench.unit.feed, work)}{bench.settings.attempt_name}/"
+        processed = call(ctx.process, source, workdir, ctx.unit.options)
+    prefix = f"{paths.of_generation(paths.RESULTS, ctx.unit.feed, work)}{ctx.settings.attempt_name}/"
     with _Timed(timings, "upload"):
-        outputs = stage(bench.s3, bench.settings.results_bucket, prefix, processed.outputs)
+        outputs = stage(ctx.s3, ctx.settings.results_bucket, prefix, processed.outputs)
     return processed, outputs
 
 

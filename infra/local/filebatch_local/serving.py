@@ -47,7 +47,7 @@ class Service:
         host: the name or address it listens at, which is also the one in its URLs (queues have some). Whoever has
             the key can do anything with it, jobs included: another than loopback is for a network of containers.
         published: port on loopback under which it is reached as well, as a container's may be; None for none.
-        keep_key: go on with the key of the last start, for clients that outlive a server.
+        keep_key: go on with the key of the last start, for clients that retry a server.
         record: file that each request is appended to, None for none.
     """
 

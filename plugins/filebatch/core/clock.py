@@ -10,12 +10,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def text(moment: datetime) -> str:
+def to_iso(moment: datetime) -> str:
     """Write a moment with milliseconds: `2026-01-02T03:04:05.678Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def moment(written: str) -> datetime:
-    """Read what `text` wrote, or any ISO 8601 time; without a zone it is taken for UTC."""
+def parse_utc(written: str) -> datetime:
+    """Read what `to_iso` wrote, or any ISO 8601 time; without a zone it is taken for UTC."""
     parsed = datetime.fromisoformat(written)
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

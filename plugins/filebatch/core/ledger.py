@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from filebatch.core.clock import text
+from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
 from filebatch.core.contract import FileVersion, Work
 from filebatch.core.states import CLAIMED, Key, Move
@@ -225,7 +225,7 @@ def query_request(partition: str, due: datetime | None) -> dict[str, Any]:
     if due is None:
         condition, values = "#open = :open", {":open": partition}
     else:
-        condition, values = "#open = :open AND #due_at <= :due", {":open": partition, ":due": text(due)}
+        condition, values = "#open = :open AND #due_at <= :due", {":open": partition, ":due": to_iso(due)}
     names = re.findall(r"#(\w+)", condition)
     return {
         "KeyConditionExpression": condition,

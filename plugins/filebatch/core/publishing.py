@@ -21,7 +21,7 @@ from filebatch.core import metrics
 NOT_PUBLISHED = "metrics not published"
 
 # A CloudWatch that doesn't answer may cost seconds, not a job's timeout. Afterwards it is left alone for a while.
-PATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 PAUSE_SECONDS = 60.0
 
 # Of at most 30 dimensions one is `Feed`. Terraform holds a deployment's to the same rule.
@@ -37,7 +37,7 @@ class Publisher:
     """Publishes metrics of one namespace.
 
     Attributes:
-        cloudwatch: the client; PATIENCE is its configuration.
+        cloudwatch: the client; SHORT_TIMEOUTS is its configuration.
         namespace: CloudWatch namespace.
         further: the deployment's own dimensions; what has them is published beside what has `Feed` alone.
         lost: how many data could not be published so far.

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from filebatch.core.clock import text
+from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
 from filebatch.core.contract import FileVersion, Reason, Result
 
@@ -132,13 +132,13 @@ def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime) -> 
         "etag": file.etag,
         "size": file.size,
         "last_modified": file.last_modified,
-        "file_time": text(file_time),
-        "arrived_at": text(now),
+        "file_time": to_iso(file_time),
+        "arrived_at": to_iso(now),
         "state": ARRIVED,
         "generation": 1,
         "attempts": 0,
         "open": open_files(feed),
-        "due_at": text(now),
+        "due_at": to_iso(now),
     }
 
 
@@ -148,7 +148,7 @@ def claim(key: Key, token: str, run_id: str, generation: int, now: datetime, *, 
     return Move(
         key,
         (Equal("generation", generation), AnyOf(((Equal("state", ARRIVED),), failed))),
-        become={"state": CLAIMED, "claim": token, "run_id": run_id, "claimed_at": text(now)},
+        become={"state": CLAIMED, "claim": token, "run_id": run_id, "claimed_at": to_iso(now)},
         drop=("open", "due_at", "reason", "settled_at", "trouble"),
         add={"attempts": 1},
     )
@@ -163,7 +163,7 @@ def redo(key: Key, token: str, run_id: str, generation: int, now: datetime) -> M
             "state": CLAIMED,
             "claim": token,
             "run_id": run_id,
-            "claimed_at": text(now),
+            "claimed_at": to_iso(now),
             "generation": generation,
             "attempts": 1,
         },
@@ -176,7 +176,7 @@ def release(key: Key, token: str, feed: str, now: datetime) -> Move:
     return Move(
         key,
         _held(token),
-        become={"state": ARRIVED, "open": open_files(feed), "due_at": text(now)},
+        become={"state": ARRIVED, "open": open_files(feed), "due_at": to_iso(now)},
         drop=("claim", "run_id", "claimed_at", "trouble"),
         add={"attempts": -1},
     )
@@ -187,7 +187,7 @@ def finish(key: Key, token: str, result: Result, location: str, now: datetime) -
 
     The result may be one that an earlier attempt, or an earlier owner, committed for this very generation.
     """
-    become: dict[str, Any] = {"state": result.state, "result": location, "settled_at": text(now)}
+    become: dict[str, Any] = {"state": result.state, "result": location, "settled_at": to_iso(now)}
     if result.reason:
         become["reason"] = {"code": result.reason.code, "message": result.reason.message}
     return Move(
@@ -205,10 +205,10 @@ def fail(
     become: dict[str, Any] = {
         "state": FAILED,
         "reason": {"code": reason.code, "message": reason.message},
-        "settled_at": text(now),
+        "settled_at": to_iso(now),
     }
     if retry:
-        become |= {"open": open_files(feed), "due_at": text(retry)}
+        become |= {"open": open_files(feed), "due_at": to_iso(retry)}
     if memory:
         become["memory"] = memory
     return Move(key, _held(token), become=become, drop=("trouble",))
@@ -226,7 +226,7 @@ def _held(token: str) -> tuple[Condition, ...]:
 # ----------------------------------------------------------------------------------------------------------- a run
 
 
-def open_run(feed: str, token: str, facts: Mapping[str, Any], *, silence: timedelta, now: datetime) -> dict[str, Any]:
+def open_run(feed: str, token: str, facts: Mapping[str, Any], *, heartbeat: timedelta, now: datetime) -> dict[str, Any]:
     """Return a claim's owner record; written only where there is none.
 
     Args:
@@ -234,7 +234,7 @@ def open_run(feed: str, token: str, facts: Mapping[str, Any], *, silence: timede
         token: the claim's token.
         facts: `run_id`; `epoch`, which claim of the run this is; `cleared`, how often the run had been cleared by
             then; `why`, what it is responsible for, for people.
-        silence: how long the run may go unheard of.
+        heartbeat: how long the run may go unheard of.
         now: the present moment.
     """
     pk, sk = run_key(feed, token)
@@ -245,9 +245,9 @@ def open_run(feed: str, token: str, facts: Mapping[str, Any], *, silence: timede
         "feed": feed,
         "state": PLANNED,
         "round": 0,
-        "opened_at": text(now),
+        "opened_at": to_iso(now),
         "open": open_runs(feed),
-        "due_at": text(now + silence),
+        "due_at": to_iso(now + heartbeat),
     }
 
 
@@ -265,12 +265,12 @@ def claimed(feed: str, token: str, files: int, now: datetime) -> Move:
     return Move(
         run_key(feed, token),
         (Equal("state", PLANNED),),
-        become={"state": CLAIMED, "files": files, "claimed_at": text(now)},
+        become={"state": CLAIMED, "files": files, "claimed_at": to_iso(now)},
     )
 
 
 def start_round(
-    feed: str, token: str, number: int, job: Mapping[str, Any], *, silence: timedelta, now: datetime
+    feed: str, token: str, number: int, job: Mapping[str, Any], *, heartbeat: timedelta, now: datetime
 ) -> Move:
     """Begin a round, before its job is submitted; a settled run may begin another one.
 
@@ -283,9 +283,9 @@ def start_round(
             **job,
             "state": CLAIMED,
             "round": number,
-            "round_at": text(now),
+            "round_at": to_iso(now),
             "open": open_runs(feed),
-            "due_at": text(now + silence),
+            "due_at": to_iso(now + heartbeat),
         },
         drop=("job_id", "fence", "counts", "announcing_until", "notified_at", *map(trouble_of, UNIT_TROUBLES)),
     )
@@ -328,9 +328,9 @@ def _fenced_by(job_id: str) -> Condition:
     return AnyOf(((Absent("fence"),), (Equal("fence", job_id),)))
 
 
-def alive(feed: str, token: str, *, silence: timedelta, now: datetime) -> Move:
-    """Say that the run is heard of: it is silent only after `silence` from now."""
-    return Move(run_key(feed, token), (Present("open"),), become={"due_at": text(now + silence)})
+def heartbeat(feed: str, token: str, *, heartbeat: timedelta, now: datetime) -> Move:
+    """Say that the run is heard of: it is silent only after `heartbeat` from now."""
+    return Move(run_key(feed, token), (Present("open"),), become={"due_at": to_iso(now + heartbeat)})
 
 
 def settle(feed: str, token: str, counts: Mapping[str, int], now: datetime) -> Move:
@@ -338,7 +338,7 @@ def settle(feed: str, token: str, counts: Mapping[str, int], now: datetime) -> M
     return Move(
         run_key(feed, token),
         (OneOf("state", (PLANNED, CLAIMED, SETTLED)),),
-        become={"state": SETTLED, "counts": dict(counts), "settled_at": text(now), "due_at": text(now)},
+        become={"state": SETTLED, "counts": dict(counts), "settled_at": to_iso(now), "due_at": to_iso(now)},
     )
 
 
@@ -348,9 +348,9 @@ def announcing(feed: str, token: str, *, until: datetime, now: datetime) -> Move
         run_key(feed, token),
         (
             Equal("state", SETTLED),
-            AnyOf(((Absent("announcing_until"),), (Below("announcing_until", text(now)),))),
+            AnyOf(((Absent("announcing_until"),), (Below("announcing_until", to_iso(now)),))),
         ),
-        become={"announcing_until": text(until)},
+        become={"announcing_until": to_iso(until)},
     )
 
 
@@ -359,7 +359,7 @@ def announced(feed: str, token: str, now: datetime) -> Move:
     return Move(
         run_key(feed, token),
         (Equal("state", SETTLED),),
-        become={"state": ANNOUNCED, "notified_at": text(now)},
+        become={"state": ANNOUNCED, "notified_at": to_iso(now)},
         drop=("open", "due_at", "announcing_until"),
     )
 
@@ -375,7 +375,7 @@ def ring(feed: str, rings: int, *, seen: str | None, now: datetime) -> Move:
     return Move(
         bell_key(feed),
         (Equal("rung_at", seen) if seen else Absent("rung_at"),),
-        become={"rung_at": text(now), "rings": rings},
+        become={"rung_at": to_iso(now), "rings": rings},
     )
 
 
@@ -384,7 +384,7 @@ def answered(feed: str, began: datetime) -> Move:
 
     A claim that fails leaves it, so that its failures are rung for ever more rarely.
     """
-    return Move(bell_key(feed), (AtMost("rung_at", text(began)),), drop=("rung_at", "rings"))
+    return Move(bell_key(feed), (AtMost("rung_at", to_iso(began)),), drop=("rung_at", "rings"))
 
 
 def swept(feed: str, definition: str, began: datetime, unmatched: int) -> Move:
@@ -392,10 +392,10 @@ def swept(feed: str, definition: str, began: datetime, unmatched: int) -> Move:
 
     `unmatched` is how many object versions lie under the feed's prefix that its pattern doesn't match.
     """
-    become = {"swept_at": text(began), "definition": definition, "unmatched": unmatched}
+    become = {"swept_at": to_iso(began), "definition": definition, "unmatched": unmatched}
     return Move(sweep_key(feed), (), become=become)
 
 
 def arrived(feed: str, now: datetime) -> Move:
     """Write down that a file of the feed has arrived."""
-    return Move(arrival_key(feed), (), become={"arrived_at": text(now)})
+    return Move(arrival_key(feed), (), become={"arrived_at": to_iso(now)})

@@ -74,7 +74,9 @@ class Selection:
         if self.everything:
             return "all that waits"
         span = " ".join(
-            f"{word} {clock.text(time)}" for word, time in (("from", self.start), ("to", self.end)) if time is not None
+            f"{word} {clock.to_iso(time)}"
+            for word, time in (("from", self.start), ("to", self.end))
+            if time is not None
         )
         named = (
             f"{len(self.keys)} named keys" if self.keys else f"files {self.prefix!r} {self.pattern!r} {span}".strip()
@@ -119,7 +121,7 @@ def _told(feed: Feed, params: Mapping[str, Any]) -> Selection | None:
     if prefix and not (prefix.startswith(feed.prefix) or feed.prefix.startswith(prefix)):
         raise SelectionError("prefix", f"a prefix under the feed's {feed.prefix!r}", prefix)
     if start and end and start >= end:
-        raise SelectionError("to", f"a time later than from ({clock.text(start)})", params.get("to"))
+        raise SelectionError("to", f"a time later than from ({clock.to_iso(start)})", params.get("to"))
     return Selection(keys, "" if keys else prefix or feed.prefix, pattern, start, end, force)
 
 
@@ -153,6 +155,6 @@ def _time(field: str, given: Any) -> datetime | None:
     if given in (None, ""):
         return None
     try:
-        return clock.moment(given).astimezone(UTC)
+        return clock.parse_utc(given).astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise SelectionError(field, "a date or time such as 2026-01-02 or 2026-01-02T03:04:05Z", given) from error

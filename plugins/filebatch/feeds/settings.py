@@ -27,7 +27,7 @@ class Settings:
         job_definition_prefix: what the name of each feed's job definition begins with; it ends with the feed's name.
         namespace: CloudWatch namespace of the custom metrics.
         dimensions: the deployment's own dimensions of the custom metrics, by name.
-        silence: seconds without a sign of life after which a run counts as dead.
+        heartbeat_seconds: seconds without a heartbeat after which a run counts as dead.
     """
 
     region: str
@@ -40,7 +40,7 @@ class Settings:
     job_definition_prefix: str
     namespace: str
     dimensions: Mapping[str, str] = field(default_factory=dict)
-    silence: int = 900
+    heartbeat_seconds: int = 900
 
     @property
     def new_files(self) -> str:
@@ -53,9 +53,9 @@ class Settings:
         return self.buckets["results"]
 
     @property
-    def silence_span(self) -> timedelta:
-        """`silence` as a span of time."""
-        return timedelta(seconds=self.silence)
+    def heartbeat_timeout(self) -> timedelta:
+        """`heartbeat_seconds` as a span of time."""
+        return timedelta(seconds=self.heartbeat_seconds)
 
     def queue(self, feed: str) -> str:
         """Return a feed's queue URL, whether the queue is there or not."""
@@ -71,7 +71,7 @@ def parse(document: Any) -> Settings:
     if not isinstance(document, Mapping):
         raise ConfigurationError(f"Variable {VARIABLE!r}: expected a JSON object, found {type(document).__name__}")
     known = {each.name for each in fields(Settings)}
-    optional = {"dimensions", "silence"}
+    optional = {"dimensions", "heartbeat_seconds"}
     missing, unknown = known - optional - document.keys(), document.keys() - known
     if missing or unknown:
         raise ConfigurationError(

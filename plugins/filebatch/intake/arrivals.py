@@ -65,7 +65,7 @@ def decode(body: str) -> FileVersion:
             version_id=found.get("version-id") or NO_VERSION,
             etag=found["etag"].strip('"'),
             size=int(found["size"]),
-            last_modified=clock.text(clock.moment(event["time"])),
+            last_modified=clock.to_iso(clock.parse_utc(event["time"])),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ContractError(
@@ -83,7 +83,7 @@ def arrivals(feed: Feed, files: Iterable[FileVersion], now: datetime) -> tuple[l
     """Return the ledger items of the files that are work for the feed, and how many are not."""
     items, history, unmatched = [], 0, 0
     for file in files:
-        file_time = feed.file_time(file.key, clock.moment(file.last_modified))
+        file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
         if not feed.matches(file.key):
             unmatched += 1
         elif feed.is_history(file_time):

@@ -2,7 +2,7 @@
 
 The rule looks at levels, not at events: an event that Airflow dropped or collapsed, a paused DAG, a bounded claim's
 remainder and a dead run all leave something due in the ledger, and so are rung for again. A ring is pending until a
-claim has answered it or its patience is over; the patience grows with each ring that nobody answered.
+claim has answered it or its time is over; that time grows with each ring that nobody answered.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from filebatch.core import clock, states
 from filebatch.core.ledger import Item
 from filebatch.core.states import Move
 
-FIRST_PATIENCE, LAST_PATIENCE = timedelta(seconds=30), timedelta(minutes=10)
+FIRST_RING_TIMEOUT, LAST_RING_TIMEOUT = timedelta(seconds=30), timedelta(minutes=10)
 # A run that settled or fell silent a moment ago is announced, or takes itself up again, without a bell.
 RUN_GRACE = timedelta(minutes=1)
 FIRST_BACKOFF, LAST_BACKOFF = 1.0, 300.0  # seconds
 
 
-def patience(rings: int) -> timedelta:
+def ring_timeout(rings: int) -> timedelta:
     """Return how long the `rings`th ring in a row is waited for."""
-    return min(LAST_PATIENCE, FIRST_PATIENCE * (1 << min(max(rings - 1, 0), 16)))
+    return min(LAST_RING_TIMEOUT, FIRST_RING_TIMEOUT * (1 << min(max(rings - 1, 0), 16)))
 
 
 def next_ring(feed: str, bell: Item | None, now: datetime, *, starting: bool = False) -> Move | None:
@@ -33,12 +33,12 @@ def next_ring(feed: str, bell: Item | None, now: datetime, *, starting: bool = F
         bell: the bell's item as it was read.
         now: the present moment.
         starting: the caller has just started: the rings before it may have been lost with a triggerer or to a paused
-            DAG, so that only the shortest patience counts.
+            DAG, so that only the shortest time counts.
     """
     if bell is None or "rung_at" not in bell:
         return states.ring(feed, 1, seen=None, now=now)
     rings = 0 if starting else int(bell["rings"])
-    if now < clock.moment(bell["rung_at"]) + patience(rings):
+    if now < clock.parse_utc(bell["rung_at"]) + ring_timeout(rings):
         return None
     return states.ring(feed, rings + 1, seen=bell["rung_at"], now=now)
 

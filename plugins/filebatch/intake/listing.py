@@ -73,7 +73,7 @@ def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
     for file in versions(s3, bucket, feed.prefix):
         if not feed.matches(file.key):
             taken += Taken(unmatched=1)
-        elif clock.moment(file.last_modified) >= since:
+        elif clock.parse_utc(file.last_modified) >= since:
             recent.append(file)
     known = ledger.get_many([states.file_key(file) for file in recent])
     fresh = [file for file in recent if states.file_key(file) not in known]
@@ -86,7 +86,7 @@ def _swept_until(ledger: Ledger, feed: Feed) -> datetime:
     found = ledger.get(states.sweep_key(feed.name))
     if found is None or found["definition"] != _definition(feed):
         return datetime.min.replace(tzinfo=UTC)
-    return clock.moment(found["swept_at"]) - SWEEP_OVERLAP
+    return clock.parse_utc(found["swept_at"]) - SWEEP_OVERLAP
 
 
 def _definition(feed: Feed) -> str:
@@ -105,7 +105,7 @@ def _narrowed(feed: Feed, selection: Selection) -> Iterable[str]:
 def _is_selected(feed: Feed, selection: Selection, file: FileVersion) -> bool:
     if not feed.matches(file.key):
         return False
-    file_time = feed.file_time(file.key, clock.moment(file.last_modified))
+    file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
     return selection.takes(file.key, file_time) and (bool(selection.keys) or not feed.is_history(file_time))
 
 
@@ -116,5 +116,5 @@ def _version(bucket: str, found: dict[str, Any]) -> FileVersion:
         found["VersionId"],
         found["ETag"].strip('"'),
         found["Size"],
-        clock.text(found["LastModified"]),
+        clock.to_iso(found["LastModified"]),
     )

@@ -134,6 +134,6 @@ def committed(s3: Any, bucket: str) -> Iterable[Commit]:
 
 def _work(s3: Any, bucket: str, feed: Feed) -> Iterable[FileVersion]:
     for file in listing.versions(s3, bucket, feed.prefix):
-        time = feed.file_time(file.key, clock.moment(file.last_modified))
+        time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
         if feed.matches(file.key) and not feed.is_history(time):
             yield file

@@ -11,7 +11,7 @@ from filebatch.core.ledger import Item
 from filebatch.core.metrics import datum
 from filebatch.feeds.feed import Feed
 from filebatch.runs import jobs, open_items
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 
 
 def of_run(feed: str, record: Item | None) -> list[dict[str, Any]]:
@@ -27,21 +27,21 @@ def of_doorbell(feed: str, turns: int) -> dict[str, Any]:
     return datum(feed, "DoorbellTurns", "Count", [float(turns)])
 
 
-def of_feed(desk: Desk) -> list[dict[str, Any]]:
+def of_feed(ctx: FeedContext) -> list[dict[str, Any]]:
     """Return how many files wait and for how long, what no pattern matches, and whether an expected file is missing."""
     now = clock.now()
-    waiting = states.open_files(desk.feed.name)
-    oldest = open_items.waiting_files(desk, now, limit=100)
-    sweep = desk.ledger.get(states.sweep_key(desk.feed.name)) or {}
+    waiting = states.open_files(ctx.feed.name)
+    oldest = open_items.waiting_files(ctx, now, limit=100)
+    sweep = ctx.ledger.get(states.sweep_key(ctx.feed.name)) or {}
     found = [
-        datum(desk.feed.name, "FilesWaiting", "Count", [float(desk.ledger.count_open(waiting, now))]),
-        datum(desk.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0]["arrived_at"], now) if oldest else 0.0]),
-        datum(desk.feed.name, "FilesUnmatched", "Count", [float(sweep.get("unmatched", 0))]),
-        datum(desk.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(desk, now)]),
+        datum(ctx.feed.name, "FilesWaiting", "Count", [float(ctx.ledger.count_open(waiting, now))]),
+        datum(ctx.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0]["arrived_at"], now) if oldest else 0.0]),
+        datum(ctx.feed.name, "FilesUnmatched", "Count", [float(sweep.get("unmatched", 0))]),
+        datum(ctx.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(ctx, now)]),
     ]
-    if desk.feed.expected_by:
-        missing = is_missing(desk.feed, desk.ledger.get(states.arrival_key(desk.feed.name)), now)
-        found.append(datum(desk.feed.name, "ExpectedFileMissing", "Count", [float(missing)]))
+    if ctx.feed.expected_by:
+        missing = is_missing(ctx.feed, ctx.ledger.get(states.arrival_key(ctx.feed.name)), now)
+        found.append(datum(ctx.feed.name, "ExpectedFileMissing", "Count", [float(missing)]))
     return found
 
 
@@ -49,18 +49,18 @@ def is_missing(feed: Feed, arrival: Mapping[str, Any] | None, now: datetime) -> 
     """Tell whether the day's file is late: its time of day has passed and nothing has arrived since midnight, UTC."""
     if feed.expected_by is None or now.time() < feed.expected_by:
         return False
-    return arrival is None or clock.moment(arrival["arrived_at"]).date() < now.date()
+    return arrival is None or clock.parse_utc(arrival["arrived_at"]).date() < now.date()
 
 
-def oldest_runnable(desk: Desk, now: datetime) -> float:
+def oldest_runnable(ctx: FeedContext, now: datetime) -> float:
     """Return the seconds for which the oldest of the feed's jobs that wait for capacity has waited.
 
     The queue's own time limit looks only at the job at its head.
     """
-    waiting = jobs.waiting_for_capacity(desk.batch, desk.settings.job_queue, desk.feed.name)
+    waiting = jobs.waiting_for_capacity(ctx.batch, ctx.settings.job_queue, ctx.feed.name)
     since = [job["createdAt"] / 1000 for job in waiting]
     return max(0.0, now.timestamp() - min(since)) if since else 0.0
 
 
 def _age(written: str, now: datetime) -> float:
-    return max(0.0, (now - clock.moment(written)).total_seconds())
+    return max(0.0, (now - clock.parse_utc(written)).total_seconds())

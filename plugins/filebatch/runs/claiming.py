@@ -20,7 +20,7 @@ from filebatch.core.errors import ContractError
 from filebatch.core.ledger import Item, work_of
 from filebatch.feeds.feed import Feed
 from filebatch.runs import jobs, packing
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
 
@@ -69,47 +69,47 @@ def plan_one(item: Item, *, asked: bool, force: bool) -> Planned | None:
     return None
 
 
-def make_claim(desk: Desk, token: str, run_id: str, planned: Sequence[Planned]) -> Claim | None:
+def make_claim(ctx: FeedContext, token: str, run_id: str, planned: Sequence[Planned]) -> Claim | None:
     """Write the plan and take its files; None where others took them all meanwhile.
 
     The owner record is there already. Made again, it goes by the plan that was written first.
     """
-    planned = _write_plan(desk, token, planned)
+    planned = _write_plan(ctx, token, planned)
     now = clock.now()
-    answers = desk.ledger.move_all(_MOVES[each.how](each.key, token, run_id, each.generation, now) for each in planned)
+    answers = ctx.ledger.move_all(_MOVES[each.how](each.key, token, run_id, each.generation, now) for each in planned)
     items = [
         answer.item
         for answer, each in zip(answers, planned, strict=True)
         if answer.item and answer.item.get("claim") == token and answer.item["generation"] == each.generation
     ]
     if not items:
-        desk.ledger.move(states.settle(desk.feed.name, token, {}, now))
-        desk.ledger.move(states.announced(desk.feed.name, token, now))
+        ctx.ledger.move(states.settle(ctx.feed.name, token, {}, now))
+        ctx.ledger.move(states.announced(ctx.feed.name, token, now))
         return None
-    desk.ledger.move(states.claimed(desk.feed.name, token, len(items), now))
-    return begin_round(desk, token, run_id, 1, items)
+    ctx.ledger.move(states.claimed(ctx.feed.name, token, len(items), now))
+    return begin_round(ctx, token, run_id, 1, items)
 
 
-def begin_round(desk: Desk, token: str, run_id: str, number: int, items: Iterable[Item]) -> Claim:
+def begin_round(ctx: FeedContext, token: str, run_id: str, number: int, items: Iterable[Item]) -> Claim:
     """Pack claimed files into units, write them, and begin the round; its job is submitted by `process_files`."""
     held = list(items)
-    units = pack_units(desk.feed, token, run_id, number, held)
-    key = paths.round_units(desk.feed.name, token, number)
-    desk.s3.put_object(Bucket=desk.settings.results, Key=key, Body=contract.encode_round(units))
+    units = pack_units(ctx.feed, token, run_id, number, held)
+    key = paths.round_units(ctx.feed.name, token, number)
+    ctx.s3.put_object(Bucket=ctx.settings.results, Key=key, Body=contract.encode_round(units))
     move = states.start_round(
-        desk.feed.name,
+        ctx.feed.name,
         token,
         number,
         {
-            "job_name": jobs.name(desk.feed.name, token, number),
+            "job_name": jobs.name(ctx.feed.name, token, number),
             "units": len(units),
-            "memory": memory_of(desk.feed, held),
+            "memory": memory_of(ctx.feed, held),
         },
-        silence=desk.settings.silence_span,
+        heartbeat=ctx.settings.heartbeat_timeout,
         now=clock.now(),
     )
-    desk.ledger.move(move)
-    return Claim(token, f"s3://{desk.settings.results}/{key}", len(held), len(units))
+    ctx.ledger.move(move)
+    return Claim(token, f"s3://{ctx.settings.results}/{key}", len(held), len(units))
 
 
 def pack_units(feed: Feed, token: str, run_id: str, number: int, items: Iterable[Item]) -> list[Unit]:
@@ -137,10 +137,10 @@ def memory_of(feed: Feed, items: Iterable[Item]) -> int:
     return feed.larger_memory(max([feed.memory, *(item.get("memory", 0) for item in items)]))
 
 
-def read_plan(desk: Desk, token: str) -> list[Planned] | None:
+def read_plan(ctx: FeedContext, token: str) -> list[Planned] | None:
     """Read a claim's plan, or None where none was written."""
     try:
-        body = desk.s3.get_object(Bucket=desk.settings.results, Key=paths.plan(desk.feed.name, token))["Body"].read()
+        body = ctx.s3.get_object(Bucket=ctx.settings.results, Key=paths.plan(ctx.feed.name, token))["Body"].read()
     except ClientError as error:
         if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
             return None
@@ -157,15 +157,15 @@ def manifest_key(feed: str, record: Item) -> str:
     return paths.round_units(feed, record["sk"], record["round"])
 
 
-def _write_plan(desk: Desk, token: str, planned: Sequence[Planned]) -> Sequence[Planned]:
+def _write_plan(ctx: FeedContext, token: str, planned: Sequence[Planned]) -> Sequence[Planned]:
     """Write the plan; return the one that counts, which is the first."""
     files = [{"pk": each.key[0], "sk": each.key[1], "how": each.how, "generation": each.generation} for each in planned]
     body = contract.encode({"contract": contract.VERSION, "files": files})
-    key = paths.plan(desk.feed.name, token)
+    key = paths.plan(ctx.feed.name, token)
     try:
-        desk.s3.put_object(Bucket=desk.settings.results, Key=key, Body=body, IfNoneMatch="*")
+        ctx.s3.put_object(Bucket=ctx.settings.results, Key=key, Body=body, IfNoneMatch="*")
     except ClientError as error:
         if error.response["Error"]["Code"] != "PreconditionFailed":
             raise
-        return read_plan(desk, token) or planned
+        return read_plan(ctx, token) or planned
     return planned

@@ -15,7 +15,7 @@ from filebatch.feeds.settings import Settings
 
 
 @dataclass(frozen=True)
-class Desk:
+class FeedContext:
     """A feed in an environment. `connect` makes the client of a service; each is made when it is first needed."""
 
     feed: Feed

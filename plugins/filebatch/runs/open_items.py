@@ -13,7 +13,7 @@ from datetime import datetime
 
 from filebatch.core import states
 from filebatch.core.ledger import Item
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
 
@@ -21,31 +21,31 @@ OF_EACH_FILE = frozenset(states.FILE_ATTRIBUTES)
 OF_EACH_RUN = frozenset(states.RUN_ATTRIBUTES)
 
 
-def waiting_files(desk: Desk, due: datetime, limit: int) -> list[Item]:
+def waiting_files(ctx: FeedContext, due: datetime, limit: int) -> list[Item]:
     """Return at most `limit` of the feed's files that wait and are due by then, the longest due first."""
-    found = desk.ledger.open(states.open_files(desk.feed.name), due=due, limit=limit)
-    return _own(desk, found, lambda item: _is_file(desk, item))
+    found = ctx.ledger.open(states.open_files(ctx.feed.name), due=due, limit=limit)
+    return _own(ctx, found, lambda item: _is_file(ctx, item))
 
 
-def open_runs(desk: Desk) -> list[Item]:
+def open_runs(ctx: FeedContext) -> list[Item]:
     """Return the owner records of the feed's runs that aren't announced yet."""
-    partition, _ = states.run_key(desk.feed.name, "")
-    found = desk.ledger.open(states.open_runs(desk.feed.name))
-    return _own(desk, found, lambda item: item["pk"] == partition and item.keys() >= OF_EACH_RUN)
+    partition, _ = states.run_key(ctx.feed.name, "")
+    found = ctx.ledger.open(states.open_runs(ctx.feed.name))
+    return _own(ctx, found, lambda item: item["pk"] == partition and item.keys() >= OF_EACH_RUN)
 
 
-def _is_file(desk: Desk, item: Item) -> bool:
-    if not item.keys() >= OF_EACH_FILE or item["bucket"] != desk.settings.new_files:
+def _is_file(ctx: FeedContext, item: Item) -> bool:
+    if not item.keys() >= OF_EACH_FILE or item["bucket"] != ctx.settings.new_files:
         return False
-    return item["pk"] == f"s3://{item['bucket']}/{item['key']}" and desk.feed.covers(item["key"])
+    return item["pk"] == f"s3://{item['bucket']}/{item['key']}" and ctx.feed.covers(item["key"])
 
 
-def _own(desk: Desk, found: Iterable[Item], is_own: Callable[[Item], bool]) -> list[Item]:
+def _own(ctx: FeedContext, found: Iterable[Item], is_own: Callable[[Item], bool]) -> list[Item]:
     own: list[Item] = []
     others: list[Item] = []
     for item in found:
         (own if is_own(item) else others).append(item)
     if others:
         told = "feed %s: %s items of the ledger are open for it and not its own, such as %r"
-        log.error(told, desk.feed.name, len(others), others[0]["pk"])
+        log.error(told, ctx.feed.name, len(others), others[0]["pk"])
     return own

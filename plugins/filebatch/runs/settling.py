@@ -22,7 +22,7 @@ from filebatch.core.states import Move
 from filebatch.core.wording import MAX_SENTENCE, plain, quoted
 from filebatch.runs import jobs
 from filebatch.runs.claiming import manifest_key, read_plan
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
 
@@ -44,74 +44,74 @@ class Settled:
         return [item for item in self.items if item["state"] in found]
 
 
-def settle(desk: Desk, record: Item, job: Mapping[str, Any] | None) -> Settled:
+def settle(ctx: FeedContext, record: Item, job: Mapping[str, Any] | None) -> Settled:
     """Move whatever the workers left CLAIMED, then say what became of every file of the claim.
 
     Args:
-        desk: the feed's things.
+        ctx: the feed's things.
         record: the claim's owner record.
         job: the round's job as DescribeJobs has it; None if Batch no longer knows it.
     """
     token = record["sk"]
-    left = [item for item in items_of(desk, token) if item["state"] == states.CLAIMED]
+    left = [item for item in items_of(ctx, token) if item["state"] == states.CLAIMED]
     if left:
-        outcomes = desk.outcomes()
-        for move, measured in _resolve(desk, record, job, left):
+        outcomes = ctx.outcomes()
+        for move, measured in _resolve(ctx, record, job, left):
             outcomes.add(move, measured)
         outcomes.flush()
-    return close(desk, token)
+    return close(ctx, token)
 
 
-def give_back(desk: Desk, token: str) -> Settled:
+def give_back(ctx: FeedContext, token: str) -> Settled:
     """Release the files of a claim that never became a job: they wait again, and no attempt is counted."""
     now = clock.now()
-    left = [item for item in items_of(desk, token) if item["state"] == states.CLAIMED]
-    desk.ledger.move_all(states.release((item["pk"], item["sk"]), token, desk.feed.name, now) for item in left)
-    return close(desk, token)
+    left = [item for item in items_of(ctx, token) if item["state"] == states.CLAIMED]
+    ctx.ledger.move_all(states.release((item["pk"], item["sk"]), token, ctx.feed.name, now) for item in left)
+    return close(ctx, token)
 
 
-def close(desk: Desk, token: str) -> Settled:
+def close(ctx: FeedContext, token: str) -> Settled:
     """Write the claim's counts into its owner record, and return them with the files."""
-    items = items_of(desk, token)
+    items = items_of(ctx, token)
     settled = Settled(dict(Counter(item["state"] for item in items)), tuple(items))
-    desk.ledger.move(states.settle(desk.feed.name, token, settled.counts, clock.now()))
+    ctx.ledger.move(states.settle(ctx.feed.name, token, settled.counts, clock.now()))
     return settled
 
 
-def items_of(desk: Desk, token: str) -> list[Item]:
+def items_of(ctx: FeedContext, token: str) -> list[Item]:
     """Return the files that are, or last were, this claim's, in the plan's order."""
-    keys = [planned.key for planned in read_plan(desk, token) or []]
-    found = desk.ledger.get_many(keys)
+    keys = [planned.key for planned in read_plan(ctx, token) or []]
+    found = ctx.ledger.get_many(keys)
     return [found[key] for key in keys if key in found and found[key].get("claim") == token]
 
 
 def _resolve(
-    desk: Desk, record: Item, job: Mapping[str, Any] | None, left: list[Item]
+    ctx: FeedContext, record: Item, job: Mapping[str, Any] | None, left: list[Item]
 ) -> Iterable[tuple[Move, Measured]]:
     """Yield what becomes of files that no worker settled: adopt what was committed, else name the failure."""
     token, works = record["sk"], [work_of(item) for item in left]
-    results = side_by_side(lambda work: read_result(desk.s3, desk.settings.results, desk.feed.name, work), works)
+    results = side_by_side(lambda work: read_result(ctx.s3, ctx.settings.results, ctx.feed.name, work), works)
     missing = [work for work, result in zip(works, results, strict=True) if result is None]
-    ends = _endings(desk, record, job, missing)
+    ends = _endings(ctx, record, job, missing)
     for item, work, result in zip(left, works, results, strict=True):
         key = states.file_key(work.file)
         if result is None:
-            yield _failed(desk, record, item, ends.get(key))
+            yield _failed(ctx, record, item, ends.get(key))
         else:
-            where = location(desk.settings.results, desk.feed.name, work)
+            where = location(ctx.settings.results, ctx.feed.name, work)
             seconds = sum(result.timings.values())
             measured = Measured(result.state, seconds, work.file.size, result.rows)
             yield states.finish(key, token, result, where, clock.now()), measured
 
 
-def _failed(desk: Desk, record: Item, item: Item, ending: Ending | None) -> tuple[Move, Measured]:
+def _failed(ctx: FeedContext, record: Item, item: Item, ending: Ending | None) -> tuple[Move, Measured]:
     failure, work, now = failures.classify(ending), work_of(item), clock.now()
     move = states.fail(
         states.file_key(work.file),
         record["sk"],
-        desk.feed.name,
+        ctx.feed.name,
         Reason(failure.code, _message(failure, ending, _last_word(record, item, failure.code))),
-        retry=failures.retry_at(failure, work.attempt, desk.feed.max_attempts, now),
+        retry=failures.retry_at(failure, work.attempt, ctx.feed.max_attempts, now),
         now=now,
         memory=record["memory"] * failure.memory_factor if failure.memory_factor > 1 else None,
     )
@@ -133,11 +133,13 @@ def _message(failure: Failure, ending: Ending | None, last_word: str) -> str:
     return (f"{failure.meaning}{code}" + (f": {told}" if told else ""))[:MAX_SENTENCE]
 
 
-def _endings(desk: Desk, record: Item, job: Mapping[str, Any] | None, missing: list[Work]) -> dict[states.Key, Ending]:
+def _endings(
+    ctx: FeedContext, record: Item, job: Mapping[str, Any] | None, missing: list[Work]
+) -> dict[states.Key, Ending]:
     """Return how the job of each file's unit ended."""
     if job is None or not missing:
         return {}
-    units = _units(desk, record)
+    units = _units(ctx, record)
     wanted = {states.file_key(work.file) for work in missing}
     child_of = {
         states.file_key(work.file): jobs.child(job["jobId"], unit.index, len(units))
@@ -145,13 +147,13 @@ def _endings(desk: Desk, record: Item, job: Mapping[str, Any] | None, missing: l
         for work in unit.files
         if states.file_key(work.file) in wanted
     }
-    ended = jobs.endings(desk.batch, sorted(set(child_of.values())))
+    ended = jobs.endings(ctx.batch, sorted(set(child_of.values())))
     return {key: ended.get(child, jobs.ending(job)) for key, child in child_of.items()}
 
 
-def _units(desk: Desk, record: Item) -> list[Unit]:
-    key = manifest_key(desk.feed.name, record)
-    return contract.decode_round(desk.s3.get_object(Bucket=desk.settings.results, Key=key)["Body"].read())
+def _units(ctx: FeedContext, record: Item) -> list[Unit]:
+    key = manifest_key(ctx.feed.name, record)
+    return contract.decode_round(ctx.s3.get_object(Bucket=ctx.settings.results, Key=key)["Body"].read())
 
 
 def describe(settled: Settled, *found: str, limit: int = 10) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from filebatch.core import clock, states
 from filebatch.core.ledger import Item
 from filebatch.runs import jobs, open_items, settling
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
 
@@ -20,62 +20,62 @@ log = logging.getLogger(__name__)
 NEVER_SUBMITTED_AFTER = timedelta(minutes=3)
 
 
-def take_over(desk: Desk, own: str, is_over: Callable[[str], bool]) -> list[str]:
+def take_over(ctx: FeedContext, own: str, is_over: Callable[[str], bool]) -> list[str]:
     """Settle the dead runs of a feed; return their run ids.
 
     Args:
-        desk: the feed's things.
+        ctx: the feed's things.
         own: the caller's own run hash, whose claims aren't touched.
         is_over: tells whether Airflow considers a run, by its id, as ended or doesn't know it.
     """
     taken = []
-    for record in open_items.open_runs(desk):
+    for record in open_items.open_runs(ctx):
         dead = record["state"] != states.SETTLED and not record["sk"].startswith(own) and _is_dead(record, is_over)
-        if dead and _settle(desk, record):
+        if dead and _settle(ctx, record):
             log.warning("run %s is dead; its files were settled or given back", record["run_id"])
             taken.append(record["run_id"])
     return taken
 
 
 def _is_dead(record: Item, is_over: Callable[[str], bool]) -> bool:
-    return bool(clock.moment(record["due_at"]) < clock.now() or is_over(record["run_id"]))
+    return bool(clock.parse_utc(record["due_at"]) < clock.now() or is_over(record["run_id"]))
 
 
-def _settle(desk: Desk, record: Item) -> bool:
+def _settle(ctx: FeedContext, record: Item) -> bool:
     """Settle a dead run if its job allows it; False while the job is still on its way."""
-    current = desk.ledger.get((record["pk"], record["sk"]))
+    current = ctx.ledger.get((record["pk"], record["sk"]))
     if current is None or current["state"] not in (states.PLANNED, states.CLAIMED):
         return False
-    job_id = current.get("fence") or current.get("job_id") or _find(desk, current)
+    job_id = current.get("fence") or current.get("job_id") or _find(ctx, current)
     if job_id is None:
         if current["round"] and not _long_ago(current["round_at"], NEVER_SUBMITTED_AFTER):
             return False
-        close_unsubmitted(desk, current["sk"])
+        close_unsubmitted(ctx, current["sk"])
         return True
-    job = jobs.describe(desk.batch, job_id)
+    job = jobs.describe(ctx.batch, job_id)
     if job is not None and job["status"] not in jobs.TERMINAL:
         # Its job works on; the run is looked at again when it has been silent for as long again.
-        desk.ledger.move(
-            states.alive(desk.feed.name, current["sk"], silence=desk.settings.silence_span, now=clock.now())
+        ctx.ledger.move(
+            states.heartbeat(ctx.feed.name, current["sk"], heartbeat=ctx.settings.heartbeat_timeout, now=clock.now())
         )
         return False
-    if job is None and clock.moment(current["due_at"]) > clock.now():
+    if job is None and clock.parse_utc(current["due_at"]) > clock.now():
         return False
-    settling.settle(desk, current, job)
+    settling.settle(ctx, current, job)
     return True
 
 
-def close_unsubmitted(desk: Desk, token: str) -> None:
+def close_unsubmitted(ctx: FeedContext, token: str) -> None:
     """Give back a claim that never became a job; where nothing of it is settled there is nothing to announce."""
-    settled = settling.give_back(desk, token)
+    settled = settling.give_back(ctx, token)
     if not settled.of(*states.SETTLED_STATES):
-        desk.ledger.move(states.announced(desk.feed.name, token, clock.now()))
+        ctx.ledger.move(states.announced(ctx.feed.name, token, clock.now()))
 
 
-def _find(desk: Desk, record: Item) -> str | None:
-    return jobs.find(desk.batch, desk.settings.job_queue, record["job_name"]) if record["round"] else None
+def _find(ctx: FeedContext, record: Item) -> str | None:
+    return jobs.find(ctx.batch, ctx.settings.job_queue, record["job_name"]) if record["round"] else None
 
 
 def _long_ago(written: str, span: timedelta) -> bool:
-    moment: datetime = clock.moment(written)
+    moment: datetime = clock.parse_utc(written)
     return clock.now() - moment > span

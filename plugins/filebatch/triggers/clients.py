@@ -44,7 +44,7 @@ REFUSED_CREDENTIALS = frozenset(
 
 
 @dataclass(frozen=True)
-class Place:
+class Source:
     """Where clients come from: an Airflow connection (None for boto3's own chain) and a region."""
 
     aws_conn_id: str | None
@@ -59,17 +59,17 @@ class _Shared:
     users: int = 0
 
 
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Place, str], _Shared]] = WeakKeyDictionary()
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Source, str], _Shared]] = WeakKeyDictionary()
 
 
 @contextlib.asynccontextmanager
-async def client(place: Place, service: str) -> AsyncIterator[Any]:
+async def client(source: Source, service: str) -> AsyncIterator[Any]:
     """Lend this event loop's client of a service; a body that ends with refused credentials has it given up."""
-    pool, key = _pools.setdefault(asyncio.get_running_loop(), {}), (place, service)
+    pool, key = _pools.setdefault(asyncio.get_running_loop(), {}), (source, service)
     shared = pool.setdefault(key, _Shared())
     shared.users += 1
     try:
-        yield await _opened(shared, place, service)
+        yield await _opened(shared, source, service)
     except Exception as error:
         if credentials_refused(error):
             _give_up(pool, key, shared)
@@ -88,22 +88,22 @@ def credentials_refused(error: Exception) -> bool:
     return isinstance(error, (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError))
 
 
-async def _opened(shared: _Shared, place: Place, service: str) -> Any:
+async def _opened(shared: _Shared, source: Source, service: str) -> Any:
     async with shared.lock:
         if shared.client is None:
-            made = await sync_to_async(_make)(place, service)
+            made = await sync_to_async(_make)(source, service)
             shared.client = await shared.stack.enter_async_context(made)
     return shared.client
 
 
-def _make(place: Place, service: str) -> Any:
+def _make(source: Source, service: str) -> Any:
     """Return a client yet to be entered; the connection is read, so this is no work for the event loop."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
-    hook: Any = AwsGenericHook(aws_conn_id=place.aws_conn_id, client_type=service, region_name=place.region)
-    return hook.get_client_type(region_name=place.region, config=hook.config.merge(CONFIG), deferrable=True)
+    hook: Any = AwsGenericHook(aws_conn_id=source.aws_conn_id, client_type=service, region_name=source.region)
+    return hook.get_client_type(region_name=source.region, config=hook.config.merge(CONFIG), deferrable=True)
 
 
-def _give_up(pool: dict[tuple[Place, str], _Shared], key: tuple[Place, str], shared: _Shared) -> None:
+def _give_up(pool: dict[tuple[Source, str], _Shared], key: tuple[Source, str], shared: _Shared) -> None:
     if pool.get(key) is shared:
         del pool[key]

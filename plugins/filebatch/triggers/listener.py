@@ -17,9 +17,9 @@ from filebatch.intake import arrivals, event_keys
 from filebatch.intake.arrivals import Taken
 from filebatch.intake.event_keys import Seen
 from filebatch.runs import infrastructure
+from filebatch.triggers.async_ledger import AsyncLedger
 from filebatch.triggers.clients import LONG_POLL
-from filebatch.triggers.dynamodb import AsyncLedger
-from filebatch.triggers.feed_site import Faults, Site
+from filebatch.triggers.context import Faults, TriggerContext
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +30,23 @@ class Listener:
     """Takes a feed's arrivals; two of them only share the work, as the ledger takes each file once.
 
     Args:
-        site: the feed in its environment.
+        ctx: the feed in its environment.
         arrived: set whenever a new file is in the ledger.
     """
 
-    def __init__(self, site: Site, arrived: asyncio.Event) -> None:
-        self._site = site
+    def __init__(self, ctx: TriggerContext, arrived: asyncio.Event) -> None:
+        self._ctx = ctx
         self._arrived = arrived
-        self._faults = Faults(site, "taking arrivals")
+        self._faults = Faults(ctx, "taking arrivals")
 
     async def listen(self) -> None:
         """Take arrivals until cancelled, whatever fails on the way."""
-        await self._faults.outlive(self._listen)
+        await self._faults.retry(self._listen)
 
     async def _listen(self) -> None:
-        settings, feed = await self._site.settings(), self._site.feed.name
+        settings, feed = await self._ctx.settings(), self._ctx.feed.name
         with infrastructure.queue_needed(settings, feed):
-            async with self._site.client("sqs") as sqs, self._site.ledger() as ledger:
+            async with self._ctx.client("sqs") as sqs, self._ctx.ledger() as ledger:
                 while True:
                     await self._take(sqs, settings.queue(feed), ledger)
                     self._faults.over()
@@ -80,7 +80,7 @@ class Listener:
         except ContractError as error:
             log.error("a message is left for the dead-letter queue: %s", error)  # noqa: TRY400
             return None
-        items, taken = arrivals.arrivals(self._site.feed, [file], clock.now())
+        items, taken = arrivals.arrivals(self._ctx.feed, [file], clock.now())
         for item in items:
             new = await ledger.add(item)
             taken += Taken(new=new, known=not new)
@@ -91,16 +91,16 @@ class Listener:
         found = event_keys.readings(told)
         if len(found) == 1:
             return told
-        async with self._site.client("s3") as s3:
+        async with self._ctx.client("s3") as s3:
             return event_keys.choose(found, [await _seen(s3, each) for each in found])
 
     async def _announce(self, ledger: AsyncLedger, outcome: Mapping[str, Taken | BaseException | None]) -> None:
         """Log what came, and have the bell rung where there is something new."""
         total = sum((taken for taken in outcome.values() if isinstance(taken, Taken)), Taken())
-        log.info("feed %s: %s", self._site.feed.name, total)
+        log.info("feed %s: %s", self._ctx.feed.name, total)
         if total.new:
             self._arrived.set()
-            await ledger.move(states.arrived(self._site.feed.name, clock.now()))
+            await ledger.move(states.arrived(self._ctx.feed.name, clock.now()))
 
 
 async def _seen(s3: Any, file: FileVersion) -> Seen:

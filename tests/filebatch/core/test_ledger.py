@@ -146,7 +146,7 @@ def test_the_latest_claim_of_a_run_is_found_among_its_own(place):
     assert place.ledger.latest_run(FEED, run) is None
     for token in (f"{run}-0001", f"{run}-0010", f"{run}-0002", OTHER):
         facts = {"run_id": RUN_ID, "epoch": 1, "cleared": 0, "why": ""}
-        place.ledger.add(states.open_run(FEED, token, facts, silence=timedelta(minutes=15), now=NOW))
+        place.ledger.add(states.open_run(FEED, token, facts, heartbeat=timedelta(minutes=15), now=NOW))
     assert place.ledger.latest_run(FEED, run)["sk"] == f"{run}-0010"
     assert place.ledger.latest_run("another", run) is None
 

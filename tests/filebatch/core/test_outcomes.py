@@ -19,7 +19,7 @@ def done(held, number=0):
 
 def test_nothing_is_told_until_it_is_due(place):
     held = Held(place, 1)
-    told = held.desk.outcomes()
+    told = held.ctx.outcomes()
     told.add(*done(held))
     assert held.now_in() == [states.CLAIMED]
     told.flush()
@@ -31,14 +31,14 @@ def test_nothing_is_told_until_it_is_due(place):
 def test_what_has_waited_long_enough_is_told(place, monkeypatch):
     held = Held(place, 1)
     monkeypatch.setattr(outcomes, "FLUSH_SECONDS", 0.0)
-    held.desk.outcomes().add(*done(held))
+    held.ctx.outcomes().add(*done(held))
     assert held.now_in() == [states.SUCCEEDED]
 
 
 def test_many_are_told_at_once(place, monkeypatch):
     held = Held(place, 3)
     monkeypatch.setattr(outcomes, "FLUSH_FILES", 3)
-    told = held.desk.outcomes()
+    told = held.ctx.outcomes()
     for number in range(2):
         told.add(*done(held, number))
     assert held.now_in()[0] == states.CLAIMED
@@ -49,10 +49,10 @@ def test_many_are_told_at_once(place, monkeypatch):
 
 def test_a_file_that_is_no_longer_the_claims_is_neither_moved_nor_counted(place, caplog):
     held = Held(place, 2)
-    told = held.desk.outcomes()
+    told = held.ctx.outcomes()
     told.add(*done(held, 0))
     told.add(*done(held, 1))
-    held.desk.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+    held.ctx.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
     with caplog.at_level(logging.WARNING):
         told.flush()
     assert held.now_in() == [states.ARRIVED, states.SUCCEEDED]
@@ -62,7 +62,7 @@ def test_a_file_that_is_no_longer_the_claims_is_neither_moved_nor_counted(place,
 
 def test_a_file_told_twice_is_counted_once(place):
     held = Held(place, 1)
-    told = held.desk.outcomes()
+    told = held.ctx.outcomes()
     outcome = done(held)
     told.add(*outcome)
     told.add(*outcome)
@@ -77,7 +77,7 @@ def test_metrics_that_fail_change_no_state_and_keep_nobody_from_the_next_file(pl
         def put_metric_data(self, **_):
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutMetricData")
 
-    told = outcomes.Outcomes(held.desk.ledger, Publisher(Denies(), place.name), "orders")
+    told = outcomes.Outcomes(held.ctx.ledger, Publisher(Denies(), place.name), "orders")
     for number in range(2):
         told.add(*done(held, number))
         told.flush()
@@ -93,7 +93,7 @@ def test_states_move_before_metrics_are_told(place):
         def put_metric_data(self, **_):
             seen.extend(held.now_in())
 
-    told = outcomes.Outcomes(held.desk.ledger, Publisher(Looks(), place.name), "orders")
+    told = outcomes.Outcomes(held.ctx.ledger, Publisher(Looks(), place.name), "orders")
     told.add(*done(held))
     told.flush()
     assert seen == [states.SUCCEEDED]

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from claims import summed
 from filebatch.core import publishing
 from filebatch.core.metrics import datum
-from filebatch.core.publishing import MAX_FURTHER, NOT_PUBLISHED, PATIENCE, PAUSE_SECONDS, Publisher, usable
+from filebatch.core.publishing import MAX_FURTHER, NOT_PUBLISHED, PAUSE_SECONDS, SHORT_TIMEOUTS, Publisher, usable
 
 DATA = [datum("orders", "ProcessingFailed", "Count", [1.0]), datum("orders", "ProcessedRows", "Count", [7.0])]
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutMetricData")
@@ -125,5 +125,5 @@ def test_nothing_to_tell_asks_nobody():
 
 
 def test_a_cloudwatch_that_never_answers_costs_less_than_the_grace_before_a_container_is_killed():
-    each = PATIENCE.connect_timeout + PATIENCE.read_timeout
-    assert each * PATIENCE.retries["total_max_attempts"] < 30
+    each = SHORT_TIMEOUTS.connect_timeout + SHORT_TIMEOUTS.read_timeout
+    assert each * SHORT_TIMEOUTS.retries["total_max_attempts"] < 30

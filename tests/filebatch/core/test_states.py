@@ -151,8 +151,8 @@ def test_what_a_move_clears_away(made, gone):
 
 # A run's moves, likewise.
 RUN_MADE = {
-    (): {"claimed", "alive", "settle"},
-    ("claimed",): {"start_round 1", "alive", "settle"},
+    (): {"claimed", "heartbeat", "settle"},
+    ("claimed",): {"start_round 1", "heartbeat", "settle"},
     ("claimed", "start_round 1"): {
         "fence 1 j1",
         "fence 1 j2",
@@ -160,7 +160,7 @@ RUN_MADE = {
         "submitted 1 j2",
         "unit trouble 1",
         "start_round 2",
-        "alive",
+        "heartbeat",
         "settle",
     },
     ("claimed", "start_round 1", "submitted 1 j1"): {
@@ -170,7 +170,7 @@ RUN_MADE = {
         "submitted 1 j2",
         "unit trouble 1",
         "start_round 2",
-        "alive",
+        "heartbeat",
         "settle",
     },
     ("claimed", "start_round 1", "fence 1 j1"): {
@@ -178,14 +178,14 @@ RUN_MADE = {
         "submitted 1 j1",
         "unit trouble 1",
         "start_round 2",
-        "alive",
+        "heartbeat",
         "settle",
     },
     ("claimed", "start_round 1", "settle"): {
         "submitted 1 j1",
         "submitted 1 j2",
         "start_round 2",
-        "alive",
+        "heartbeat",
         "settle",
         "announcing",
         "announcing later",
@@ -195,7 +195,7 @@ RUN_MADE = {
         "submitted 1 j1",
         "submitted 1 j2",
         "start_round 2",
-        "alive",
+        "heartbeat",
         "settle",
         "announcing later",
         "announced",
@@ -246,7 +246,7 @@ def test_a_run_with_nothing_to_do_is_closed_and_kept():
 
 
 def test_a_run_that_is_heard_of_is_silent_later():
-    assert after("alive").get(RUN_KEY)["due_at"] == "2026-03-01T12:20:00.000Z"
+    assert after("heartbeat").get(RUN_KEY)["due_at"] == "2026-03-01T12:20:00.000Z"
 
 
 def test_of_two_who_see_a_silent_bell_one_rings():

@@ -13,13 +13,13 @@ from filebatch.intake import doorbell
 
 
 def bell(rings, ago):
-    return {"rung_at": clock.text(NOW - ago), "rings": rings}
+    return {"rung_at": clock.to_iso(NOW - ago), "rings": rings}
 
 
 @pytest.mark.parametrize("silent", [None, {"pk": "feed#orders", "sk": "bell"}])
 def test_a_silent_bell_rings(silent):
     move = doorbell.next_ring("orders", silent, NOW)
-    assert move.become == {"rung_at": clock.text(NOW), "rings": 1}
+    assert move.become == {"rung_at": clock.to_iso(NOW), "rings": 1}
     assert move.conditions == (Absent("rung_at"),)
 
 

@@ -14,7 +14,7 @@ from e2e.tasks import DagRun, Run
 from filebatch.core import states
 from filebatch.core.errors import ConfigurationError
 from filebatch.runs import infrastructure
-from filebatch.triggers.feed_site import Site
+from filebatch.triggers.context import TriggerContext
 from filebatch.triggers.listener import Listener
 
 FEED = feed_of("orders")
@@ -85,7 +85,7 @@ def test_a_job_definition_that_goes_after_the_claim_gives_the_files_back(here):
 
 def test_the_doorbell_names_a_queue_that_is_not_there(here):
     async def scenario():
-        await Listener(Site(FEED, "aws_default"), asyncio.Event())._listen()
+        await Listener(TriggerContext(FEED, "aws_default"), asyncio.Event())._listen()
 
     with pytest.raises(ConfigurationError, match=r"feed 'orders': its queue .*-orders isn't there"):
         asyncio.run(scenario())

@@ -8,7 +8,7 @@ import pytest
 from aws import NOW, feed_of
 from claims import Held
 from filebatch.core import clock, states
-from filebatch.operators.cloudwatch import check
+from filebatch.operators.publish_metrics import check
 from filebatch.queries import health
 from moves import FILE
 
@@ -25,7 +25,7 @@ def test_a_run_says_that_it_came_to_its_end_and_what_it_claimed(record, files):
 
 
 def test_a_feed_without_waiting_files_is_well(place):
-    assert values(health.of_feed(place.desk())) == {
+    assert values(health.of_feed(place.ctx())) == {
         "FilesWaiting": 0,
         "OldestWaitingAge": 0,
         "OldestRunnableAge": 0,
@@ -40,14 +40,14 @@ def test_the_oldest_waiting_file_tells_how_long_the_feed_has_stood_still(place):
         place.ledger.add(
             states.arrive(replace(FILE, bucket=place.new_files, key=f"orders/{number}"), "orders", then, then)
         )
-    found = values(health.of_feed(place.desk()))
+    found = values(health.of_feed(place.ctx()))
     assert found["FilesWaiting"] == 3
     assert 3600 <= found["OldestWaitingAge"] < 3700
 
 
 def test_claimed_files_wait_no_more(place):
     held = Held(place, 2)
-    assert values(health.of_feed(held.desk))["FilesWaiting"] == 0
+    assert values(health.of_feed(held.ctx))["FilesWaiting"] == 0
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_claimed_files_wait_no_more(place):
 )
 def test_a_days_file_is_missing_once_its_time_has_passed(now, arrived, missing):
     arrival = {"arrived_at": arrived} if arrived else None
-    assert health.is_missing(FEED, arrival, clock.moment(now)) is missing
+    assert health.is_missing(FEED, arrival, clock.parse_utc(now)) is missing
 
 
 def test_no_file_is_missing_where_none_is_expected():
@@ -71,16 +71,16 @@ def test_no_file_is_missing_where_none_is_expected():
 
 def test_a_feed_that_expects_a_file_says_whether_it_came(place):
     # Due at midnight, UTC: from the day's first moment on.
-    desk = place.desk(feed_of(expected_by="00:00"))
-    assert values(health.of_feed(desk))["ExpectedFileMissing"] == 1
-    desk.ledger.move(states.arrived("orders", clock.now()))
-    assert values(health.of_feed(desk))["ExpectedFileMissing"] == 0
+    ctx = place.ctx(feed_of(expected_by="00:00"))
+    assert values(health.of_feed(ctx))["ExpectedFileMissing"] == 1
+    ctx.ledger.move(states.arrived("orders", clock.now()))
+    assert values(health.of_feed(ctx))["ExpectedFileMissing"] == 0
 
 
 def test_what_no_pattern_matches_is_told_as_the_last_sweep_counted_it(place):
-    desk = place.desk()
-    desk.ledger.move(states.swept("orders", "definition", NOW, unmatched=4))
-    assert values(health.of_feed(desk))["FilesUnmatched"] == 4
+    ctx = place.ctx()
+    ctx.ledger.move(states.swept("orders", "definition", NOW, unmatched=4))
+    assert values(health.of_feed(ctx))["FilesUnmatched"] == 4
 
 
 class Queue:
@@ -114,9 +114,9 @@ def name_of(feed):
 
 
 def age_of(place, queue: Queue) -> float:
-    desk = place.desk()
-    object.__setattr__(desk, "batch", queue)
-    return health.oldest_runnable(desk, NOW)
+    ctx = place.ctx()
+    object.__setattr__(ctx, "batch", queue)
+    return health.oldest_runnable(ctx, NOW)
 
 
 @pytest.mark.parametrize(

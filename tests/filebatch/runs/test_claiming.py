@@ -47,10 +47,10 @@ def test_how_a_file_is_taken_if_it_is(item, asked, force, expected):
     assert plan_one(item, asked=asked, force=force) == expected
 
 
-def opened(desk, token=TOKEN, run_id=RUN_ID):
+def opened(ctx, token=TOKEN, run_id=RUN_ID):
     facts = {"run_id": run_id, "epoch": 1, "cleared": 0, "why": "all that waits"}
     now = clock.now()
-    desk.ledger.add(states.open_run(desk.feed.name, token, facts, silence=desk.settings.silence_span, now=now))
+    ctx.ledger.add(states.open_run(ctx.feed.name, token, facts, heartbeat=ctx.settings.heartbeat_timeout, now=now))
 
 
 def arrived(place, count, feed=None, content=b"1234567890"):
@@ -58,28 +58,28 @@ def arrived(place, count, feed=None, content=b"1234567890"):
     return [Planned(key, TAKE, 1) for key in place.arrive(*files, feed=feed)]
 
 
-def claim(desk, planned, token=TOKEN):
-    opened(desk, token)
-    return claiming.make_claim(desk, token, RUN_ID, planned)
+def claim(ctx, planned, token=TOKEN):
+    opened(ctx, token)
+    return claiming.make_claim(ctx, token, RUN_ID, planned)
 
 
-def units_of(desk, token=TOKEN, number=1):
+def units_of(ctx, token=TOKEN, number=1):
     key = paths.round_units("orders", token, number)
-    return contract.decode_round(desk.s3.get_object(Bucket=desk.settings.results, Key=key)["Body"].read())
+    return contract.decode_round(ctx.s3.get_object(Bucket=ctx.settings.results, Key=key)["Body"].read())
 
 
-def record_of(desk, token=TOKEN):
-    return desk.ledger.get(states.run_key("orders", token))
+def record_of(ctx, token=TOKEN):
+    return ctx.ledger.get(states.run_key("orders", token))
 
 
 def test_a_claim_takes_its_files_and_writes_units_for_the_workers(place):
     feed = feed_of(packing={"files": 2}, options={"header": True}, max_attempts=5)
-    desk = place.desk(feed)
+    ctx = place.ctx(feed)
     planned = arrived(place, 5)
-    found = claim(desk, planned)
+    found = claim(ctx, planned)
     assert (found.token, found.files, found.units) == (TOKEN, 5, 3)
     assert found.manifest == f"s3://{place.results}/manifests/orders/{TOKEN}/round-1.units"
-    units = units_of(desk)
+    units = units_of(ctx)
     assert [[states.file_key(work.file) for work in unit.files] for unit in units] == [
         [each.key for each in planned[start : start + 2]] for start in (0, 2, 4)
     ]
@@ -90,50 +90,50 @@ def test_a_claim_takes_its_files_and_writes_units_for_the_workers(place):
 
 
 def test_a_claimed_file_is_the_claims_and_waits_no_more(place):
-    desk = place.desk()
+    ctx = place.ctx()
     (planned,) = arrived(place, 1)
-    claim(desk, [planned])
-    item = desk.ledger.get(planned.key)
+    claim(ctx, [planned])
+    item = ctx.ledger.get(planned.key)
     assert (item["state"], item["claim"], item["run_id"], item["attempts"]) == (states.CLAIMED, TOKEN, RUN_ID, 1)
-    assert desk.ledger.open(states.open_files("orders")) == []
+    assert ctx.ledger.open(states.open_files("orders")) == []
 
 
 def test_a_claims_record_says_what_its_job_will_be(place):
-    desk = place.desk()
-    claim(desk, arrived(place, 2))
-    record = record_of(desk)
+    ctx = place.ctx()
+    claim(ctx, arrived(place, 2))
+    record = record_of(ctx)
     assert (record["state"], record["round"], record["files"], record["units"]) == (states.CLAIMED, 1, 2, 1)
     assert (record["job_name"], record["memory"]) == (f"orders-{TOKEN}-r1", 1024)
     assert jobs.parse_name(record["job_name"]) == ("orders", TOKEN, 1)
-    assert clock.moment(record["due_at"]) > clock.now() + timedelta(minutes=10)
+    assert clock.parse_utc(record["due_at"]) > clock.now() + timedelta(minutes=10)
 
 
 def test_a_plan_is_as_its_readers_know_it(place):
-    desk = place.desk()
-    assert claiming.read_plan(desk, TOKEN) is None
+    ctx = place.ctx()
+    assert claiming.read_plan(ctx, TOKEN) is None
     planned = [Planned(KEY, TAKE, 1), Planned(("s3://b/ü\n", "null:e"), REDO, 2)]
-    claim(desk, planned)
-    assert claiming.read_plan(desk, TOKEN) == planned
-    body = desk.s3.get_object(Bucket=place.results, Key=paths.plan("orders", TOKEN))["Body"].read()
+    claim(ctx, planned)
+    assert claiming.read_plan(ctx, TOKEN) == planned
+    body = ctx.s3.get_object(Bucket=place.results, Key=paths.plan("orders", TOKEN))["Body"].read()
     assert agrees("plan", contract.decode("plan", body))
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"contract":2,"files":[]}', b'{"files":[]}', b"[]"])
 def test_a_plan_of_another_contract_fails_loudly(place, body):
-    desk = place.desk()
-    desk.s3.put_object(Bucket=place.results, Key=paths.plan("orders", TOKEN), Body=body)
+    ctx = place.ctx()
+    ctx.s3.put_object(Bucket=place.results, Key=paths.plan("orders", TOKEN), Body=body)
     with pytest.raises(ContractError, match="plan of"):
-        claiming.read_plan(desk, TOKEN)
+        claiming.read_plan(ctx, TOKEN)
 
 
 def test_a_claim_made_again_ends_in_the_same_place(place):
-    desk = place.desk()
+    ctx = place.ctx()
     planned = arrived(place, 3)
-    first, units = claim(desk, planned), units_of(desk)
+    first, units = claim(ctx, planned), units_of(ctx)
     late = arrived_later(place)
-    assert claiming.make_claim(desk, TOKEN, RUN_ID, [*planned, *late]) == first
-    assert units_of(desk) == units
-    assert [desk.ledger.get(each.key)["attempts"] for each in planned] == [1, 1, 1]
+    assert claiming.make_claim(ctx, TOKEN, RUN_ID, [*planned, *late]) == first
+    assert units_of(ctx) == units
+    assert [ctx.ledger.get(each.key)["attempts"] for each in planned] == [1, 1, 1]
     assert place.state(late[0].key) == states.ARRIVED
 
 
@@ -144,71 +144,71 @@ def arrived_later(place):
 @pytest.mark.parametrize("dies_at", ["move", "put_object"])
 def test_a_claim_that_was_interrupted_is_completed_by_the_next_try(place, dies_at):
     """It dies between its files, or with its files claimed and no units written."""
-    desk = place.desk()
+    ctx = place.ctx()
     planned = arrived(place, 3)
-    opened(desk)
-    claiming._write_plan(desk, TOKEN, planned)
+    opened(ctx)
+    claiming._write_plan(ctx, TOKEN, planned)
     taken = planned[:1] if dies_at == "move" else planned
     for each in taken:
-        desk.ledger.move(states.claim(each.key, TOKEN, RUN_ID, 1, clock.now()))
-    found = claiming.make_claim(desk, TOKEN, RUN_ID, [])
+        ctx.ledger.move(states.claim(each.key, TOKEN, RUN_ID, 1, clock.now()))
+    found = claiming.make_claim(ctx, TOKEN, RUN_ID, [])
     assert found.files == 3
-    assert [desk.ledger.get(each.key)["attempts"] for each in planned] == [1, 1, 1]
+    assert [ctx.ledger.get(each.key)["attempts"] for each in planned] == [1, 1, 1]
 
 
 def test_two_runs_at_once_never_hold_the_same_file(place):
-    desk = place.desk()
+    ctx = place.ctx()
     planned = arrived(place, 8)
     with ThreadPoolExecutor(2) as pool:
-        claims = list(pool.map(lambda token: claim(desk, planned, token), TOKENS))
+        claims = list(pool.map(lambda token: claim(ctx, planned, token), TOKENS))
     held = [
         states.file_key(work.file)
         for token, found in zip(TOKENS, claims, strict=True)
         if found
-        for unit in units_of(desk, token)
+        for unit in units_of(ctx, token)
         for work in unit.files
     ]
     assert sorted(held) == sorted(each.key for each in planned)
 
 
 def test_a_claim_of_files_that_others_took_holds_nothing_and_is_closed(place):
-    desk = place.desk()
+    ctx = place.ctx()
     planned = arrived(place, 2)
-    claim(desk, planned)
-    assert claim(desk, planned, OTHER) is None
-    record = record_of(desk, OTHER)
+    claim(ctx, planned)
+    assert claim(ctx, planned, OTHER) is None
+    record = record_of(ctx, OTHER)
     assert (record["state"], record["counts"]) == (states.ANNOUNCED, {})
-    assert [each["sk"] for each in desk.ledger.open(states.open_runs("orders"))] == [TOKEN]
+    assert [each["sk"] for each in ctx.ledger.open(states.open_runs("orders"))] == [TOKEN]
 
 
 def test_a_plan_that_is_old_by_the_time_takes_no_other_generation(place):
-    desk = place.desk()
+    ctx = place.ctx()
     (planned,) = arrived(place, 1)
-    desk.ledger.move(states.claim(planned.key, OTHER, RUN_ID, 1, NOW))
-    desk.ledger.move(states.fail(planned.key, OTHER, "orders", REASON, retry=None, now=NOW))
-    desk.ledger.move(states.redo(planned.key, OTHER, RUN_ID, 2, NOW))
-    assert claim(desk, [planned]) is None
-    assert desk.ledger.get(planned.key)["claim"] == OTHER
+    ctx.ledger.move(states.claim(planned.key, OTHER, RUN_ID, 1, NOW))
+    ctx.ledger.move(states.fail(planned.key, OTHER, "orders", REASON, retry=None, now=NOW))
+    ctx.ledger.move(states.redo(planned.key, OTHER, RUN_ID, 2, NOW))
+    assert claim(ctx, [planned]) is None
+    assert ctx.ledger.get(planned.key)["claim"] == OTHER
 
 
 @pytest.mark.parametrize(("how", "generation", "attempt"), [(RETRY, 1, 2), (REDO, 2, 1)])
 def test_a_settled_file_is_taken_again_as_planned(place, how, generation, attempt):
-    desk = place.desk()
+    ctx = place.ctx()
     (planned,) = arrived(place, 1)
-    desk.ledger.move(states.claim(planned.key, OTHER, RUN_ID, 1, NOW))
-    desk.ledger.move(states.fail(planned.key, OTHER, "orders", REASON, retry=None, now=NOW))
-    claim(desk, [Planned(planned.key, how, generation)])
-    ((unit,),) = (units_of(desk),)
+    ctx.ledger.move(states.claim(planned.key, OTHER, RUN_ID, 1, NOW))
+    ctx.ledger.move(states.fail(planned.key, OTHER, "orders", REASON, retry=None, now=NOW))
+    claim(ctx, [Planned(planned.key, how, generation)])
+    ((unit,),) = (units_of(ctx),)
     assert [(work.generation, work.attempt) for work in unit.files] == [(generation, attempt)]
 
 
 def test_a_file_that_ran_out_of_memory_gets_a_round_with_more(place):
-    desk = place.desk(feed_of(vcpu=0.5, memory=1024))
+    ctx = place.ctx(feed_of(vcpu=0.5, memory=1024))
     planned = arrived(place, 2)
-    desk.ledger.move(states.claim(planned[0].key, OTHER, RUN_ID, 1, NOW))
-    desk.ledger.move(states.fail(planned[0].key, OTHER, "orders", REASON, retry=NOW, now=NOW, memory=2048))
-    claim(desk, planned)
-    assert record_of(desk)["memory"] == 2048
+    ctx.ledger.move(states.claim(planned[0].key, OTHER, RUN_ID, 1, NOW))
+    ctx.ledger.move(states.fail(planned[0].key, OTHER, "orders", REASON, retry=NOW, now=NOW, memory=2048))
+    claim(ctx, planned)
+    assert record_of(ctx)["memory"] == 2048
 
 
 def test_memory_never_exceeds_what_fargate_has():

@@ -1,6 +1,6 @@
 from aws import feed_of
 from filebatch.feeds import settings
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 from golden import golden
 
 SERVICES = ("dynamodb", "s3", "sqs", "batch", "sns", "cloudwatch")
@@ -13,20 +13,20 @@ def test_a_client_is_made_when_it_is_first_needed_and_once():
         made.append(service)
         return object()
 
-    desk = Desk(feed_of(), settings.parse(golden("settings")), connect)
+    ctx = FeedContext(feed_of(), settings.parse(golden("settings")), connect)
     assert made == []
     for service in SERVICES[1:]:
-        assert getattr(desk, service) is getattr(desk, service)
-    assert desk.ledger is desk.ledger
+        assert getattr(ctx, service) is getattr(ctx, service)
+    assert ctx.ledger is ctx.ledger
     assert sorted(made) == sorted(SERVICES)
 
 
 def test_the_desk_tells_outcomes_in_the_environments_namespace():
-    desk = Desk(feed_of(), settings.parse(golden("settings")), lambda service: service)
-    told = desk.outcomes()
+    ctx = FeedContext(feed_of(), settings.parse(golden("settings")), lambda service: service)
+    told = ctx.outcomes()
     assert (told.publisher.namespace, told.feed, told.ledger.table) == (
         "filebatch/filebatch-test",
         "orders",
         "filebatch-test-ledger",
     )
-    assert desk.outcomes() is not told
+    assert ctx.outcomes() is not told

@@ -22,7 +22,7 @@ def test_what_the_workers_told_is_counted_and_nothing_is_moved(place):
     held.finish(1, states.INVALID)
     held.finish(2)
     before = [held.item(number) for number in range(3)]
-    settled = settling.settle(held.desk, held.record, None)
+    settled = settling.settle(held.ctx, held.record, None)
     assert settled.counts == {"SUCCEEDED": 2, "INVALID": 1}
     assert list(settled.items) == before
     assert counted(place) == {}
@@ -31,16 +31,16 @@ def test_what_the_workers_told_is_counted_and_nothing_is_moved(place):
 def test_a_settled_run_waits_to_be_announced(place):
     held = Held(place, 1)
     held.finish()
-    settling.settle(held.desk, held.record, None)
+    settling.settle(held.ctx, held.record, None)
     assert (held.record["state"], held.record["counts"]) == (states.SETTLED, {"SUCCEEDED": 1})
-    assert clock.moment(held.record["due_at"]) <= clock.now()
+    assert clock.parse_utc(held.record["due_at"]) <= clock.now()
 
 
 @pytest.mark.parametrize(("state", "name"), [(states.SUCCEEDED, "Succeeded"), (states.INVALID, "Invalid")])
 def test_a_file_whose_worker_died_after_its_commit_is_done_whatever_batch_says(place, state, name):
     held = Held(place, 1)
     held.commit(0, state)
-    settled = settling.settle(held.desk, held.record, held.job("exit 70"))
+    settled = settling.settle(held.ctx, held.record, held.job("exit 70"))
     assert settled.counts == {state: 1}
     item = held.item()
     assert item["result"].endswith("/g1/_result.json")
@@ -61,7 +61,7 @@ def test_a_file_whose_worker_died_after_its_commit_is_done_whatever_batch_says(p
 )
 def test_a_file_that_a_job_left_behind_failed_as_its_job_ended(place, script, code, waits):
     held = Held(place, 1)
-    settled = settling.settle(held.desk, held.record, held.job(script))
+    settled = settling.settle(held.ctx, held.record, held.job(script))
     assert settled.counts == {"FAILED": 1}
     item = held.item()
     assert item["reason"]["code"] == code
@@ -74,7 +74,7 @@ def test_each_file_has_the_ending_of_its_own_child(place):
     held = Held(place, 3, TWO_UNITS)
     held.finish(2)
     job = held.job('exit "$((75 + 3 * AWS_BATCH_JOB_ARRAY_INDEX))"')
-    settling.settle(held.desk, held.record, job)
+    settling.settle(held.ctx, held.record, job)
     assert [held.item(number).get("reason", {}).get("code") for number in range(3)] == [
         "transient",
         "configuration",
@@ -85,7 +85,7 @@ def test_each_file_has_the_ending_of_its_own_child(place):
 def test_a_job_that_vanished_is_settled_from_the_results(place):
     held = Held(place, 2)
     held.commit(0)
-    settled = settling.settle(held.desk, held.record, None)
+    settled = settling.settle(held.ctx, held.record, None)
     assert settled.counts == {"SUCCEEDED": 1, "FAILED": 1}
     assert held.item(1)["reason"]["code"] == "vanished"
     assert counted(place) == {"Succeeded": 1, "Failed": 1}
@@ -93,10 +93,10 @@ def test_a_job_that_vanished_is_settled_from_the_results(place):
 
 def test_a_file_is_due_again_after_its_backoff_until_its_attempts_are_used_up(place):
     held = Held(place, 1, feed_of(max_attempts=2))
-    settling.settle(held.desk, held.record, None)
-    assert timedelta(seconds=50) < clock.moment(held.item()["due_at"]) - clock.now() <= timedelta(seconds=60)
+    settling.settle(held.ctx, held.record, None)
+    assert timedelta(seconds=50) < clock.parse_utc(held.item()["due_at"]) - clock.now() <= timedelta(seconds=60)
     held.another_round()
-    settling.settle(held.desk, held.record, None)
+    settling.settle(held.ctx, held.record, None)
     assert (held.item()["state"], held.item()["attempts"]) == (states.FAILED, 2)
     assert "open" not in held.item()
 
@@ -106,7 +106,7 @@ def test_a_file_that_ran_out_of_memory_asks_for_twice_as_much(place):
     ended = {"jobId": "00000000-0000-0000-0000-000000000000", "status": "FAILED", "attempts": []}
     reason = "OutOfMemoryError: Container killed due to memory usage"
     job = {**ended, "container": {"exitCode": 137, "reason": reason}}
-    settling.settle(held.desk, held.record, job)
+    settling.settle(held.ctx, held.record, job)
     assert (held.item()["reason"]["code"], held.item()["memory"]) == ("out_of_memory", 2048)
 
 
@@ -130,7 +130,7 @@ def test_a_file_that_ran_out_of_memory_asks_for_twice_as_much(place):
 def test_what_batch_says_of_a_job_that_left_no_word_is_passed_on(place, job, code, told):
     held = Held(place, 1)
     ended = {"jobId": "00000000-0000-0000-0000-000000000000", "status": "FAILED", "attempts": []}
-    settled = settling.settle(held.desk, held.record, {**ended, **job})
+    settled = settling.settle(held.ctx, held.record, {**ended, **job})
     assert held.item()["reason"]["code"] == code
     summary = announcing.summarize("orders", held.record, settled.items, "s3://r/plan.json")
     for words in told:
@@ -143,18 +143,18 @@ def test_settling_again_changes_nothing_and_counts_nothing_twice(place):
     held = Held(place, 2)
     held.commit(0)
     job = held.job("exit 70")
-    first = settling.settle(held.desk, held.record, job)
-    again = settling.settle(held.desk, held.record, job)
+    first = settling.settle(held.ctx, held.record, job)
+    again = settling.settle(held.ctx, held.record, job)
     assert (again.counts, again.items) == (first.counts, first.items)
     assert counted(place) == {"Succeeded": 1, "Failed": 1}
 
 
 def test_a_file_that_another_claim_took_over_is_not_this_ones(place):
     held = Held(place, 2)
-    held.desk.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
-    held.desk.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
+    held.ctx.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+    held.ctx.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
     held.finish(1)
-    settled = settling.settle(held.desk, held.record, None)
+    settled = settling.settle(held.ctx, held.record, None)
     assert settled.counts == {"SUCCEEDED": 1}
     assert held.item(0)["claim"] == OTHER
     assert held.item(0)["state"] == states.CLAIMED
@@ -163,22 +163,22 @@ def test_a_file_that_another_claim_took_over_is_not_this_ones(place):
 def test_a_result_of_the_same_generation_by_an_earlier_claim_is_adopted(place):
     held = Held(place, 1)
     held.commit()
-    held.desk.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+    held.ctx.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
     later = Held(place, 1, token=OTHER)
-    held.desk.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
-    later.desk.s3.put_object(
+    held.ctx.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
+    later.ctx.s3.put_object(
         Bucket=place.results,
         Key=paths.plan("orders", OTHER),
-        Body=later.desk.s3.get_object(Bucket=place.results, Key=paths.plan("orders", held.token))["Body"].read(),
+        Body=later.ctx.s3.get_object(Bucket=place.results, Key=paths.plan("orders", held.token))["Body"].read(),
     )
-    assert settling.settle(later.desk, later.record, None).counts == {"SUCCEEDED": 1}
+    assert settling.settle(later.ctx, later.record, None).counts == {"SUCCEEDED": 1}
 
 
 def test_a_result_of_an_earlier_generation_does_not_count_for_the_next(place):
     held = Held(place, 1)
     held.finish()
-    held.desk.ledger.move(states.redo(held.keys[0], held.token, RUN_ID, 2, clock.now()))
-    settled = settling.settle(held.desk, held.record, None)
+    held.ctx.ledger.move(states.redo(held.keys[0], held.token, RUN_ID, 2, clock.now()))
+    settled = settling.settle(held.ctx, held.record, None)
     assert settled.counts == {"FAILED": 1}
     assert held.item()["generation"] == 2
 
@@ -186,17 +186,17 @@ def test_a_result_of_an_earlier_generation_does_not_count_for_the_next(place):
 def test_a_claim_that_never_became_a_job_gives_its_files_back(place):
     held = Held(place, 2)
     held.finish(0)
-    settled = settling.give_back(held.desk, held.token)
+    settled = settling.give_back(held.ctx, held.token)
     assert settled.counts == {"SUCCEEDED": 1}
     assert held.now_in() == [states.SUCCEEDED, states.ARRIVED]
     assert held.item(1)["attempts"] == 0
-    assert [item["key"] for item in held.desk.ledger.open(states.open_files("orders"))] == [held.files[1].key]
+    assert [item["key"] for item in held.ctx.ledger.open(states.open_files("orders"))] == [held.files[1].key]
 
 
 def test_a_claim_without_a_plan_has_no_files(place):
-    desk = place.desk()
-    assert settling.items_of(desk, OTHER) == []
-    assert settling.give_back(desk, OTHER).counts == {}
+    ctx = place.ctx()
+    assert settling.items_of(ctx, OTHER) == []
+    assert settling.give_back(ctx, OTHER).counts == {}
 
 
 def failed(key, message="ValueError: x"):
@@ -228,21 +228,21 @@ def test_a_result_that_is_another_files_is_refused(place):
     held = Held(place, 2)
     other = held.result(1)
     misplaced = paths.result("orders", held.result(0).work)
-    held.desk.s3.put_object(Bucket=place.results, Key=misplaced, Body=encoded(other))
+    held.ctx.s3.put_object(Bucket=place.results, Key=misplaced, Body=encoded(other))
     with pytest.raises(ContractError, match="expected the result of"):
-        read_result(held.desk.s3, place.results, "orders", held.result(0).work)
+        read_result(held.ctx.s3, place.results, "orders", held.result(0).work)
 
 
 @pytest.mark.parametrize("change", [{"contract": 2}, {"surprise": 1}])
 def test_a_result_of_another_contract_is_refused(place, change):
     held = Held(place, 1)
     work = held.result().work
-    assert read_result(held.desk.s3, place.results, "orders", work) is None
-    held.desk.s3.put_object(
+    assert read_result(held.ctx.s3, place.results, "orders", work) is None
+    held.ctx.s3.put_object(
         Bucket=place.results, Key=paths.result("orders", work), Body=encoded(held.result(), **change)
     )
     with pytest.raises(ContractError, match="contract 1"):
-        read_result(held.desk.s3, place.results, "orders", work)
+        read_result(held.ctx.s3, place.results, "orders", work)
 
 
 def encoded(result, **change):
@@ -252,5 +252,5 @@ def encoded(result, **change):
 def test_a_committed_result_reads_back_as_it_was_written(place):
     held = Held(place, 1)
     result = held.commit()
-    assert read_result(held.desk.s3, place.results, "orders", result.work) == result
-    assert read_result(held.desk.s3, place.results, "orders", replace(result.work, generation=2)) is None
+    assert read_result(held.ctx.s3, place.results, "orders", result.work) == result
+    assert read_result(held.ctx.s3, place.results, "orders", replace(result.work, generation=2)) is None

@@ -7,9 +7,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from filebatch.triggers import clients
-from filebatch.triggers.clients import Place
+from filebatch.triggers.clients import Source
 
-PLACE = Place("aws_default", "eu-west-1")
+SOURCE = Source("aws_default", "eu-west-1")
 EXPIRED = ClientError({"Error": {"Code": "ExpiredTokenException"}}, "ReceiveMessage")
 
 
@@ -27,15 +27,15 @@ def made(monkeypatch):
         finally:
             found[name] = False
 
-    monkeypatch.setattr(clients, "_make", lambda place, service: make(service))
+    monkeypatch.setattr(clients, "_make", lambda source, service: make(service))
     return found
 
 
 def test_one_client_serves_all_and_is_closed_by_the_last(made):
     async def scenario():
-        async with clients.client(PLACE, "sqs") as one, clients.client(PLACE, "sqs") as other:
+        async with clients.client(SOURCE, "sqs") as one, clients.client(SOURCE, "sqs") as other:
             assert one == other == "sqs-1"
-            async with clients.client(PLACE, "dynamodb") as ledger:
+            async with clients.client(SOURCE, "dynamodb") as ledger:
                 assert ledger == "dynamodb-2"
             assert made == {"sqs-1": True, "dynamodb-2": False}
         assert made["sqs-1"] is False
@@ -45,7 +45,7 @@ def test_one_client_serves_all_and_is_closed_by_the_last(made):
 
 def test_many_at_once_make_one(made):
     async def use():
-        async with clients.client(PLACE, "sqs") as found:
+        async with clients.client(SOURCE, "sqs") as found:
             await asyncio.sleep(0.01)
             return found
 
@@ -60,11 +60,11 @@ def test_refused_credentials_lead_to_a_new_client_while_others_still_use_the_old
     error = error or EndpointConnectionError(endpoint_url="http://here")
 
     async def scenario():
-        async with clients.client(PLACE, "sqs") as old:
+        async with clients.client(SOURCE, "sqs") as old:
             with pytest.raises(type(error)):
-                async with clients.client(PLACE, "sqs"):
+                async with clients.client(SOURCE, "sqs"):
                     raise error
-            async with clients.client(PLACE, "sqs") as new:
+            async with clients.client(SOURCE, "sqs") as new:
                 assert (new != old) is renewed
             assert made[old]
         assert not any(made.values())

@@ -6,7 +6,7 @@ from airflow.sdk.api.client import ServerResponseError
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
-from filebatch.operators.dynamodb import is_over
+from filebatch.operators.claim_files import is_over
 
 
 def told(status: int | None) -> AirflowRuntimeError:

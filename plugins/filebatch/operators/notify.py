@@ -14,10 +14,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from filebatch.core import clock, paths, states
 from filebatch.core.ledger import Item
 from filebatch.feeds.feed import Feed
-from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
+from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
 from filebatch.runs import announcing, open_items, settling
 from filebatch.runs.announcing import Summary
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MAX_SUBJECT = 100
@@ -91,43 +91,43 @@ class NotifyOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> int:
         """Announce; return how many runs were announced."""
-        desk = desk_of(self.feed, self.aws_conn_id)
+        ctx = feed_context(self.feed, self.aws_conn_id)
         own = run_of(context).hash
         told = 0
-        for record in open_items.open_runs(desk):
+        for record in open_items.open_runs(ctx):
             if record["state"] == states.SETTLED:
-                told += self._announce(desk, record, context)
+                told += self._announce(ctx, record, context)
             elif record["sk"].startswith(own):
-                self._tell_unsettled(desk, record)
+                self._tell_unsettled(ctx, record)
         if not told:
             raise AirflowSkipException("nothing to announce")
         return told
 
-    def _announce(self, desk: Desk, record: Item, context: Mapping[str, Any]) -> bool:
+    def _announce(self, ctx: FeedContext, record: Item, context: Mapping[str, Any]) -> bool:
         """Announce one settled claim, unless somebody else is at it."""
         token, now = record["sk"], clock.now()
-        if not desk.ledger.move(states.announcing(self.feed.name, token, until=now + ANNOUNCING_TAKES, now=now)).done:
+        if not ctx.ledger.move(states.announcing(self.feed.name, token, until=now + ANNOUNCING_TAKES, now=now)).done:
             return False
-        summary = self._summary(desk, record)
+        summary = self._summary(ctx, record)
         if summary.counts:
-            for topic in self._topics(desk, summary):
-                publish(desk.sns, topic, summary)
+            for topic in self._topics(ctx, summary):
+                publish(ctx.sns, topic, summary)
             self._emit(context, summary)
-        return desk.ledger.move(states.announced(self.feed.name, token, clock.now())).done
+        return ctx.ledger.move(states.announced(self.feed.name, token, clock.now())).done
 
-    def _tell_unsettled(self, desk: Desk, record: Item) -> None:
+    def _tell_unsettled(self, ctx: FeedContext, record: Item) -> None:
         """Tell the developers of a run that ended before it was settled; it is announced when it is."""
-        publish(desk.sns, desk.settings.topics["developers"], self._summary(desk, record))
+        publish(ctx.sns, ctx.settings.topics["developers"], self._summary(ctx, record))
 
-    def _summary(self, desk: Desk, record: Item) -> Summary:
-        manifest = f"s3://{desk.settings.results}/{paths.plan(self.feed.name, record['sk'])}"
-        return announcing.summarize(self.feed.name, record, settling.items_of(desk, record["sk"]), manifest)
+    def _summary(self, ctx: FeedContext, record: Item) -> Summary:
+        manifest = f"s3://{ctx.settings.results}/{paths.plan(self.feed.name, record['sk'])}"
+        return announcing.summarize(self.feed.name, record, settling.items_of(ctx, record["sk"]), manifest)
 
-    def _topics(self, desk: Desk, summary: Summary) -> Iterator[str]:
+    def _topics(self, ctx: FeedContext, summary: Summary) -> Iterator[str]:
         if self.feed.notify.stakeholders:
-            yield desk.settings.topics["stakeholders"]
+            yield ctx.settings.topics["stakeholders"]
         if self.feed.notify.developers and summary.status == states.FAILED:
-            yield desk.settings.topics["developers"]
+            yield ctx.settings.topics["developers"]
 
     def _emit(self, context: Mapping[str, Any], summary: Summary) -> None:
         done = summary.counts.get(states.SUCCEEDED, 0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filebatch.operators.sns import DATA_PROTOCOLS, MAX_MESSAGE, attributes, message, publish, subject
+from filebatch.operators.notify import DATA_PROTOCOLS, MAX_MESSAGE, attributes, message, publish, subject
 from filebatch.runs.announcing import MAX_FILES, FileLine, Summary
 from golden import agrees, golden
 from values import KEYS

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aws import feed_of, recorded
 from filebatch.core.metrics import datum
 from filebatch.core.publishing import NOT_PUBLISHED
-from filebatch.operators.cloudwatch import (
+from filebatch.operators.publish_metrics import (
     MAX_BYTES,
     MAX_DATA,
     MetricError,

@@ -10,10 +10,10 @@ from airflow.sdk import BaseOperator
 
 from filebatch.core import metrics
 from filebatch.core.errors import FilebatchError
-from filebatch.core.publishing import NOT_PUBLISHED, PATIENCE, usable
+from filebatch.core.publishing import NOT_PUBLISHED, SHORT_TIMEOUTS, usable
 from filebatch.feeds.feed import Feed
 from filebatch.queries import health
-from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
+from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 MAX_DATA = 1000
@@ -133,7 +133,7 @@ class PublishMetricsOperator(BaseOperator):
         hook: AwsGenericHook[Any] = AwsGenericHook(
             aws_conn_id=self.aws_conn_id, client_type="cloudwatch", region_name=self.region_name
         )
-        return hook.get_client_type(region_name=hook.region_name, config=hook.config.merge(PATIENCE))
+        return hook.get_client_type(region_name=hook.region_name, config=hook.config.merge(SHORT_TIMEOUTS))
 
 
 class PublishFeedMetricsOperator(PublishMetricsOperator):
@@ -149,11 +149,11 @@ class PublishFeedMetricsOperator(PublishMetricsOperator):
 
     def collect(self, context: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Return the run's claim and the feed's health as metric data."""
-        desk = desk_of(self.feed, self.aws_conn_id)
-        self.region_name = desk.settings.region
-        record = desk.ledger.latest_run(self.feed.name, run_of(context).hash)
-        told = [*health.of_run(self.feed.name, record), *health.of_feed(desk)]
-        return metrics.also(told, usable(desk.settings.dimensions))
+        ctx = feed_context(self.feed, self.aws_conn_id)
+        self.region_name = ctx.settings.region
+        record = ctx.ledger.latest_run(self.feed.name, run_of(context).hash)
+        told = [*health.of_run(self.feed.name, record), *health.of_feed(ctx)]
+        return metrics.also(told, usable(ctx.settings.dimensions))
 
     def send(self, batch: Sequence[Mapping[str, Any]]) -> None:
         """Publish one request's data; AirflowFailException, which isn't retried, where that fails."""

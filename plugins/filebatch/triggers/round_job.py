@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 FIRST_POLL, LAST_POLL = 1.0, 30.0  # seconds
 VANISHED_AFTER = 180.0  # seconds in which Batch doesn't know the job
-SIGN_OF_LIFE_EVERY = 60.0  # seconds
+HEARTBEAT_EVERY = 60.0  # seconds
 
 
 def poll_delay(waited: float) -> float:
@@ -39,27 +39,34 @@ class RoundJobTrigger(BaseTrigger):
         feed: feed name.
         claim: the claim's token.
         ledger: ledger table.
-        silence: seconds after which a run that isn't heard of counts as dead.
+        heartbeat_timeout: seconds after which a run that isn't heard of counts as dead.
         aws_conn_id: Airflow connection.
         region: AWS region.
     """
 
     def __init__(
-        self, job_id: str, feed: str, claim: str, ledger: str, silence: int, aws_conn_id: str | None, region: str
+        self,
+        job_id: str,
+        feed: str,
+        claim: str,
+        ledger: str,
+        heartbeat_timeout: int,
+        aws_conn_id: str | None,
+        region: str,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
         self.feed = feed
         self.claim = claim
         self.ledger = ledger
-        self.silence = silence
+        self.heartbeat_timeout = heartbeat_timeout
         self.aws_conn_id = aws_conn_id
         self.region = region
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        names = ("job_id", "feed", "claim", "ledger", "silence", "aws_conn_id", "region")
-        return "filebatch.triggers.batch.RoundJobTrigger", {name: getattr(self, name) for name in names}
+        names = ("job_id", "feed", "claim", "ledger", "heartbeat_timeout", "aws_conn_id", "region")
+        return "filebatch.triggers.round_job.RoundJobTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the job has ended; the event carries its id and status."""
@@ -75,8 +82,8 @@ class RoundJobTrigger(BaseTrigger):
                         if status in (*TERMINAL, "VANISHED"):
                             yield TriggerEvent({"job_id": self.job_id, "status": status})  # type: ignore[no-untyped-call]
                             return
-                        if _since(heard) > SIGN_OF_LIFE_EVERY:
-                            await self._say_alive()
+                        if _since(heard) > HEARTBEAT_EVERY:
+                            await self._send_heartbeat()
                             heard = time.monotonic()
                         await asyncio.sleep(poll_delay(_since(began)))
             except (BotoCoreError, ClientError, OSError) as error:
@@ -92,8 +99,10 @@ class RoundJobTrigger(BaseTrigger):
         found = (await batch.describe_jobs(jobs=[self.job_id]))["jobs"]
         return found[0] if found else None
 
-    async def _say_alive(self) -> None:
-        move = states.alive(self.feed, self.claim, silence=timedelta(seconds=self.silence), now=clock.now())
+    async def _send_heartbeat(self) -> None:
+        move = states.heartbeat(
+            self.feed, self.claim, heartbeat=timedelta(seconds=self.heartbeat_timeout), now=clock.now()
+        )
         async with await self._hook("dynamodb").get_async_conn() as dynamodb:
             try:
                 await dynamodb.update_item(TableName=self.ledger, **update_request(move))

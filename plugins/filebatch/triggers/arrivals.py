@@ -15,9 +15,9 @@ from filebatch.core import clock, states
 from filebatch.feeds.feed import Feed
 from filebatch.intake import doorbell
 from filebatch.triggers import standstill
-from filebatch.triggers.cloudwatch import Reporter
-from filebatch.triggers.dynamodb import AsyncLedger
-from filebatch.triggers.feed_site import Faults, Site
+from filebatch.triggers.async_ledger import AsyncLedger
+from filebatch.triggers.context import Faults, TriggerContext
+from filebatch.triggers.health_reporter import Reporter
 from filebatch.triggers.listener import Listener
 
 LOOK_EVERY = 30.0  # seconds between looks at the ledger while nothing happens
@@ -74,8 +74,8 @@ class ArrivalsTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ring whenever the rule of `filebatch.intake.doorbell` says so."""
-        site, arrived, rings = Site(self._feed(), self.aws_conn_id), asyncio.Event(), asyncio.Queue[str]()
-        tasks = [asyncio.create_task(each) for each in self._activities(site, arrived, rings)]
+        ctx, arrived, rings = TriggerContext(self._feed(), self.aws_conn_id), asyncio.Event(), asyncio.Queue[str]()
+        tasks = [asyncio.create_task(each) for each in self._activities(ctx, arrived, rings)]
         try:
             while True:
                 event = {"feed": self.feed, "rung_at": await rings.get()}
@@ -85,10 +85,10 @@ class ArrivalsTrigger(BaseEventTrigger):
                 task.cancel()
 
     def _activities(
-        self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]
+        self, ctx: TriggerContext, arrived: asyncio.Event, rings: asyncio.Queue[str]
     ) -> Sequence[Coroutine[Any, Any, None]]:
         """Return what goes on side by side; none of it ends by itself."""
-        listener, watch, reporter = Listener(site, arrived), Watch(site, arrived, rings), Reporter(site)
+        listener, watch, reporter = Listener(ctx, arrived), Watch(ctx, arrived, rings), Reporter(ctx)
         return listener.listen(), watch.watch(), reporter.report(), standstill.watch()
 
     def _feed(self) -> Feed:
@@ -107,24 +107,24 @@ class Watch:
     """Looks at the ledger for what is due: at once, after arrivals, and every so often.
 
     Args:
-        site: the feed in its environment.
+        ctx: the feed in its environment.
         arrived: set by whoever records a new file.
         rings: takes the time of each ring.
     """
 
-    def __init__(self, site: Site, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> None:
-        self._site = site
+    def __init__(self, ctx: TriggerContext, arrived: asyncio.Event, rings: asyncio.Queue[str]) -> None:
+        self._ctx = ctx
         self._arrived = arrived
         self._rings = rings
-        self._faults = Faults(site, "looking for what is due")
+        self._faults = Faults(ctx, "looking for what is due")
         self._starting = True
 
     async def watch(self) -> None:
         """Ring when it is time to, until cancelled, whatever fails on the way."""
-        await self._faults.outlive(self._watch)
+        await self._faults.retry(self._watch)
 
     async def _watch(self) -> None:
-        async with self._site.ledger() as ledger:
+        async with self._ctx.ledger() as ledger:
             while True:
                 look = await self._look(ledger)
                 self._starting = False
@@ -133,7 +133,7 @@ class Watch:
 
     async def _look(self, ledger: AsyncLedger) -> Look:
         """Ring if something is due and no ring is pending; what just arrived is due before the index tells."""
-        known, feed, now = self._arrived.is_set(), self._site.feed.name, clock.now()
+        known, feed, now = self._arrived.is_set(), self._ctx.feed.name, clock.now()
         self._arrived.clear()
         if not (known or await _is_due(ledger, feed)):
             return Look.QUIET
@@ -141,7 +141,7 @@ class Watch:
         move = doorbell.next_ring(feed, bell, now, starting=self._starting)
         if move is None or not await ledger.move(move):
             return Look.PENDING
-        self._rings.put_nowait(clock.text(now))
+        self._rings.put_nowait(clock.to_iso(now))
         return Look.RANG
 
     async def _pause(self, seconds: float) -> None:

@@ -17,12 +17,12 @@ from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
 from filebatch.intake import doorbell
 from filebatch.triggers import clients
-from filebatch.triggers.dynamodb import AsyncLedger
+from filebatch.triggers.async_ledger import AsyncLedger
 
 log = logging.getLogger(__name__)
 
 
-class Site:
+class TriggerContext:
     """A feed in an environment. Nothing is read or connected before it is needed."""
 
     def __init__(self, feed: Feed, aws_conn_id: str | None) -> None:
@@ -40,8 +40,8 @@ class Site:
     @contextlib.asynccontextmanager
     async def client(self, service: str) -> AsyncIterator[Any]:
         """Lend the process's client of a service."""
-        place = clients.Place(self.aws_conn_id, (await self.settings()).region)
-        async with clients.client(place, service) as found:
+        source = clients.Source(self.aws_conn_id, (await self.settings()).region)
+        async with clients.client(source, service) as found:
             yield found
 
     @contextlib.asynccontextmanager
@@ -56,15 +56,15 @@ class Site:
 
 
 class Faults:
-    """The faults in a row of one activity at a site: each is logged and followed by a longer pause."""
+    """The faults in a row of one activity at a ctx: each is logged and followed by a longer pause."""
 
-    def __init__(self, site: Site, activity: str) -> None:
-        self._site = site
+    def __init__(self, ctx: TriggerContext, activity: str) -> None:
+        self._ctx = ctx
         self._activity = activity
         self._count = 0
-        site.turns[activity] = 0
+        ctx.turns[activity] = 0
 
-    async def outlive(self, work: Callable[[], Awaitable[None]]) -> NoReturn:
+    async def retry(self, work: Callable[[], Awaitable[None]]) -> NoReturn:
         """Do work that never ends by itself, again after each fault, until cancelled."""
         while True:
             try:
@@ -75,14 +75,14 @@ class Faults:
     def over(self) -> None:
         """Say that the activity has succeeded."""
         self._count = 0
-        self._site.turns[self._activity] += 1
+        self._ctx.turns[self._activity] += 1
 
     async def _pause(self, error: Exception) -> None:
         """Log a fault and wait; settings and refused credentials are read again afterwards."""
         self._count += 1
-        self._site.forget()
+        self._ctx.forget()
         seconds = doorbell.backoff(self._count)
-        what = f"feed {self._site.feed.name}: {self._activity} failed ({self._count} in a row)"
+        what = f"feed {self._ctx.feed.name}: {self._activity} failed ({self._count} in a row)"
         expected = isinstance(error, (BotoCoreError, ClientError, FilebatchError, OSError))
         log.warning("%s, next try in %.0f s: %r", what, seconds, error, exc_info=None if expected else error)
         await asyncio.sleep(seconds)

@@ -14,8 +14,8 @@ from filebatch.core.publishing import usable
 from filebatch.feeds.settings import Settings
 from filebatch.queries import health
 from filebatch.run_context import connector
-from filebatch.runs.context import Desk
-from filebatch.triggers.feed_site import Faults, Site
+from filebatch.runs.context import FeedContext
+from filebatch.triggers.context import Faults, TriggerContext
 
 REPORT_EVERY = 300.0  # seconds, the alarms' period
 REPORTING = "reporting its health"
@@ -24,37 +24,37 @@ REPORTING = "reporting its health"
 class Reporter:
     """Publishes a feed's health; two of them publish the same values twice, which alarms on maxima don't mind."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._faults = Faults(site, REPORTING)
+    def __init__(self, ctx: TriggerContext) -> None:
+        self._ctx = ctx
+        self._faults = Faults(ctx, REPORTING)
 
     async def report(self) -> None:
         """Publish until cancelled, whatever fails on the way; no two feeds at the same time."""
         await asyncio.sleep(REPORT_EVERY * random.random())  # noqa: S311 - it spreads load
-        await self._faults.outlive(self._report)
+        await self._faults.retry(self._report)
 
     async def _report(self) -> None:
         while True:
             # In a thread: the health is read with boto3, as a run reads it.
             turns = self._turns()
-            await sync_to_async(self._publish, thread_sensitive=False)(await self._site.settings(), turns)
-            self._site.turns.update(dict.fromkeys(self._site.turns, 0))
+            await sync_to_async(self._publish, thread_sensitive=False)(await self._ctx.settings(), turns)
+            self._ctx.turns.update(dict.fromkeys(self._ctx.turns, 0))
             self._faults.over()
             await asyncio.sleep(REPORT_EVERY)
 
     def _turns(self) -> int:
         """Return how often the doorbell has done each of its activities since the last report, at least."""
-        return min(count for activity, count in self._site.turns.items() if activity != REPORTING)
+        return min(count for activity, count in self._ctx.turns.items() if activity != REPORTING)
 
     def _publish(self, settings: Settings, turns: int) -> None:
         try:
-            desk = Desk(self._site.feed, settings, _connector(self._site.aws_conn_id, settings.region))
-            data = [health.of_doorbell(desk.feed.name, turns)]
+            ctx = FeedContext(self._ctx.feed, settings, _connector(self._ctx.aws_conn_id, settings.region))
+            data = [health.of_doorbell(ctx.feed.name, turns)]
             try:
-                data += health.of_feed(desk)
+                data += health.of_feed(ctx)
             finally:  # that the doorbell turns is told whether or not the rest can be
                 told = metrics.also(data, usable(settings.dimensions))
-                desk.cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=told)
+                ctx.cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=told)
         except Exception:
             _connector.cache_clear()
             raise

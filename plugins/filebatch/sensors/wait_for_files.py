@@ -14,8 +14,8 @@ from filebatch.core.errors import ConfigurationError, SelectionError
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.intake import listing
-from filebatch.run_context import AWS_CONN_ID, desk_of, run_of
-from filebatch.runs.context import Desk
+from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
+from filebatch.runs.context import FeedContext
 from filebatch.triggers.pause import PauseTrigger
 
 HELD_FILES_TIMEOUT = timedelta(hours=6)
@@ -58,7 +58,7 @@ class WaitForFilesSensor(S3KeySensor):
 
     def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> None:
         """Look again after a pause."""
-        deadline = clock.moment(event["deadline"]) if event else clock.now()
+        deadline = clock.parse_utc(event["deadline"]) if event else clock.now()
         self._look(context, run_of(context).selection(self.feed), deadline)
 
     def _look(self, context: Any, selection: Selection, deadline: datetime) -> None:
@@ -67,8 +67,8 @@ class WaitForFilesSensor(S3KeySensor):
             return
         if clock.now() >= deadline:
             raise AirflowFailException(missing)
-        self.log.info("waiting until %s: %s", clock.text(deadline), missing)
-        self.defer(trigger=PauseTrigger(self.poke_interval, clock.text(deadline)), method_name="execute_complete")
+        self.log.info("waiting until %s: %s", clock.to_iso(deadline), missing)
+        self.defer(trigger=PauseTrigger(self.poke_interval, clock.to_iso(deadline)), method_name="execute_complete")
 
     def _missing_keys(self, context: Any, selection: Selection) -> str:
         missing = [key for key in selection.keys if not self._check_key(key, context)]
@@ -79,14 +79,14 @@ class WaitForFilesSensor(S3KeySensor):
         if selection.keys:
             return ""
         try:
-            desk = desk_of(self.feed, self.aws_conn_id)
+            ctx = feed_context(self.feed, self.aws_conn_id)
         except ConfigurationError as error:
             raise AirflowFailException(str(error)) from error
-        runs = _holders(desk, selection)
+        runs = _holders(ctx, selection)
         return f"files of the window are held by other runs: {sorted(runs)}" if runs else ""
 
 
-def _holders(desk: Desk, selection: Selection) -> set[str]:
-    files = listing.selected(desk.s3, desk.settings.new_files, desk.feed, selection)
-    items = desk.ledger.get_many([states.file_key(file) for file in files])
+def _holders(ctx: FeedContext, selection: Selection) -> set[str]:
+    files = listing.selected(ctx.s3, ctx.settings.new_files, ctx.feed, selection)
+    items = ctx.ledger.get_many([states.file_key(file) for file in files])
     return {item["run_id"] for item in items.values() if item["state"] == states.CLAIMED}

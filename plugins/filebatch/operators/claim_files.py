@@ -17,10 +17,10 @@ from filebatch.core.ledger import Item
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.intake import arrivals, listing
-from filebatch.run_context import AWS_CONN_ID, Run, desk_of, run_of
+from filebatch.run_context import AWS_CONN_ID, Run, feed_context, run_of
 from filebatch.runs import claiming, infrastructure, jobs, open_items, takeover
 from filebatch.runs.claiming import Claim, Planned
-from filebatch.runs.context import Desk
+from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
 
@@ -46,65 +46,67 @@ class ClaimFilesOperator(BaseOperator):
         run, began = run_of(context), clock.now()
         try:
             selection = run.selection(self.feed)
-            desk = desk_of(self.feed, self.aws_conn_id)
-            infrastructure.check_job_definition(desk.batch, desk.settings, self.feed.name)
-            claim = self._claim(desk, run, selection, context)
+            ctx = feed_context(self.feed, self.aws_conn_id)
+            infrastructure.check_job_definition(ctx.batch, ctx.settings, self.feed.name)
+            claim = self._claim(ctx, run, selection, context)
         except (SelectionError, ConfigurationError) as error:
             raise AirflowFailException(str(error)) from error
         if selection.everything:
-            desk.ledger.move(states.answered(self.feed.name, began))
+            ctx.ledger.move(states.answered(self.feed.name, began))
         if claim is None:
             raise AirflowSkipException(f"nothing to do for {self.feed.name}: {selection}; no file waits")
         self.log.info("claimed %s files in %s units: %s", claim.files, claim.units, claim.manifest)
         return asdict(claim)
 
-    def _claim(self, desk: Desk, run: Run, selection: Selection, context: Mapping[str, Any]) -> Claim | None:
-        latest = desk.ledger.latest_run(self.feed.name, run.hash)
+    def _claim(self, ctx: FeedContext, run: Run, selection: Selection, context: Mapping[str, Any]) -> Claim | None:
+        latest = ctx.ledger.latest_run(self.feed.name, run.hash)
         if latest and not _settled_and_cleared(latest, run):
-            return self._resume(desk, run, selection, latest)
-        self._take_in(desk, run, selection, context)
-        planned = self._plan(desk, selection, latest)
+            return self._resume(ctx, run, selection, latest)
+        self._take_in(ctx, run, selection, context)
+        planned = self._plan(ctx, selection, latest)
         if not planned and selection.everything:
             return None
         epoch = latest["epoch"] + 1 if latest else 1
-        return self._open(desk, run, planned, epoch=epoch, why=f"{selection}{', again' if latest else ''}")
+        return self._open(ctx, run, planned, epoch=epoch, why=f"{selection}{', again' if latest else ''}")
 
-    def _resume(self, desk: Desk, run: Run, selection: Selection, record: Item) -> Claim | None:
+    def _resume(self, ctx: FeedContext, run: Run, selection: Selection, record: Item) -> Claim | None:
         """End where the claim that was begun ends."""
         token = record["sk"]
         if record["round"]:
             self.log.info("this run has its claim: %s", token)
-            manifest = f"s3://{desk.settings.results}/{claiming.manifest_key(self.feed.name, record)}"
+            manifest = f"s3://{ctx.settings.results}/{claiming.manifest_key(self.feed.name, record)}"
             return Claim(token, manifest, record["files"], record["units"])
         if record["state"] not in (states.PLANNED, states.CLAIMED):
             return None
-        planned = claiming.read_plan(desk, token)
+        planned = claiming.read_plan(ctx, token)
         if planned is None:
             earlier = jobs.token(run.hash, record["epoch"] - 1)
-            planned = self._plan(desk, selection, desk.ledger.get(states.run_key(self.feed.name, earlier)))
-        return claiming.make_claim(desk, token, run.run_id, planned)
+            planned = self._plan(ctx, selection, ctx.ledger.get(states.run_key(self.feed.name, earlier)))
+        return claiming.make_claim(ctx, token, run.run_id, planned)
 
-    def _open(self, desk: Desk, run: Run, planned: list[Planned], *, epoch: int, why: str) -> Claim | None:
+    def _open(self, ctx: FeedContext, run: Run, planned: list[Planned], *, epoch: int, why: str) -> Claim | None:
         token = jobs.token(run.hash, epoch)
         facts = {"run_id": run.run_id, "epoch": epoch, "cleared": run.cleared, "why": why}
-        record = states.open_run(self.feed.name, token, facts, silence=desk.settings.silence_span, now=clock.now())
-        desk.ledger.add(record if planned else states.empty_run(record))
-        return claiming.make_claim(desk, token, run.run_id, planned) if planned else None
+        record = states.open_run(
+            self.feed.name, token, facts, heartbeat=ctx.settings.heartbeat_timeout, now=clock.now()
+        )
+        ctx.ledger.add(record if planned else states.empty_run(record))
+        return claiming.make_claim(ctx, token, run.run_id, planned) if planned else None
 
-    def _take_in(self, desk: Desk, run: Run, selection: Selection, context: Mapping[str, Any]) -> None:
+    def _take_in(self, ctx: FeedContext, run: Run, selection: Selection, context: Mapping[str, Any]) -> None:
         """Take what events brought, look for what they didn't, and settle the dead."""
         if not selection.everything:
             return
-        with infrastructure.queue_needed(desk.settings, self.feed.name):
-            taken = arrivals.drain(desk.sqs, desk.s3, desk.settings.queue(self.feed.name), desk.ledger, self.feed)
+        with infrastructure.queue_needed(ctx.settings, self.feed.name):
+            taken = arrivals.drain(ctx.sqs, ctx.s3, ctx.settings.queue(self.feed.name), ctx.ledger, self.feed)
         self.log.info("the queue brought %s", taken)
         if selection.sweep:
-            self.log.info("the sweep found %s", listing.sweep(desk.s3, desk.settings.new_files, self.feed, desk.ledger))
-        takeover.take_over(desk, run.hash, lambda run_id: is_over(context["ti"], self.feed.name, run_id))
+            self.log.info("the sweep found %s", listing.sweep(ctx.s3, ctx.settings.new_files, self.feed, ctx.ledger))
+        takeover.take_over(ctx, run.hash, lambda run_id: is_over(context["ti"], self.feed.name, run_id))
 
-    def _plan(self, desk: Desk, selection: Selection, earlier: Item | None) -> list[Planned]:
+    def _plan(self, ctx: FeedContext, selection: Selection, earlier: Item | None) -> list[Planned]:
         """Plan the files of a selection; after an earlier claim of the same run its files too, all done again."""
-        items = self._items(desk, selection) if earlier is None else self._again(desk, selection, earlier)
+        items = self._items(ctx, selection) if earlier is None else self._again(ctx, selection, earlier)
         asked, force = earlier is not None or not selection.everything, earlier is not None or selection.force
         planned = [each for item in items if (each := claiming.plan_one(item, asked=asked, force=force))]
         self._report_held(items, planned)
@@ -127,25 +129,25 @@ class ClaimFilesOperator(BaseOperator):
             raise AirflowException(f"{told}; clear this task when they have ended")
         self.log.warning("%s", told)
 
-    def _again(self, desk: Desk, selection: Selection, earlier: Item) -> list[Item]:
+    def _again(self, ctx: FeedContext, selection: Selection, earlier: Item) -> list[Item]:
         """Return all files of the run's earlier claim, and of its window or params."""
-        keys = {planned.key for planned in claiming.read_plan(desk, earlier["sk"]) or []}
-        items = list(desk.ledger.get_many(list(keys)).values())
+        keys = {planned.key for planned in claiming.read_plan(ctx, earlier["sk"]) or []}
+        items = list(ctx.ledger.get_many(list(keys)).values())
         if not selection.everything:
-            items += [item for item in self._items(desk, selection) if (item["pk"], item["sk"]) not in keys]
+            items += [item for item in self._items(ctx, selection) if (item["pk"], item["sk"]) not in keys]
         return items
 
-    def _items(self, desk: Desk, selection: Selection) -> list[Item]:
+    def _items(self, ctx: FeedContext, selection: Selection) -> list[Item]:
         """Return the ledger's items of a selection; files that the ledger hasn't got are recorded on the way."""
         if selection.everything:
-            return open_items.waiting_files(desk, clock.now(), self.feed.packing.claim)
-        files = listing.selected(desk.s3, desk.settings.new_files, self.feed, selection)
+            return open_items.waiting_files(ctx, clock.now(), self.feed.packing.claim)
+        files = listing.selected(ctx.s3, ctx.settings.new_files, self.feed, selection)
         keys = [states.file_key(file) for file in files]
-        known = desk.ledger.get_many(keys)
+        known = ctx.ledger.get_many(keys)
         fresh = [file for file in files if states.file_key(file) not in known]
         if fresh:
-            arrivals.record(desk.ledger, self.feed, fresh, clock.now())
-            known = desk.ledger.get_many(keys)
+            arrivals.record(ctx.ledger, self.feed, fresh, clock.now())
+            known = ctx.ledger.get_many(keys)
         return [known[key] for key in keys if key in known]
 
 

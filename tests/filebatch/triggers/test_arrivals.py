@@ -19,10 +19,10 @@ from filebatch.core import clock, states
 from filebatch.core.ledger import encode
 from filebatch.feeds.feed import Feed
 from filebatch.intake import doorbell
-from filebatch.triggers import cloudwatch, listener, sqs
-from filebatch.triggers.dynamodb import AsyncLedger
-from filebatch.triggers.feed_site import Faults
-from filebatch.triggers.sqs import ArrivalsTrigger
+from filebatch.triggers import arrivals, health_reporter, listener
+from filebatch.triggers.arrivals import ArrivalsTrigger
+from filebatch.triggers.async_ledger import AsyncLedger
+from filebatch.triggers.context import Faults
 from scheduler.proxy import proxy_of
 
 FEED = feed_of("orders")
@@ -37,7 +37,11 @@ def here(place, monkeypatch):
     for name, value in {**keys, "AIRFLOW_CONN_AWS_DEFAULT": "aws://"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_FILEBATCH", json.dumps(settings))
-    for module, name, seconds in ((sqs, "LOOK_EVERY", 0.3), (sqs, "LOOK_AGAIN", 0.1), (sqs, "LOOK_LEAST", 0.02)):
+    for module, name, seconds in (
+        (arrivals, "LOOK_EVERY", 0.3),
+        (arrivals, "LOOK_AGAIN", 0.1),
+        (arrivals, "LOOK_LEAST", 0.02),
+    ):
         monkeypatch.setattr(module, name, seconds)
     monkeypatch.setattr(listener, "LONG_POLL", 1)
     monkeypatch.setattr(listener, "EMPTY_LEAST", 0.05)
@@ -83,7 +87,7 @@ def put(place, name: str = "a.csv", feed: Feed = FEED) -> states.Key:
 
 def waiting(place) -> None:
     """Have a file wait in the ledger that no event brings."""
-    place.ledger.add({"pk": "s3://b/k", "sk": "v", "open": states.open_files(FEED.name), "due_at": clock.text(NOW)})
+    place.ledger.add({"pk": "s3://b/k", "sk": "v", "open": states.open_files(FEED.name), "due_at": clock.to_iso(NOW)})
 
 
 def left(place) -> int:
@@ -101,7 +105,7 @@ def send(place, body: str) -> None:
 def test_it_is_made_again_from_plain_values():
     trigger = doorbell_of()
     path, values = trigger.serialize()
-    assert path == "filebatch.triggers.sqs.ArrivalsTrigger"
+    assert path == "filebatch.triggers.arrivals.ArrivalsTrigger"
     assert json.loads(json.dumps(values)) == values
     assert ArrivalsTrigger(**values).serialize() == trigger.serialize()
 
@@ -149,7 +153,7 @@ def test_what_waits_at_the_start_is_rung_for_once_until_a_claim_has_answered(her
 
 
 def test_a_ring_that_nobody_answers_is_repeated(here, monkeypatch):
-    monkeypatch.setattr(doorbell, "FIRST_PATIENCE", timedelta(seconds=0.2))
+    monkeypatch.setattr(doorbell, "FIRST_RING_TIMEOUT", timedelta(seconds=0.2))
     waiting(here)
 
     async def scenario():
@@ -163,7 +167,7 @@ def test_a_ring_that_nobody_answers_is_repeated(here, monkeypatch):
 @pytest.mark.parametrize(("due_ago", "rings"), [(timedelta(minutes=2), True), (timedelta(seconds=10), False)])
 def test_a_run_that_has_been_silent_for_a_while_is_rung_for(here, due_ago, rings):
     opened = clock.now() - due_ago - timedelta(minutes=15)
-    here.ledger.add(states.open_run(FEED.name, "t", {"run_id": "r"}, silence=timedelta(minutes=15), now=opened))
+    here.ledger.add(states.open_run(FEED.name, "t", {"run_id": "r"}, heartbeat=timedelta(minutes=15), now=opened))
 
     async def scenario():
         async with running(doorbell_of()) as events:
@@ -174,7 +178,7 @@ def test_a_run_that_has_been_silent_for_a_while_is_rung_for(here, due_ago, rings
 
 
 def test_the_feeds_health_is_published_although_it_has_no_run(here, monkeypatch):
-    monkeypatch.setattr(cloudwatch, "REPORT_EVERY", 0.2)
+    monkeypatch.setattr(health_reporter, "REPORT_EVERY", 0.2)
 
     async def scenario():
         async with running(doorbell_of()):
@@ -203,12 +207,12 @@ def turns(place) -> list[float]:
 
 
 def test_a_doorbell_that_turns_says_so_even_where_its_health_cannot_be_read(here, monkeypatch):
-    monkeypatch.setattr(cloudwatch, "REPORT_EVERY", 0.2)
+    monkeypatch.setattr(health_reporter, "REPORT_EVERY", 0.2)
 
-    def fails(desk):
+    def fails(ctx):
         raise OSError("Batch is out of reach")
 
-    monkeypatch.setattr(cloudwatch.health, "of_feed", fails)
+    monkeypatch.setattr(health_reporter.health, "of_feed", fails)
 
     async def scenario():
         async with running(doorbell_of()):
@@ -217,9 +221,9 @@ def test_a_doorbell_that_turns_says_so_even_where_its_health_cannot_be_read(here
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("activity", "method"), [(listener.Listener, "_take"), (sqs.Watch, "_look")])
+@pytest.mark.parametrize(("activity", "method"), [(listener.Listener, "_take"), (arrivals.Watch, "_look")])
 def test_a_doorbell_of_which_one_part_stands_still_turns_no_more(here, monkeypatch, activity, method):
-    monkeypatch.setattr(cloudwatch, "REPORT_EVERY", 0.2)
+    monkeypatch.setattr(health_reporter, "REPORT_EVERY", 0.2)
 
     async def hangs(*_: Any) -> None:
         await asyncio.Event().wait()
@@ -379,8 +383,8 @@ def test_without_levels_a_dropped_event_is_never_rung_for_again(here, monkeypatc
     async def never(*_: Any) -> bool:
         return False
 
-    monkeypatch.setattr(sqs, "_is_due", never)
-    monkeypatch.setattr(doorbell, "FIRST_PATIENCE", timedelta(seconds=0.2))
+    monkeypatch.setattr(arrivals, "_is_due", never)
+    monkeypatch.setattr(doorbell, "FIRST_RING_TIMEOUT", timedelta(seconds=0.2))
 
     async def scenario():
         async with running(doorbell_of()) as events:
@@ -394,8 +398,8 @@ def test_without_levels_a_dropped_event_is_never_rung_for_again(here, monkeypatc
 
 
 def test_without_patience_that_ends_a_ring_lost_to_a_pause_is_the_last(here, monkeypatch):
-    monkeypatch.setattr(doorbell, "FIRST_PATIENCE", timedelta(days=1))
-    monkeypatch.setattr(doorbell, "LAST_PATIENCE", timedelta(days=1))
+    monkeypatch.setattr(doorbell, "FIRST_RING_TIMEOUT", timedelta(days=1))
+    monkeypatch.setattr(doorbell, "LAST_RING_TIMEOUT", timedelta(days=1))
     waiting(here)
 
     async def scenario():
@@ -465,7 +469,7 @@ def test_without_outliving_faults_the_first_is_the_end_of_the_work(here, proxy, 
     async def once(self, work):
         await work()
 
-    monkeypatch.setattr(Faults, "outlive", once)
+    monkeypatch.setattr(Faults, "retry", once)
     key = put(here)
 
     async def scenario():
