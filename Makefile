@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
 # Tests that go through Airflow: what else there is can't differ between its versions.
-AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/triggers tests/local/test_command_line.py tests/local/test_shell.py \
+AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
   tests/filebatch/queries/test_health.py tests/scheduler tests/tools
 
 .PHONY: help setup made demo aws up down status env audit test test-airflow test-infra lint bench bench-parse bench-latency bench-doorbells lock
@@ -50,7 +50,7 @@ down: made  ## stop what `make aws` or `make up` started
 	@$(RUN) -m local_system down
 
 env:  ## print the settings of a shell: eval "$$(make -s env)"
-	@if test -e $(VENV)/.ready; then $(RUN) -m filebatch_local env; else cat infra/local/filebatch_local/not_running.sh; fi
+	@if test -e $(VENV)/.ready; then $(RUN) -m filebatch_local env; else cat infra/local/filebatch_local/serve/not_running.sh; fi
 
 audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0, or what is wrong
 	@$(RUN) -m audit $(if $(filter command,$(firstword $(origin SETTINGS))),$(SETTINGS))

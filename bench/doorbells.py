@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from filebatch_local.layout import Layout
+from filebatch_local.base.layout import Layout
 from local_system import airflow, parts
 from local_system.place import Place, airflow_environment
 from local_system.system import down, up

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from filebatch.core import clock, states
 from filebatch.core.ledger import Ledger
-from filebatch_local.background import LocalAws, running
-from filebatch_local.layout import Layout
+from filebatch_local.base.layout import Layout
+from filebatch_local.serve.background import LocalAws, running
 
 FEED = "tables"
 TARGET = 10.0  # seconds, 95th percentile

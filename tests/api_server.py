@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aws import until
-from filebatch_local.layout import Layout
+from filebatch_local.base.layout import Layout
 from local_system import airflow, parts
 from local_system.place import Place, airflow_environment
 

@@ -19,9 +19,9 @@ from filebatch.core.ledger import Ledger
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
 from filebatch.runs.context import FeedContext
-from filebatch_local import access
-from filebatch_local.background import LocalAws
-from filebatch_local.documents import render
+from filebatch_local.base import access
+from filebatch_local.provision.documents import render
+from filebatch_local.serve.background import LocalAws
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ROOT / "infra" / "documents"

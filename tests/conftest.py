@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from aws import Place
-from filebatch_local.background import LocalAws, local_aws
+from filebatch_local.serve.background import LocalAws, local_aws
 
 # Deadlines of single examples say more about the machine than about the code.
 settings.register_profile("filebatch", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])

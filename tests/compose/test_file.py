@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from compose.containers import FILE, ROOT
-from filebatch_local import access
-from filebatch_local.layout import Layout
+from filebatch_local.base import access
+from filebatch_local.base.layout import Layout
 from local_system.place import Place, airflow_environment, signing_secrets
 
 DOCKER = ROOT / "infra" / "local" / "docker"

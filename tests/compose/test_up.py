@@ -13,7 +13,7 @@ from compose.containers import HEALTHY_WITHIN, ROOT, Project, no_engine, project
 from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
-from filebatch_local import access
+from filebatch_local.base import access
 from local_system import airflow
 
 pytestmark = pytest.mark.docker

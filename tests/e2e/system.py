@@ -19,10 +19,10 @@ from filebatch.core.ledger import Item, Ledger
 from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
-from filebatch_local.background import LocalAws, local_aws
-from filebatch_local.cli import environment
-from filebatch_local.images import ImageEnv
-from filebatch_local.layout import WORKER_IMAGE, Layout
+from filebatch_local.base.layout import WORKER_IMAGE, Layout
+from filebatch_local.batch.images import ImageEnv, of_repository
+from filebatch_local.serve.background import LocalAws, local_aws
+from filebatch_local.serve.cli import environment
 from infra import judged
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +136,7 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
     for feed in feeds:
         shutil.copy(feed, dags / "feeds")
     layout = Layout.here()
-    worker = layout.images()[WORKER_IMAGE]
+    worker = of_repository(layout)[WORKER_IMAGE]
     paths = f"{worker.env['PYTHONPATH']}:{HERE / 'processors'}"
     images = {WORKER_IMAGE: ImageEnv(worker.path, {**worker.env, "PYTHONPATH": paths})}
     home = _airflow_home(folder)

@@ -13,7 +13,7 @@ from typing import Any
 from e2e.tasks import DagRun, Run
 from filebatch.core.ledger import Ledger
 from filebatch.feeds.feed import Feed
-from filebatch_local.background import LocalAws
+from filebatch_local.serve.background import LocalAws
 from infra.terraform import Workspace
 
 PREFIX = "acme-test"

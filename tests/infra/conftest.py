@@ -18,10 +18,10 @@ from e2e.system import HERE as E2E
 from e2e.system import LINES
 from filebatch.feeds.feed import Feed, load_feed
 from filebatch.triggers.arrivals import ArrivalsTrigger
-from filebatch_local.background import LocalAws, local_aws
-from filebatch_local.cli import environment
-from filebatch_local.images import ImageEnv
-from filebatch_local.layout import WORKER_IMAGE, Layout
+from filebatch_local.base.layout import WORKER_IMAGE, Layout
+from filebatch_local.batch.images import ImageEnv, of_repository
+from filebatch_local.serve.background import LocalAws, local_aws
+from filebatch_local.serve.cli import environment
 from infra import calls, judged
 from infra.applied import MWAA_PREFIX, PREFIX, REGION, Applied
 from infra.terraform import ROOT, workspace
@@ -58,7 +58,7 @@ def applied(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     folder = tmp_path_factory.mktemp("terraform")
     recording = folder / "requests.jsonl"
     layout = Layout.here()
-    worker = layout.images()[WORKER_IMAGE]
+    worker = of_repository(layout)[WORKER_IMAGE]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(*MANAGED_POLICIES)
         for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):

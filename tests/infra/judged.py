@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filebatch_local.background import LocalAws
+from filebatch_local.serve.background import LocalAws
 from golden import golden
 from infra import calls, policies
 from infra.policies import Call

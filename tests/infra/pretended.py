@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filebatch_local.background import LocalAws
+from filebatch_local.serve.background import LocalAws
 from infra.terraform import ROOT, Workspace, workspace
 
 NOWHERE = LocalAws(pid=0, endpoint="http://127.0.0.1:1", settings={}, key="none")

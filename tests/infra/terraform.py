@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from filebatch_local.background import LocalAws
+from filebatch_local.serve.background import LocalAws
 
 ROOT = Path(__file__).parents[2]
 PARALLEL = "-parallelism=30"  # nearly all of it is waiting

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from filebatch_local.background import LocalAws, local_aws
+from filebatch_local.serve.background import LocalAws, local_aws
 from golden import golden
 from infra import judged, policies
 from infra.policies import Call

@@ -9,7 +9,7 @@ import pytest
 from moto.events.models import EventPattern
 
 from filebatch.core.publishing import NOT_PUBLISHED
-from filebatch_local.documents import render
+from filebatch_local.provision.documents import render
 from infra.terraform import ROOT
 
 DOCUMENTS = ROOT / "infra" / "documents"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from filebatch.core.errors import FeedError
 from filebatch.feeds.feed import Feed, load_feed
-from filebatch_local.background import local_aws
-from filebatch_local.images import ImageEnv
+from filebatch_local.batch.images import ImageEnv
+from filebatch_local.serve.background import local_aws
 from infra.pretended import answers, made_by_terraform, terraform
 from infra.terraform import ROOT, Workspace
 

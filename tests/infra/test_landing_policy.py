@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from filebatch_local.documents import render
+from filebatch_local.provision.documents import render
 from infra.terraform import ROOT
 
 ENCRYPTION, CLASS = "s3:x-amz-server-side-encryption", "s3:x-amz-storage-class"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from filebatch_local.background import LocalAws, local_aws
-from filebatch_local.images import ImageEnv
+from filebatch_local.batch.images import ImageEnv
+from filebatch_local.serve.background import LocalAws, local_aws
 
 CLOCK = 120  # a timeout of 60 s takes half a second, the grace after it a quarter
 WITHIN = 20.0

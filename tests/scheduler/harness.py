@@ -19,8 +19,8 @@ from filebatch.core.ledger import Item, Ledger
 from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
-from filebatch_local.background import LocalAws
-from filebatch_local.layout import Layout
+from filebatch_local.base.layout import Layout
+from filebatch_local.serve.background import LocalAws
 from infra import judged
 from local_system import airflow, parts
 from local_system.place import Place, airflow_environment

@@ -12,7 +12,7 @@ import pytest
 
 from aws import stays
 from filebatch.core import states
-from filebatch_local.processes import signal_group
+from filebatch_local.batch.processes import signal_group
 from local_system import airflow, parts
 from scheduler.harness import DAILY, PATIENCE, Whole, wait, whole
 

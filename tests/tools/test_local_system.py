@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from aws import until
-from filebatch_local.layout import Layout
+from filebatch_local.base.layout import Layout
 from local_system import __main__ as command
 from local_system import parts
 from local_system.parts import Part

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from filebatch_local.cli import environment
-from filebatch_local.layout import Layout
+from filebatch_local.base.layout import Layout
+from filebatch_local.serve.cli import environment
 from local_system.place import Place, airflow_environment
 
 SETTINGS = {"region": "eu-west-1"}

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from filebatch_local.background import LocalAws
-from filebatch_local.background import log_file as aws_log
-from filebatch_local.layout import PORT, Layout, LocalAwsError
+from filebatch_local.base.layout import PORT, Layout, LocalAwsError
+from filebatch_local.serve.background import LocalAws
+from filebatch_local.serve.background import log_file as aws_log
 from local_system import parts
 from local_system.place import API_PORT, LocalSystemError, Place
 from local_system.system import Status, down, status, up

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from filebatch_local import private
+from filebatch_local.base import private
 
 USER = "admin"
 LOGIN = "/local-login"

@@ -10,7 +10,7 @@ import argparse
 
 import uvicorn
 
-from filebatch_local.gate import Names
+from filebatch_local.serve.gate import Names
 from local_system.web_gate import WebGate
 
 # Longer than clients keep a connection that they don't use: a task whose request meets a closed one fails.

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from filebatch_local import access
-from filebatch_local.processes import is_same_process, signal_group
+from filebatch_local.base import access
+from filebatch_local.batch.processes import is_same_process, signal_group
 from local_system.place import HOST, LocalSystemError, Place
 
 # Task logs are read from the disk; a server for them would listen on every interface.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filebatch_local import access, private
-from filebatch_local.cli import environment as shell_environment
-from filebatch_local.layout import PORT, Layout
+from filebatch_local.base import access, private
+from filebatch_local.base.layout import PORT, Layout
+from filebatch_local.serve.cli import environment as shell_environment
 from local_system.airflow import USER, Api
 
 HOST = "127.0.0.1"

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from filebatch_local import access, background
-from filebatch_local.background import LocalAws
+from filebatch_local.base import access
+from filebatch_local.serve import background
+from filebatch_local.serve.background import LocalAws
 from local_system import airflow, parts
 from local_system.place import LocalSystemError, Place, airflow_environment
 

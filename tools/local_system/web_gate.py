@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from filebatch_local.gate import Names, foreign
+from filebatch_local.serve.gate import Names, foreign
 from local_system.airflow import LOGIN, USER
 
 Scope = MutableMapping[str, Any]

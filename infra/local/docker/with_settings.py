@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from filebatch_local import access
-from filebatch_local.layout import Layout
+from filebatch_local.base import access
+from filebatch_local.base.layout import Layout
 from local_system.airflow import new_password
 from local_system.place import signing_secrets
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from filebatch_local.cli import main
+from filebatch_local.serve.cli import main
 
 sys.exit(main())

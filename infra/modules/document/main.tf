@@ -1,4 +1,4 @@
-# One of infra/documents, filled in. The rule is that of the local AWS (infra/local/filebatch_local/documents.py): text
+# One of infra/documents, filled in. The rule is that of the local AWS (infra/local/filebatch_local/provision/documents.py): text
 # goes in as the inside of a JSON string, so that whatever it holds stays text; anything else goes in as JSON.
 
 locals {

@@ -1,0 +1,1 @@
+"""What everything else stands on: folders and names, the access key, private files, the clock."""

@@ -1,0 +1,44 @@
+"""`Batch Job State Change`: an EventBridge event for each state a job enters.
+
+https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any
+
+from filebatch_local.batch.job import BatchJob
+from filebatch_local.moto_gaps.events import deliver, event, listened_to
+
+SOURCE, DETAIL_TYPE = "aws.batch", "Batch Job State Change"
+
+
+class StateEvents:
+    """Delivers events one after the other, away from the thread that moves jobs."""
+
+    def __init__(self, account: str, region: str) -> None:
+        """Deliver on the default bus of an account and region."""
+        self.account, self.region = account, region
+        self._waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._courier: threading.Thread | None = None
+
+    def put(self, job: BatchJob) -> None:
+        """Announce a job's present state; costs next to nothing where no rule listens to Batch."""
+        if not listened_to(self.account, self.region, SOURCE):
+            return
+        self._waiting.put(event(self.account, self.region, SOURCE, DETAIL_TYPE, [job.arn], job.describe()))
+        if self._courier is None:
+            self._courier = threading.Thread(target=self._carry, daemon=True)
+            self._courier.start()
+
+    def stop(self) -> None:
+        """Deliver what is waiting and end."""
+        if self._courier:
+            self._waiting.put(None)
+            self._courier.join(timeout=5)
+
+    def _carry(self) -> None:
+        while (one := self._waiting.get()) is not None:
+            deliver(self.account, self.region, one)

@@ -1,0 +1,189 @@
+"""A job's attempt as a process of this machine: started, listened to, watched, ended, cleaned up after."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from filebatch_local.base.clock import timestamp
+
+LONGEST_LINE = 256 * 1024  # a CloudWatch Logs event
+
+
+class CannotStart(Exception):  # noqa: N818 - the word Batch uses
+    """The command can't be executed; says why."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run.
+
+    Attributes:
+        arguments: program and arguments; no shell sees them.
+        environment: all of its environment.
+        scratch: a folder of its own, its working directory; removed afterwards.
+        stop: how to end it where killing the process isn't enough (a container's client).
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    scratch: Path
+    stop: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of output: milliseconds since 1970, and its text without the line break."""
+
+    timestamp: int
+    message: str
+
+
+class JobProcess:
+    """A running command in a process group of its own."""
+
+    def __init__(self, command: Command, on_end: Callable[[], None]) -> None:
+        """Start the command; `on_end` is called when it has closed its output.
+
+        Raises:
+            CannotStart: there is no such program, or it can't be executed.
+        """
+        self.command = command
+        self.lines: deque[LogLine] = deque()
+        try:
+            self._process = subprocess.Popen(
+                command.arguments,
+                env=dict(command.environment),
+                cwd=command.scratch,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            shutil.rmtree(command.scratch, ignore_errors=True)
+            raise CannotStart(f"{command.arguments[0]!r}: {error.strerror}") from error
+        remember(command.scratch, self.pid)
+        self._listener = threading.Thread(target=self._listen, args=(on_end,), daemon=True)
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        """The process's id, which is its group's too."""
+        return self._process.pid
+
+    def return_code(self) -> int | None:
+        """Return the code once the process has ended and its output is read, else None; minus N for signal N.
+
+        Whatever it left running in its group ends with it, as it would in a container.
+        """
+        code = self._process.poll()
+        if code is None:
+            return None
+        signal_group(self.pid, signal.SIGKILL)
+        self._listener.join(timeout=0.01)
+        return None if self._listener.is_alive() else code
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the command alone, as a container's engine does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it and all that it started."""
+        signal_group(self.pid, signal.SIGKILL)
+        if self.command.stop:
+            subprocess.run(self.command.stop, check=False, capture_output=True)
+
+    def take_lines(self) -> list[LogLine]:
+        """Return what it has written since the last call."""
+        return [self.lines.popleft() for _ in range(len(self.lines))]
+
+    def kill_and_clean(self) -> None:
+        """End it now and remove what it left on the disk."""
+        self.kill()
+        self._process.wait(timeout=5)
+        self.clean()
+
+    def clean(self) -> None:
+        """Remove what it left on the disk."""
+        shutil.rmtree(self.command.scratch, ignore_errors=True)
+        _note(self.command.scratch).unlink(missing_ok=True)
+
+    def _listen(self, on_end: Callable[[], None]) -> None:
+        output: IO[bytes] = self._process.stdout  # type: ignore[assignment]  # it is a pipe
+        with output:
+            for line in iter(lambda: output.readline(LONGEST_LINE), b""):
+                self.lines.append(LogLine(timestamp(), line.decode("utf-8", "replace").rstrip("\r\n")))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1)  # output ends a moment before the process does
+        on_end()
+
+
+def signal_group(group: int, number: signal.Signals) -> None:
+    """Send a signal to a process group, which may be gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def memory_of_groups(groups: Iterable[int]) -> dict[int, int]:
+    """Return the resident memory in bytes of each process group, all its processes counted."""
+    used = dict.fromkeys(groups, 0)
+    if not used:
+        return used
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if (group := os.getpgid(pid)) in used:
+                used[group] += psutil.Process(pid).memory_info().rss
+    return used
+
+
+def remember(scratch: Path, pid: int) -> None:
+    """Write down which process a scratch folder belongs to, so that one left behind can be found."""
+    with contextlib.suppress(psutil.Error, OSError):
+        note = {"pid": pid, "started": psutil.Process(pid).create_time()}
+        _note(scratch).write_text(json.dumps(note), encoding="utf-8")
+
+
+def _note(scratch: Path) -> Path:
+    return scratch.with_name(f"{scratch.name}.pid")
+
+
+def end_leftovers(folder: Path) -> int:
+    """End the processes that a server which is gone left behind, and empty its scratch folder; return how many."""
+    ended = 0
+    for note in folder.glob("*.pid"):
+        found = json.loads(note.read_text(encoding="utf-8"))
+        if is_same_process(found["pid"], found["started"]):
+            signal_group(found["pid"], signal.SIGKILL)
+            ended += 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return ended
+
+
+def is_same_process(pid: int, started: float) -> bool:
+    """Tell whether a process still is the one that was noted: ids are used again, start times aren't."""
+    try:
+        return bool(abs(psutil.Process(pid).create_time() - started) < 1) and is_alive(pid)
+    except psutil.Error:
+        return False
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process goes on; one that has ended and that nobody has asked after doesn't."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

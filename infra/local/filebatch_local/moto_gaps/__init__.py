@@ -1,0 +1,1 @@
+"""What moto leaves out or does otherwise than AWS, and filebatch relies on."""

@@ -1,0 +1,73 @@
+"""Writes down who signed which request, so that tests can hold IAM policies to what is really asked.
+
+One line of JSON a request. What a request means (action, resource) is the reader's business.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from filebatch_local.base import access
+
+# Signature version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
+CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+
+MAKES = "/v1/submitjob"  # what is asked about a job later can only be judged by how it was submitted
+
+
+class Recorder:
+    """WSGI middleware that appends each signed request to a file."""
+
+    def __init__(self, app: Any, file: Path) -> None:
+        self._app, self._file, self._lock = app, file, threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Hand the request on, and write it down with the answer's status."""
+        signed = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if not signed:
+            return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
+        found = {**signed.groupdict(), "key": access.who(signed["key"])}  # the name, not the key itself
+        request = {**found, **_request(environ, with_body=found["service"] != "s3")}
+
+        def start(status: str, *more: Any) -> Any:
+            request["status"] = int(status.split(" ", 1)[0])
+            return start_response(status, *more)
+
+        answer: Iterable[bytes] = self._app(environ, start)
+        if request["path"].endswith(MAKES):
+            answer = [b"".join(answer)]
+            request["answer"] = base64.b64encode(answer[0]).decode()
+        self._write(request)
+        return answer
+
+    def _write(self, request: dict[str, Any]) -> None:
+        with self._lock, self._file.open("a", encoding="utf-8") as output:
+            output.write(json.dumps(request) + "\n")
+
+
+def _request(environ: dict[str, Any], *, with_body: bool) -> dict[str, Any]:
+    return {
+        "method": environ["REQUEST_METHOD"],
+        "path": environ.get("RAW_URI", environ.get("PATH_INFO", "")).split("?", 1)[0],
+        "query": environ.get("QUERY_STRING", ""),
+        "headers": {
+            name[5:].lower(): value
+            for name, value in environ.items()
+            if name.startswith(("HTTP_X_AMZ_", "HTTP_CONTENT"))
+        },
+        "body": base64.b64encode(_body(environ)).decode() if with_body else "",
+    }
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """Return the body and put it back for whoever reads it next."""
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body

@@ -1,0 +1,223 @@
+"""One server process, from taking its port to ending its jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from filebatch_local.base import access
+from filebatch_local.base.clock import Clock
+from filebatch_local.base.layout import HOST, REGION, Layout, LocalAwsError
+from filebatch_local.batch.images import Images, Platform
+from filebatch_local.provision import feed_watch
+from filebatch_local.serve.gate import Names
+
+if TYPE_CHECKING:
+    from filebatch_local.provision.environment import Provisioned, Provisioner
+
+log = logging.getLogger("filebatch_local")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a server is started with.
+
+    Attributes:
+        layout: where it reads documents and keeps its state.
+        images: images that are places on this machine.
+        port: where it listens; 0 for any free port.
+        feeds: folder of feed files, None for none.
+        clock: how fast Batch's time runs.
+        vcpus: maxvCpus of the compute environment.
+        start_delay: seconds of the clock that a job stays STARTING.
+        docker: run images that aren't places on this machine with the Docker engine, where one answers.
+        tied: end when the process that started it does.
+        host: the name or address it listens at, which is also the one in its URLs (queues have some). Whoever has
+            the key can do anything with it, jobs included: another than loopback is for a network of containers.
+        published: port on loopback under which it is reached as well, as a container's may be; None for none.
+        keep_key: go on with the key of the last start, for clients that retry a server.
+        record: file that each request is appended to, None for none.
+    """
+
+    layout: Layout
+    images: Images
+    port: int
+    feeds: Path | None
+    clock: Clock = field(default_factory=Clock)
+    vcpus: int = 4
+    start_delay: float = 0.0
+    docker: bool = False
+    tied: bool = False
+    host: str = HOST
+    published: int | None = None
+    keep_key: bool = False
+    record: Path | None = None
+
+
+def serve(service: Service) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        LocalAwsError: the port is taken, the host is none of this machine's, or others may read the state folder.
+    """
+    from filebatch_local.batch.processes import end_leftovers
+
+    listener = listen(service.port, service.host)
+    with models_read_once():
+        from filebatch_local.serve import server
+
+    stop = _stop_on_signal()
+    service.layout.make_state()
+    end_leftovers(service.layout.scratch)
+    port = listener.getsockname()[1]
+    endpoint, names = f"http://{service.host}:{port}", Names.of(service.host, port, service.published)
+    key = access.key_of_this_start(service.layout.key_file, keep=service.keep_key)
+    provisioning = Provisioning(service, endpoint, key)
+    admin = server.Admin(provisioning.run, provisioning.state)
+    web = server.make(listener, _runtime(service, endpoint, key), admin, names, key, service.record)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    try:
+        seen = feed_watch.look(service.feeds) if service.feeds else {}
+        provisioning.run()
+        log.info("local AWS is up at %s", endpoint)
+        if service.feeds:
+            looked_after = (service.feeds, seen, stop, provisioning.run, provisioning.remove)
+            threading.Thread(target=feed_watch.watch, args=looked_after, daemon=True).start()
+        _wait(stop, tied=service.tied)
+    finally:
+        state_file(service.layout).unlink(missing_ok=True)
+        server.stop_jobs()
+
+
+def listen(port: int, host: str = HOST) -> socket.socket:
+    """Take a port, 0 for any free one, of one interface.
+
+    Raises:
+        LocalAwsError: somebody has it, or the host is none of this machine's.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise LocalAwsError(_cannot_listen(port, host, error)) from error
+    listener.listen(128)
+    return listener
+
+
+def _cannot_listen(port: int, host: str, error: OSError) -> str:
+    if error.errno != errno.EADDRINUSE and host != HOST:
+        return f"cannot listen at {host} ({error.strerror}): expected --host to be a name or address of this machine."
+    return (
+        f"port {port} on {host} is taken ({error.strerror}): expected it free for the local AWS. "
+        f"See who has it with `ss -ltnp 'sport = :{port}'`, stop that, or choose another port with --port."
+    )
+
+
+@contextlib.contextmanager
+def models_read_once() -> Iterator[None]:
+    """Keep botocore's models while moto is imported, which reads EC2's of several megabytes three times.
+
+    Not for longer: moto changes what it reads afterwards.
+    """
+    from botocore.loaders import JSONFileLoader
+
+    as_it_was = JSONFileLoader.load_file
+    read = functools.cache(functools.partial(as_it_was, JSONFileLoader()))
+    JSONFileLoader.load_file = lambda _, path: read(path)
+    try:
+        yield
+    finally:
+        JSONFileLoader.load_file = as_it_was
+
+
+def state_file(layout: Layout) -> Path:
+    """Return where a running server writes who and where it is."""
+    return layout.state / "aws.json"
+
+
+def _runtime(service: Service, endpoint: str, key: str) -> Any:
+    from filebatch_local.batch.attempts import Runtime
+    from filebatch_local.batch.containers import Containers
+
+    containers = Containers.find() if service.docker else None
+    platform = Platform(endpoint, REGION, key)
+    return Runtime(service.images, platform, service.layout.scratch, service.clock, service.start_delay, containers)
+
+
+class Provisioning:
+    """The environment of a server, brought up to date by one at a time.
+
+    Attributes:
+        state: what is told of it: `settings` and `problems`, once it is there.
+    """
+
+    def __init__(self, service: Service, endpoint: str, key: str) -> None:
+        self._service = service
+        self._endpoint = endpoint
+        self._key = key
+        self._lock = threading.Lock()
+        self.state: dict[str, Any] = {"pid": os.getpid()}
+
+    def run(self) -> dict[str, Any]:
+        """Create what is missing; return the settings."""
+        with self._lock:
+            done: Provisioned = self._provisioner().run()
+            for problem in done.problems:
+                log.warning("feed left out: %s", problem)
+            self.state |= {"settings": done.settings, "problems": done.problems}
+            where = {"endpoint": self._endpoint, "published": self._service.published}
+            _write_state(self._service.layout, {**where, **asdict(done)})
+            return done.settings
+
+    def remove(self, feeds: Iterable[str]) -> None:
+        """Take away what these feeds had."""
+        with self._lock:
+            provisioner = self._provisioner()
+            for feed in feeds:
+                provisioner.remove(feed)
+
+    def _provisioner(self) -> Provisioner:
+        from filebatch_local.provision.environment import Plan, Provisioner
+
+        service, layout = self._service, self._service.layout
+        failures = layout.plugins / "filebatch" / "core" / "failures.json"
+        plan = Plan(
+            self._endpoint, self._key, layout.documents, failures, layout.dockerfile, service.feeds, service.vcpus
+        )
+        return Provisioner(plan)
+
+
+def _write_state(layout: Layout, found: dict[str, Any]) -> None:
+    who = {"pid": os.getpid(), "started": psutil.Process().create_time()}
+    unfinished = state_file(layout).with_suffix(".new")
+    unfinished.write_text(json.dumps({**who, **found}, indent=2), encoding="utf-8")
+    unfinished.replace(state_file(layout))
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _wait(stop: threading.Event, *, tied: bool) -> None:
+    parent = os.getppid()
+    while not stop.wait(1 if tied else None):
+        if os.getppid() != parent:
+            return
