@@ -19,7 +19,7 @@ import psutil
 
 from filebatch_local.base.layout import Layout
 from local_system import airflow, parts
-from local_system.place import Place, airflow_environment
+from local_system.config import Config, airflow_environment
 from local_system.system import down, up
 
 CPU_TARGET = 10.0  # % of a core
@@ -69,27 +69,27 @@ def _cpu(tree: Sequence[psutil.Process]) -> float:
 class UnitContext:
     """A local system whose feeds and triggerers are awake as they are needed."""
 
-    def __init__(self, place: Place, feeds: Collection[str]) -> None:
-        self._place = place
-        self._aws = up(place, ("--feeds", str(place.dags) + "/feeds"))
+    def __init__(self, config: Config, feeds: Collection[str]) -> None:
+        self._config = config
+        self._aws = up(config, ("--feeds", str(config.dags) + "/feeds"))
         self.feeds = set(feeds)
         self.stock = {f"stock-{feed}" for feed in feeds}
 
     def triggerers(self, count: int) -> list[parts.Part]:
         """End all triggerers, start so many, and wait until Airflow has heard of them."""
-        others = [part for part in parts.recorded(self._place) if part.name != "triggerer"]
-        parts.stop([part for part in parts.recorded(self._place) if part.name == "triggerer"])
-        parts.record(self._place, others)
-        environment = airflow_environment(self._place, self._aws.endpoint, self._aws.settings, self._aws.key)
-        parts.start_all(self._place, ["triggerer"] * count, environment)
-        _wait(lambda: airflow.triggerers(self._place.api) == count)
-        return [part for part in parts.recorded(self._place) if part.name == "triggerer"]
+        others = [part for part in parts.recorded(self._config) if part.name != "triggerer"]
+        parts.stop([part for part in parts.recorded(self._config) if part.name == "triggerer"])
+        parts.record(self._config, others)
+        environment = airflow_environment(self._config, self._aws.endpoint, self._aws.settings, self._aws.key)
+        parts.start_all(self._config, ["triggerer"] * count, environment)
+        _wait(lambda: airflow.triggerers(self._config.api) == count)
+        return [part for part in parts.recorded(self._config) if part.name == "triggerer"]
 
     def wake(self, *dag_ids: str) -> None:
         """Have these DAGs awake and no others, and wait until their watchers have come and all others have gone."""
         for dag_id in self.feeds | self.stock:
-            airflow.ask(self._place.api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": dag_id not in dag_ids})
-        _wait(lambda: airflow.listening(self._place.api) == set(dag_ids))
+            airflow.ask(self._config.api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": dag_id not in dag_ids})
+        _wait(lambda: airflow.listening(self._config.api) == set(dag_ids))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,11 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     feeds = [f"feed{number:03d}" for number in range(options.feeds)]
     with tempfile.TemporaryDirectory() as folder:
         state, dags = Path(folder) / "state", _dags(Path(folder), feeds)
-        place = Place(Layout.here(state), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
+        config = Config(Layout.here(state), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
         try:
-            added = compare(UnitContext(place, feeds), options.seconds)
+            added = compare(UnitContext(config, feeds), options.seconds)
         finally:
-            down(place)
+            down(config)
     met = all(cost.share < CPU_TARGET and cost.memory < MEMORY_TARGET for cost in added)
     print(f"target (< {CPU_TARGET:.0f} %, < {MEMORY_TARGET:.0f} MB): {'met' if met else 'MISSED'}")
     return 0 if met else 1

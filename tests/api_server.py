@@ -12,29 +12,29 @@ import pytest
 from aws import until
 from filebatch_local.base.layout import Layout
 from local_system import airflow, parts
-from local_system.place import Place, airflow_environment
+from local_system.config import Config, airflow_environment
 
 
 @contextmanager
-def api_server(folder: Path) -> Iterator[Place]:
+def api_server(folder: Path) -> Iterator[Config]:
     """Start one with the database that set-up made for this interpreter's Airflow; end it afterwards."""
-    place = Place(Layout.here(folder), Path(sys.executable), api_port=parts.free_port())
-    place.home.mkdir(parents=True)
-    shutil.copy(Layout.here().airflow_home(Path(sys.prefix)) / "pristine.db", place.home / "airflow.db")
-    airflow.new_password(place.passwords)
-    part = parts.start(place, "api-server", airflow_environment(place, "http://127.0.0.1:1", {"region": "x"}, "key"))
-    parts.record(place, [part])
+    config = Config(Layout.here(folder), Path(sys.executable), api_port=parts.free_port())
+    config.home.mkdir(parents=True)
+    shutil.copy(Layout.here().airflow_home(Path(sys.prefix)) / "pristine.db", config.home / "airflow.db")
+    airflow.new_password(config.passwords)
+    part = parts.start(config, "api-server", airflow_environment(config, "http://127.0.0.1:1", {"region": "x"}, "key"))
+    parts.record(config, [part])
     try:
-        until(lambda: not part.is_alive() or _answers(place), seconds=120, every=0.2)
-        assert part.is_alive(), parts.log_file(place, "api-server").read_text()
-        yield place
+        until(lambda: not part.is_alive() or _answers(config), seconds=120, every=0.2)
+        assert part.is_alive(), parts.log_file(config, "api-server").read_text()
+        yield config
     finally:
         parts.stop([part])
 
 
-def _answers(place: Place) -> bool:
+def _answers(config: Config) -> bool:
     try:
-        airflow.ask(place.api, "GET", "/api/v2/version")
+        airflow.ask(config.api, "GET", "/api/v2/version")
     except urllib.error.HTTPError as error:
         pytest.fail(f"{error}: {error.read().decode()}")
     except OSError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import psutil
 from botocore.config import Config
 
 from filebatch.core import clock, states
@@ -20,6 +21,7 @@ from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
 from filebatch.runs.context import FeedContext
 from filebatch_local.base import access
+from filebatch_local.base.processes import Process
 from filebatch_local.provision.documents import render
 from filebatch_local.serve.background import LocalAws
 
@@ -208,3 +210,11 @@ def recorded(client: Any, operation: str) -> "contextmanager[Any]":
             client.meta.events.unregister(event, record)
 
     return recording()
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs on; one that has ended and waits for its parent to ask doesn't."""
+    try:
+        return Process.of(pid).is_alive()
+    except psutil.NoSuchProcess:
+        return False

@@ -13,7 +13,7 @@ import yaml
 from compose.containers import FILE, ROOT
 from filebatch_local.base import access
 from filebatch_local.base.layout import Layout
-from local_system.place import Place, airflow_environment, signing_secrets
+from local_system.config import Config, airflow_environment, signing_secrets
 
 DOCKER = ROOT / "infra" / "local" / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
@@ -112,8 +112,8 @@ def test_environments_are_the_repositorys_locks():
 
 
 def test_airflow_has_the_settings_of_a_laptops(tmp_path):
-    place = Place(Layout.here(tmp_path), Path("/opt/filebatch/.venv/bin/python"))
-    laptop = airflow_environment(place, "http://aws:4566", {"region": "eu-west-1"}, "key")
+    config = Config(Layout.here(tmp_path), Path("/opt/filebatch/.venv/bin/python"))
+    laptop = airflow_environment(config, "http://aws:4566", {"region": "eu-west-1"}, "key")
     here = SERVICES["scheduler"]["environment"]
     same = {name for name in laptop.keys() & here.keys() if not OWN.match(name)}
     assert len(same) > 10

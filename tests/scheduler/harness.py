@@ -23,7 +23,7 @@ from filebatch_local.base.layout import Layout
 from filebatch_local.serve.background import LocalAws
 from infra import judged
 from local_system import airflow, parts
-from local_system.place import Place, airflow_environment
+from local_system.config import Config, airflow_environment
 from local_system.system import down, up
 from scheduler.proxy import Hold, Proxy, proxy_of
 
@@ -52,7 +52,7 @@ def wait(look: Callable[[], Any]) -> None:
 class Whole:
     """A running system and what tests ask of it."""
 
-    place: Place
+    config: Config
     aws: LocalAws
     proxy: Proxy
     options: Sequence[str]
@@ -99,7 +99,7 @@ class Whole:
         return sum(item.get("files", 0) for item in self.ledger.scan() if item["pk"] == partition)
 
     def runs(self, feed: str) -> list[dict[str, Any]]:
-        return list(airflow.ask(self.place.api, "GET", f"/api/v2/dags/{feed}/dagRuns?limit=1000")["dag_runs"])
+        return list(airflow.ask(self.config.api, "GET", f"/api/v2/dags/{feed}/dagRuns?limit=1000")["dag_runs"])
 
     def unfinished(self, feed: str) -> list[dict[str, Any]]:
         """Return a feed's runs that wait for their turn or go on."""
@@ -107,11 +107,11 @@ class Whole:
 
     def events(self, feed: str) -> int:
         """Return how often Airflow has heard the doorbell of a feed that has no run yet."""
-        found = airflow.ask(self.place.api, "GET", f"/api/v2/assets/events?name_pattern={feed}-arrivals&limit=1000")
+        found = airflow.ask(self.config.api, "GET", f"/api/v2/assets/events?name_pattern={feed}-arrivals&limit=1000")
         return len([event for event in found["asset_events"] if event["name"] == f"{feed}-arrivals"])
 
     def pause(self, feed: str, *, paused: bool) -> None:
-        airflow.ask(self.place.api, "PATCH", f"/api/v2/dags/{feed}", {"is_paused": paused})
+        airflow.ask(self.config.api, "PATCH", f"/api/v2/dags/{feed}", {"is_paused": paused})
 
     def backfill(self, feed: str, days: int) -> int:
         body = {
@@ -121,29 +121,30 @@ class Whole:
             "max_active_runs": 1,
             "dag_run_conf": {},
         }
-        return int(airflow.ask(self.place.api, "POST", "/api/v2/backfills", body)["id"])
+        return int(airflow.ask(self.config.api, "POST", "/api/v2/backfills", body)["id"])
 
     def cancel(self, backfill: int) -> None:
-        airflow.ask(self.place.api, "PUT", f"/api/v2/backfills/{backfill}/cancel")
+        airflow.ask(self.config.api, "PUT", f"/api/v2/backfills/{backfill}/cancel")
 
     def part(self, name: str) -> parts.Part:
-        return next(part for part in reversed(parts.recorded(self.place)) if part.name == name)
+        return next(part for part in reversed(parts.recorded(self.config)) if part.name == name)
 
     def start(self, name: str, **more: str) -> None:
         """Start a part, beside any of the same name, with more environment."""
-        place = replace(self.place, more={**self.place.more, name: {**self.place.more.get(name, {}), **more}})
-        parts.start_all(place, [name], airflow_environment(place, self.aws.endpoint, self.aws.settings, self.aws.key))
+        extra = self.config.extra_environment
+        config = replace(self.config, extra_environment={**extra, name: {**extra.get(name, {}), **more}})
+        parts.start_all(config, [name], airflow_environment(config, self.aws.endpoint, self.aws.settings, self.aws.key))
 
     def restart(self, name: str, **more: str) -> None:
         """End a part, if it hasn't ended, and start it anew."""
         parts.stop([self.part(name)])
-        parts.record(self.place, [part for part in parts.recorded(self.place) if part.name != name])
+        parts.record(self.config, [part for part in parts.recorded(self.config) if part.name != name])
         self.start(name, **more)
 
     def again(self) -> None:
         """Take the whole down and up; Airflow's database is kept."""
-        down(self.place)
-        up(self.place, self.options)
+        down(self.config)
+        up(self.config, self.options)
 
     def queue(self, feed: str) -> str:
         return f"{self.aws.settings['queue_prefix']}{feed}"
@@ -164,7 +165,7 @@ class Whole:
 
     def audit(self, names: Sequence[str] | None = None) -> str:
         """Return what the audit says of some feeds, or of all."""
-        feeds = [feed for feed in load_feeds(self.place.dags / "feeds")[0] if names is None or feed.name in names]
+        feeds = [feed for feed in load_feeds(self.config.dags / "feeds")[0] if names is None or feed.name in names]
         return str(audit(feeds, settings.parse(self.aws.settings), self.s3, self.client("dynamodb")))
 
 
@@ -181,15 +182,15 @@ def whole(
         triggerer: more environment of the triggerer.
     """
     dags, recording = _dags(folder / "dags", feeds, file), folder / "requests.jsonl"
-    place = Place(Layout.here(folder / "state"), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
-    with proxy_of(f"http://127.0.0.1:{place.aws_port}") as (proxy, url):
-        place = replace(
-            place,
-            who=judged.AIRFLOW,
-            more={
+    config = Config(Layout.here(folder / "state"), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
+    with proxy_of(f"http://127.0.0.1:{config.aws_port}") as (proxy, url):
+        config = replace(
+            config,
+            aws_user=judged.AIRFLOW,
+            extra_environment={
                 "triggerer": {
                     "AWS_ENDPOINT_URL": url,
-                    "PYTHONPATH": f"{place.layout.root / 'tools'}:{dags}",  # only there it isn't on the path
+                    "PYTHONPATH": f"{config.layout.root / 'tools'}:{dags}",  # only there it isn't on the path
                     # A new triggerer takes over from a dead one after this many seconds.
                     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
                     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
@@ -200,15 +201,15 @@ def whole(
         )
         try:
             options = ("--feeds", str(dags / "feeds"), "--record", str(recording))
-            aws = up(place, options)
-            found = Whole(place, aws, proxy, options)
+            aws = up(config, options)
+            found = Whole(config, aws, proxy, options)
             for feed in aws.feeds:
                 found.sqs.set_queue_attributes(
                     QueueUrl=found.queue(feed), Attributes={"VisibilityTimeout": str(VISIBILITY)}
                 )
             yield found
         finally:
-            down(place)
+            down(config)
         judged.judge(recording, aws.settings)
 
 

@@ -56,7 +56,7 @@ def test_one_triggerer_hears_all_feeds(system, first):
 
 def test_two_triggerers_hear_all_feeds_and_record_each_file_once(system):
     system.start("triggerer")
-    wait(lambda: airflow.triggerers(system.place.api) == 2)
+    wait(lambda: airflow.triggerers(system.config.api) == 2)
     files = drop(system, "second")
     wait(lambda: not deaf(system, files))
     wait(lambda: all(system.queue_is_empty(feed) for feed in FEEDS))

@@ -43,9 +43,9 @@ def backfill(system: Whole, *, again: bool = False) -> list[dict[str, Any]]:
         "max_active_runs": 3,
         "dag_run_conf": {},
     }
-    created = airflow.ask(system.place.api, "POST", "/api/v2/backfills", body)
+    created = airflow.ask(system.config.api, "POST", "/api/v2/backfills", body)
     path = f"/api/v2/backfills/{created['id']}"
-    wait(lambda: airflow.ask(system.place.api, "GET", path)["completed_at"])
+    wait(lambda: airflow.ask(system.config.api, "GET", path)["completed_at"])
     runs = [run for run in system.runs(FEED) if run["run_type"] == "backfill"]
     assert {run["state"] for run in runs} == {"success"}
     return runs
@@ -123,7 +123,7 @@ def test_clearing_claim_files_of_a_settled_run_does_its_files_again(system: Whol
 def clear(system: Whole, run_id: str, *tasks: str) -> None:
     """Clear tasks of a run, as a user does in the UI, and wait until it has ended again."""
     body = {"dry_run": False, "dag_run_id": run_id, "task_ids": list(tasks), "only_failed": False}
-    airflow.ask(system.place.api, "POST", f"/api/v2/dags/{FEED}/clearTaskInstances", body)
+    airflow.ask(system.config.api, "POST", f"/api/v2/dags/{FEED}/clearTaskInstances", body)
     wait(lambda: state(system, run_id) == "success")
 
 
@@ -138,8 +138,8 @@ def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:
 def test_a_system_that_is_up_again_listens_to_feeds_that_were_left_paused(system: Whole) -> None:
     """The last one: what the local AWS held is gone afterwards."""
     system.pause(FEED, paused=True)
-    wait(lambda: FEED not in airflow.listening(system.place.api))
+    wait(lambda: FEED not in airflow.listening(system.config.api))
 
     system.again()
 
-    assert FEED in airflow.listening(system.place.api)
+    assert FEED in airflow.listening(system.config.api)

@@ -12,26 +12,26 @@ from aws import until
 from filebatch_local.base.layout import Layout
 from local_system import __main__ as command
 from local_system import parts
+from local_system.config import Config, LocalSystemError, airflow_environment
 from local_system.parts import Part
-from local_system.place import LocalSystemError, Place, airflow_environment
 from local_system.system import Status, status
 
 
 @pytest.fixture
 def here(tmp_path):
-    return Place(Layout.here(tmp_path), Path(sys.executable), aws_port=1, api_port=1)
+    return Config(Layout.here(tmp_path), Path(sys.executable), aws_port=1, api_port=1)
 
 
 @pytest.fixture
 def sleeper():
     process = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    yield Part("triggerer", process.pid, psutil.Process(process.pid).create_time())
+    yield Part(process.pid, psutil.Process(process.pid).create_time(), "triggerer")
     process.kill()
     process.wait()
 
 
 def test_what_was_recorded_is_ended_and_nothing_else(here, sleeper):
-    other = Part("scheduler", sleeper.pid, sleeper.started - 100)  # the id has been given to somebody else since
+    other = Part(sleeper.pid, sleeper.started - 100, "scheduler")  # the id has been given to somebody else since
     parts.stop([other])
     with pytest.raises(psutil.TimeoutExpired):
         psutil.Process(sleeper.pid).wait(timeout=0.2)
@@ -41,7 +41,7 @@ def test_what_was_recorded_is_ended_and_nothing_else(here, sleeper):
 
 
 def test_a_part_that_ended_is_named_with_its_log(here, sleeper, capsys):
-    parts.record(here, [Part("scheduler", 2**22 - 1, 0.0), sleeper])
+    parts.record(here, [Part(2**22 - 1, 0.0, "scheduler"), sleeper])
     assert status(here).dead == ["local AWS", "scheduler"]
     assert command.main(["up", "--state", str(here.layout.state), "--api-port", "1"]) == 1
     told = capsys.readouterr().out

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filebatch_local.base.layout import Layout
 from filebatch_local.serve.cli import environment
-from local_system.place import Place, airflow_environment
+from local_system.config import Config, airflow_environment
 
 SETTINGS = {"region": "eu-west-1"}
 
@@ -14,7 +14,7 @@ def test_they_share_home_connection_settings_and_key(tmp_path: Path) -> None:
     layout = Layout.here(tmp_path)
     shell = environment(layout, "http://127.0.0.1:1", SETTINGS, "key")
     system = airflow_environment(
-        Place(layout, Path(sys.prefix) / "bin" / "python"), "http://127.0.0.1:1", SETTINGS, "key"
+        Config(layout, Path(sys.prefix) / "bin" / "python"), "http://127.0.0.1:1", SETTINGS, "key"
     )
 
     shared = ("AIRFLOW_HOME", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW_CONN_AWS_DEFAULT", "AIRFLOW_VAR_FILEBATCH")

@@ -19,17 +19,17 @@ pytestmark = pytest.mark.airflow
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def server(tmp_path_factory):
     with api_server(tmp_path_factory.mktemp("airflow")) as found:
         yield found
 
 
 @pytest.fixture
-def ask(place):
+def ask(server):
     """Ask without being redirected; return status, headers and text."""
 
     def asking(path, method="GET", body=None, **headers):
-        port = urllib.parse.urlsplit(place.api.url).port
+        port = urllib.parse.urlsplit(server.api.url).port
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, {"Content-Type": "application/json", **sent})
@@ -76,15 +76,15 @@ def test_nothing_is_answered_to_other_pages_and_other_names(ask, path, said):
     assert "Set-Cookie" not in headers
 
 
-def test_its_own_pages_may_ask(ask, place):
-    said = json.dumps({"username": USER, "password": place.api.password})
-    status, _, text = ask("/auth/token", "POST", said, Origin=place.api.url, Sec_Fetch_Site="same-origin")
+def test_its_own_pages_may_ask(ask, server):
+    said = json.dumps({"username": USER, "password": server.api.password})
+    status, _, text = ask("/auth/token", "POST", said, Origin=server.api.url, Sec_Fetch_Site="same-origin")
     assert status == 201
     assert json.loads(text)["access_token"]
 
 
-def test_the_link_that_is_printed_logs_in(ask, place):
-    link = urllib.parse.urlsplit(place.api.login)
+def test_the_link_that_is_printed_logs_in(ask, server):
+    link = urllib.parse.urlsplit(server.api.login)
     status, headers, _ = ask(f"{link.path}?{link.query}", Sec_Fetch_Site="none")
     cookie = headers["Set-Cookie"]
     assert (status, headers["Location"]) == (303, "/")
@@ -93,24 +93,24 @@ def test_the_link_that_is_printed_logs_in(ask, place):
     assert ask("/ui/config")[0] == 401
 
 
-def test_another_user_of_the_machine_gets_in_no_more_than_a_stranger(ask, place):
-    assert nobody.asks(f"{place.api.url}/auth/token") == 403
-    assert nobody.asks(f"{place.api.url}/api/v2/dags") == 401
-    (server,) = parts.recorded(place)
-    environment, command = nobody.reads(*(Path(f"/proc/{server.pid}/{name}") for name in ("environ", "cmdline")))
+def test_another_user_of_the_machine_gets_in_no_more_than_a_stranger(ask, server):
+    assert nobody.asks(f"{server.api.url}/auth/token") == 403
+    assert nobody.asks(f"{server.api.url}/api/v2/dags") == 401
+    (process,) = parts.recorded(server)
+    environment, command = nobody.reads(*(Path(f"/proc/{process.pid}/{name}") for name in ("environ", "cmdline")))
     assert environment == "PermissionError"
-    assert place.api.password not in command
+    assert server.api.password not in command
 
 
-def test_the_password_is_in_no_log(ask, place):
-    ask(f"{airflow.LOGIN}?key={place.api.password}")
-    assert place.api.password not in parts.log_file(place, "api-server").read_text()
+def test_the_password_is_in_no_log(ask, server):
+    ask(f"{airflow.LOGIN}?key={server.api.password}")
+    assert server.api.password not in parts.log_file(server, "api-server").read_text()
 
 
-def test_our_own_tools_ask_with_the_password_of_a_file_that_is_the_owners(place):
-    assert airflow.ask(place.api, "GET", "/api/v2/dags")["dags"] == []
-    assert stat.S_IMODE(place.passwords.stat().st_mode) == 0o600
-    assert place.api.password not in repr(place.api)
+def test_our_own_tools_ask_with_the_password_of_a_file_that_is_the_owners(server):
+    assert airflow.ask(server.api, "GET", "/api/v2/dags")["dags"] == []
+    assert stat.S_IMODE(server.passwords.stat().st_mode) == 0o600
+    assert server.api.password not in repr(server.api)
 
 
 # What web pages can do while the developer visits them in a real browser, logged in to Airflow in another tab
@@ -123,22 +123,22 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def developer(browser, place):
+def developer(browser, server):
     """A browser that is logged in, as by the link that `make up` prints."""
     context = browser.new_context()
     page = context.new_page()
-    page.goto(place.api.login)
+    page.goto(server.api.login)
     page.get_by_role("link", name="Admin").or_(page.get_by_role("button", name="Admin")).first.wait_for(timeout=60_000)
     yield context
     context.close()
 
 
 @pytest.fixture
-def kept(place):
+def kept(server):
     """No connection is made while the test runs."""
 
     def look():
-        return airflow.ask(place.api, "GET", "/api/v2/connections")["total_entries"]
+        return airflow.ask(server.api, "GET", "/api/v2/connections")["total_entries"]
 
     before = look()
     yield
@@ -146,8 +146,8 @@ def kept(place):
 
 
 @pytest.fixture
-def addresses(place):
-    port = urllib.parse.urlsplit(place.api.url).port
+def addresses(server):
+    port = urllib.parse.urlsplit(server.api.url).port
     return [f"http://{host}:{port}" for host in ("127.0.0.1", "localhost")]
 
 
@@ -167,8 +167,8 @@ def test_a_page_of_somebody_else_changes_and_reads_nothing(developer, addresses,
 
 
 @pytest.mark.browser
-def test_a_name_that_is_bound_to_this_machine_later_is_no_way_in(developer, place, kept):
-    base = f"http://rebound.example:{urllib.parse.urlsplit(place.api.url).port}"
+def test_a_name_that_is_bound_to_this_machine_later_is_no_way_in(developer, server, kept):
+    base = f"http://rebound.example:{urllib.parse.urlsplit(server.api.url).port}"
     page = developer.new_page()
     page.route(f"{base}/page", lambda route: route.fulfill(body="<p>Win a bicycle!", content_type="text/html"))
     page.goto(f"{base}/page")
@@ -177,10 +177,10 @@ def test_a_name_that_is_bound_to_this_machine_later_is_no_way_in(developer, plac
 
 
 @pytest.mark.browser
-def test_the_developers_own_pages_work(developer, place, kept):
+def test_the_developers_own_pages_work(developer, server, kept):
     page = developer.new_page()
-    page.goto(f"{place.api.url}/pools")
+    page.goto(f"{server.api.url}/pools")
     headers, body = {"Content-Type": "application/json"}, json.dumps({"name": "own", "slots": 1})
-    made = page_asks(page, f"{place.api.url}/api/v2/pools", method="POST", headers=headers, body=body)
+    made = page_asks(page, f"{server.api.url}/api/v2/pools", method="POST", headers=headers, body=body)
     assert made.startswith("201 ")
-    assert page_asks(page, f"{place.api.url}/api/v2/pools/own", method="DELETE").startswith("204 ")
+    assert page_asks(page, f"{server.api.url}/api/v2/pools/own", method="DELETE").startswith("204 ")

@@ -11,7 +11,7 @@ from filebatch_local.base.layout import PORT, Layout, LocalAwsError
 from filebatch_local.serve.background import LocalAws
 from filebatch_local.serve.background import log_file as aws_log
 from local_system import parts
-from local_system.place import API_PORT, LocalSystemError, Place
+from local_system.config import API_PORT, Config, LocalSystemError
 from local_system.system import Status, down, status, up
 
 NOT_RUNNING = 3  # status's exit code, as of an init script
@@ -20,9 +20,9 @@ NOT_RUNNING = 3  # status's exit code, as of an init script
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
     options = _parser().parse_args(arguments)
-    place = Place(Layout.here(options.state), Path(sys.executable), options.aws_port, options.api_port)
+    config = Config(Layout.here(options.state), Path(sys.executable), options.aws_port, options.api_port)
     try:
-        return {"up": _up, "down": _down, "status": _status}[options.command](place)
+        return {"up": _up, "down": _down, "status": _status}[options.command](config)
     except (LocalSystemError, LocalAwsError) as error:
         _say(str(error))
         return 1
@@ -37,53 +37,53 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _up(place: Place) -> int:
-    found = status(place)
+def _up(config: Config) -> int:
+    found = status(config)
     if found.parts and not found.healthy:
-        _say(_complaint(place, found) + "; `make down` ends the rest")
+        _say(_complaint(config, found) + "; `make down` ends the rest")
         return 1
     if found.parts and found.aws:
         _say("was up already")
-        _show(place, found.aws)
+        _show(config, found.aws)
         return 0
     _say("starting the local AWS and Airflow (half a minute) ...")
-    _show(place, up(place))
+    _show(config, up(config))
     return 0
 
 
-def _down(place: Place) -> int:
-    _say("stopped" if down(place) else "was not running")
+def _down(config: Config) -> int:
+    _say("stopped" if down(config) else "was not running")
     return 0
 
 
-def _status(place: Place) -> int:
-    found = status(place)
+def _status(config: Config) -> int:
+    found = status(config)
     if found.down:
-        _say("not running" + (f" any more; logs: {place.logs}" if found.parts else ""))
+        _say("not running" + (f" any more; logs: {config.logs}" if found.parts else ""))
         return NOT_RUNNING
     if not found.parts and found.aws:
         _say(f"only the local AWS runs, at {found.aws.endpoint}")
         return NOT_RUNNING
     if not found.healthy or not found.aws:
-        _say(_complaint(place, found))
+        _say(_complaint(config, found))
         return 1
     _say("up and healthy")
-    _show(place, found.aws)
+    _show(config, found.aws)
     return 0
 
 
-def _complaint(place: Place, found: Status) -> str:
-    told = [f"{name} has ended (log: {parts.log_file(place, name)})" for name in found.dead]
+def _complaint(config: Config, found: Status) -> str:
+    told = [f"{name} has ended (log: {parts.log_file(config, name)})" for name in found.dead]
     told += [f"Airflow does not call it healthy: {part}" for part in found.ill]
     return "; ".join(told)
 
 
-def _show(place: Place, aws: LocalAws) -> None:
+def _show(config: Config, aws: LocalAws) -> None:
     bucket = aws.settings["buckets"]["new_files"]
-    _say(f"Airflow      {place.api.login}  (the link logs you in)")
+    _say(f"Airflow      {config.api.login}  (the link logs you in)")
     _say(f"local AWS    {aws.endpoint}")
     _say(f'drop a file  eval "$(make -s env)"; aws s3 cp FILE s3://{bucket}/tables/')
-    _say(f"logs         {place.logs} and {aws_log(place.layout)}")
+    _say(f"logs         {config.logs} and {aws_log(config.layout)}")
 
 
 def _say(text: str) -> None:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
-
-from filebatch_local.base import access
-from filebatch_local.batch.processes import is_same_process, signal_group
-from local_system.place import HOST, LocalSystemError, Place
+from filebatch_local.base import access, processes
+from filebatch_local.base.processes import Process
+from local_system.config import HOST, Config, LocalSystemError
 
 # Task logs are read from the disk; a server for them would listen on every interface.
 COMMANDS = {
@@ -29,74 +24,56 @@ ENDS_WITHIN = 20.0  # seconds after SIGTERM
 
 
 @dataclass(frozen=True)
-class Part:
-    """One process: its name, id and start, by which it is known for the same one later."""
+class Part(Process):
+    """One of these processes, by its name in `COMMANDS`."""
 
     name: str
-    pid: int
-    started: float
-
-    def is_alive(self) -> bool:
-        """Tell whether it still runs."""
-        return is_same_process(self.pid, self.started) and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
 
 
-def recorded(place: Place) -> list[Part]:
+def recorded(config: Config) -> list[Part]:
     """Return the parts that were started last, whether they live or not."""
     try:
-        return [Part(**each) for each in json.loads(place.record.read_text(encoding="utf-8"))]
+        return [Part(**each) for each in json.loads(config.record.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         return []
 
 
-def record(place: Place, parts: list[Part]) -> None:
+def record(config: Config, parts: list[Part]) -> None:
     """Write the parts down."""
-    place.record.write_text(json.dumps([asdict(part) for part in parts], indent=2), encoding="utf-8")
+    config.record.write_text(json.dumps([asdict(part) for part in parts], indent=2), encoding="utf-8")
 
 
-def start_all(place: Place, names: Iterable[str], environment: Mapping[str, str]) -> None:
+def start_all(config: Config, names: Iterable[str], environment: Mapping[str, str]) -> None:
     """Start parts, each written down as soon as it runs."""
     for name in names:
-        record(place, [*recorded(place), start(place, name, environment)])
+        record(config, [*recorded(config), start(config, name, environment)])
 
 
-def start(place: Place, name: str, environment: Mapping[str, str]) -> Part:
-    """Start a part in a session of its own, its output in the logs folder."""
-    place.logs.mkdir(parents=True, exist_ok=True)
-    with log_file(place, name).open("wb") as output:
-        process = subprocess.Popen(
-            [str(place.python), "-m", *COMMANDS[name], *_port(place, name)],
-            env={**access.without_aws(os.environ), **environment, **place.more.get(name, {})},
-            cwd=place.layout.root,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    return Part(name, process.pid, psutil.Process(process.pid).create_time())
+def start(config: Config, name: str, environment: Mapping[str, str]) -> Part:
+    """Start a part, its output in the logs folder."""
+    config.logs.mkdir(parents=True, exist_ok=True)
+    started = processes.start(
+        [str(config.python), "-m", *COMMANDS[name], *_port(config, name)],
+        {**access.without_aws(os.environ), **environment, **config.extra_environment.get(name, {})},
+        log_file(config, name),
+        config.layout.root,
+    )
+    found = Process.of(started.pid)
+    return Part(found.pid, found.started, name)
 
 
-def _port(place: Place, name: str) -> list[str]:
-    return ["--port", str(place.api_port)] if name == "api-server" else []
+def _port(config: Config, name: str) -> list[str]:
+    return ["--port", str(config.api_port)] if name == "api-server" else []
 
 
-def stop(parts: list[Part]) -> None:
-    """End parts and what they started: asked first, made to after a while."""
-    living = [part for part in parts if part.is_alive()]
-    for part in living:
-        os.kill(part.pid, signal.SIGTERM)
-    deadline = time.monotonic() + ENDS_WITHIN
-    while any(part.is_alive() for part in living) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    for part in parts:
-        # What a dead part has started keeps its group; an id that is another process's by now is nobody of ours.
-        if is_same_process(part.pid, part.started) or not psutil.pid_exists(part.pid):
-            signal_group(part.pid, signal.SIGKILL)
+def stop(parts: Collection[Part]) -> None:
+    """End parts and what they started."""
+    processes.stop(parts, ENDS_WITHIN)
 
 
-def log_file(place: Place, name: str) -> Path:
+def log_file(config: Config, name: str) -> Path:
     """Return where a part's output goes."""
-    return place.logs / f"{name}.log"
+    return config.logs / f"{name}.log"
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ from filebatch_local.base import access
 from filebatch_local.serve import background
 from filebatch_local.serve.background import LocalAws
 from local_system import airflow, parts
-from local_system.place import LocalSystemError, Place, airflow_environment
+from local_system.config import Config, LocalSystemError, airflow_environment
 
 HEALTHY_WITHIN = 180.0  # seconds; Airflow's four processes take their time on two cores
 ASKED_EVERY = 0.5
@@ -52,61 +52,61 @@ class Status:
         return bool(self.aws and self.parts and not self.dead and not self.ill)
 
 
-def status(place: Place) -> Status:
+def status(config: Config) -> Status:
     """Ask after every part."""
-    started = parts.recorded(place)
+    started = parts.recorded(config)
     found = {part.name: part.is_alive() for part in started}
     since = max((part.started for part in started), default=0.0)
     return Status(
-        background.running(place.layout),
+        background.running(config.layout),
         found,
-        airflow.ill(place.api, since) if started else [],
-        airflow.awake(place.api) if started else [],
+        airflow.ill(config.api, since) if started else [],
+        airflow.awake(config.api) if started else [],
     )
 
 
-def up(place: Place, aws_options: Sequence[str] = ()) -> LocalAws:
+def up(config: Config, aws_options: Sequence[str] = ()) -> LocalAws:
     """Start everything and wait until it's healthy; return the local AWS.
 
     Raises:
         LocalSystemError: a port is taken, a part ended, or it took too long; nothing is left running then.
     """
-    parts.refuse_taken_port(place.api_port, "Airflow's API server", "--api-port")
-    aws, _ = background.up(place.layout, place.aws_port, aws_options)
-    environment = airflow_environment(place, aws.endpoint, aws.settings, aws.key)
-    airflow.new_password(place.passwords)
+    parts.refuse_taken_port(config.api_port, "Airflow's API server", "--api-port")
+    aws, _ = background.up(config.layout, config.aws_port, aws_options)
+    environment = airflow_environment(config, aws.endpoint, aws.settings, aws.key)
+    airflow.new_password(config.passwords)
     try:
-        _make_database(place, environment)
+        _make_database(config, environment)
         # A task that can't reach the API server is lost for a minute: no task starts before it answers.
-        parts.start_all(place, FIRST, environment)
-        _wait(place, lambda found: "api-server" not in found.ill)
-        parts.start_all(place, [name for name in parts.COMMANDS if name not in FIRST], environment)
-        _wait(place, lambda found: found.healthy and _are_awake(place, set(aws.feeds), set(found.dags)))
-        _wait(place, lambda _: set(aws.feeds) <= airflow.listening(place.api))
+        parts.start_all(config, FIRST, environment)
+        _wait(config, lambda found: "api-server" not in found.ill)
+        parts.start_all(config, [name for name in parts.COMMANDS if name not in FIRST], environment)
+        _wait(config, lambda found: found.healthy and _are_awake(config, set(aws.feeds), set(found.dags)))
+        _wait(config, lambda _: set(aws.feeds) <= airflow.listening(config.api))
     except BaseException:
-        down(place)
+        down(config)
         raise
     return aws
 
 
-def down(place: Place) -> bool:
+def down(config: Config) -> bool:
     """End what was started; tell whether there was anything."""
-    started = parts.recorded(place)
+    started = parts.recorded(config)
     parts.stop(started)
-    place.record.unlink(missing_ok=True)
-    return background.down(place.layout) or bool(started)
+    config.record.unlink(missing_ok=True)
+    return background.down(config.layout) or bool(started)
 
 
-def _make_database(place: Place, environment: Mapping[str, str]) -> None:
+def _make_database(config: Config, environment: Mapping[str, str]) -> None:
     """Make or migrate Airflow's database, unless that was done for this Airflow."""
-    version = place.python.parents[1].name
-    marker = place.home / ".system-database"
+    version = config.python.parents[1].name
+    marker = config.home / ".system-database"
     if marker.exists() and marker.read_text(encoding="utf-8") == version:
         return
-    log = place.home / "migrate.log"
+    log = config.home / "migrate.log"
     with log.open("wb") as output:
         done = subprocess.run(
-            [str(place.python), "-m", "airflow", "db", "migrate"],
+            [str(config.python), "-m", "airflow", "db", "migrate"],
             env={**access.without_aws(os.environ), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -117,20 +117,20 @@ def _make_database(place: Place, environment: Mapping[str, str]) -> None:
     marker.write_text(version, encoding="utf-8")
 
 
-def _are_awake(place: Place, feeds: set[str], awake: set[str]) -> bool:
+def _are_awake(config: Config, feeds: set[str], awake: set[str]) -> bool:
     """Wake the feeds that an earlier `airflow dags test` left paused in the database; tell whether all are awake."""
     for feed in feeds - awake:
-        airflow.unpause(place.api, feed)
+        airflow.unpause(config.api, feed)
     return feeds <= awake
 
 
-def _wait(place: Place, ready: Callable[[Status], bool]) -> None:
+def _wait(config: Config, ready: Callable[[Status], bool]) -> None:
     deadline = time.monotonic() + HEALTHY_WITHIN
-    while not ready(found := status(place)):
+    while not ready(found := status(config)):
         if found.dead:
-            logs = ", ".join(str(parts.log_file(place, name)) for name in found.dead)
+            logs = ", ".join(str(parts.log_file(config, name)) for name in found.dead)
             raise LocalSystemError(f"ended soon after the start: {', '.join(found.dead)}; see {logs}")
         if time.monotonic() > deadline:
             told = f"not well: {', '.join(found.ill) or 'none'}; DAGs: {', '.join(found.dags) or 'none'}"
-            raise LocalSystemError(f"not healthy after {HEALTHY_WITHIN:.0f} s; {told}; logs: {place.logs}")
+            raise LocalSystemError(f"not healthy after {HEALTHY_WITHIN:.0f} s; {told}; logs: {config.logs}")
         time.sleep(ASKED_EVERY)

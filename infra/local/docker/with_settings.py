@@ -11,7 +11,7 @@ from pathlib import Path
 from filebatch_local.base import access
 from filebatch_local.base.layout import Layout
 from local_system.airflow import new_password
-from local_system.place import signing_secrets
+from local_system.config import signing_secrets
 
 WITHIN = 60.0  # seconds; a machine that restarts its containers starts them in any order
 

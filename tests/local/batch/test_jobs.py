@@ -6,7 +6,7 @@ import signal
 import pytest
 from botocore.exceptions import ClientError
 
-from filebatch_local.batch.processes import is_alive
+from aws import is_alive
 
 SLOW = ("sh", "-c", "echo ready; exec sleep 60")
 

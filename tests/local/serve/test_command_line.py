@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from aws import is_alive
 from filebatch_local.base.layout import Layout
-from filebatch_local.batch.processes import is_alive
 from filebatch_local.serve.background import start, wait_until_up
 from local_system.parts import free_port
 

@@ -11,13 +11,14 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
 import psutil
 
 from filebatch_local.base.clock import timestamp
+from filebatch_local.base.processes import Process, signal_group
 
 LONGEST_LINE = 256 * 1024  # a CloudWatch Logs event
 
@@ -132,12 +133,6 @@ class JobProcess:
         on_end()
 
 
-def signal_group(group: int, number: signal.Signals) -> None:
-    """Send a signal to a process group, which may be gone."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-
-
 def memory_of_groups(groups: Iterable[int]) -> dict[int, int]:
     """Return the resident memory in bytes of each process group, all its processes counted."""
     used = dict.fromkeys(groups, 0)
@@ -153,8 +148,7 @@ def memory_of_groups(groups: Iterable[int]) -> dict[int, int]:
 def remember(scratch: Path, pid: int) -> None:
     """Write down which process a scratch folder belongs to, so that one left behind can be found."""
     with contextlib.suppress(psutil.Error, OSError):
-        note = {"pid": pid, "started": psutil.Process(pid).create_time()}
-        _note(scratch).write_text(json.dumps(note), encoding="utf-8")
+        _note(scratch).write_text(json.dumps(asdict(Process.of(pid))), encoding="utf-8")
 
 
 def _note(scratch: Path) -> Path:
@@ -163,27 +157,9 @@ def _note(scratch: Path) -> Path:
 
 def end_leftovers(folder: Path) -> int:
     """End the processes that a server which is gone left behind, and empty its scratch folder; return how many."""
-    ended = 0
-    for note in folder.glob("*.pid"):
-        found = json.loads(note.read_text(encoding="utf-8"))
-        if is_same_process(found["pid"], found["started"]):
-            signal_group(found["pid"], signal.SIGKILL)
-            ended += 1
+    found = [Process(**json.loads(note.read_text(encoding="utf-8"))) for note in folder.glob("*.pid")]
+    living = [process for process in found if process.is_alive()]
+    for process in living:
+        signal_group(process.pid, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
-    return ended
-
-
-def is_same_process(pid: int, started: float) -> bool:
-    """Tell whether a process still is the one that was noted: ids are used again, start times aren't."""
-    try:
-        return bool(abs(psutil.Process(pid).create_time() - started) < 1) and is_alive(pid)
-    except psutil.Error:
-        return False
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process goes on; one that has ended and that nobody has asked after doesn't."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
+    return len(living)

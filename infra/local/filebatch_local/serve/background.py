@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,10 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filebatch_local.base import access
+import psutil
+
+from filebatch_local.base import access, processes
 from filebatch_local.base.layout import PORT, Layout, LocalAwsError
+from filebatch_local.base.processes import Process
 from filebatch_local.batch.images import Images, images_to_json
-from filebatch_local.batch.processes import end_leftovers, is_alive, is_same_process
+from filebatch_local.batch.processes import end_leftovers
 from filebatch_local.serve.serving import state_file
 
 STARTS_WITHIN = 60.0  # seconds
@@ -109,7 +111,8 @@ def local_aws(
         try:
             yield wait_until_up(layout, process)
         finally:
-            _end(process.pid, process.wait)
+            _end(process.pid)
+            process.wait()
 
 
 def start(layout: Layout, port: int, arguments: Sequence[str] = ()) -> subprocess.Popen[bytes]:
@@ -127,15 +130,8 @@ def start(layout: Layout, port: int, arguments: Sequence[str] = ()) -> subproces
         str(layout.state),
         *arguments,
     ]
-    with log_file(layout).open("wb") as output:
-        return subprocess.Popen(
-            command,
-            env={**access.without_aws(os.environ), "PYTHONPATH": f"{package}:{plugins}"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    environment = {**access.without_aws(os.environ), "PYTHONPATH": f"{package}:{plugins}"}
+    return processes.start(command, environment, log_file(layout))
 
 
 def wait_until_up(layout: Layout, process: subprocess.Popen[bytes]) -> LocalAws:
@@ -152,7 +148,7 @@ def wait_until_up(layout: Layout, process: subprocess.Popen[bytes]) -> LocalAws:
         if process.poll() is not None:
             raise LocalAwsError(_last_words(layout))
         time.sleep(0.02)
-    _end(process.pid, process.wait)
+    _end(process.pid)
     raise LocalAwsError(f"the local AWS was not up after {STARTS_WITHIN:.0f} s; its log: {log_file(layout)}")
 
 
@@ -162,7 +158,7 @@ def running(layout: Layout) -> LocalAws | None:
         found = json.loads(state_file(layout).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    if not is_same_process(found["pid"], found["started"]):
+    if not Process(found["pid"], found["started"]).is_alive():
         return None
     key = layout.key_file.read_text(encoding="ascii")
     names = ("endpoint", "settings", "feeds", "problems", "published")
@@ -182,7 +178,7 @@ def down(layout: Layout) -> bool:
     """End the server and all it started; tell whether there was one."""
     found = running(layout)
     if found:
-        _end(found.pid, lambda timeout: _wait_for_end(found.pid, timeout))
+        _end(found.pid)
     state_file(layout).unlink(missing_ok=True)
     return bool(end_leftovers(layout.scratch)) or found is not None
 
@@ -192,21 +188,9 @@ def log_file(layout: Layout) -> Path:
     return layout.state / "aws.log"
 
 
-def _end(pid: int, wait: Any) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        try:
-            wait(timeout=ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            os.kill(pid, signal.SIGKILL)
-
-
-def _wait_for_end(pid: int, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while is_alive(pid):
-        if time.monotonic() > deadline:
-            raise subprocess.TimeoutExpired("serve", timeout)
-        time.sleep(0.02)
+def _end(pid: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        processes.stop([Process.of(pid)], ENDS_WITHIN)
 
 
 def _last_words(layout: Layout) -> str:

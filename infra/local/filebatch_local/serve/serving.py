@@ -16,11 +16,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from filebatch_local.base import access
 from filebatch_local.base.clock import Clock
 from filebatch_local.base.layout import HOST, REGION, Layout, LocalAwsError
+from filebatch_local.base.processes import Process
 from filebatch_local.batch.images import Images, Platform
 from filebatch_local.provision import feed_watch
 from filebatch_local.serve.gate import Names
@@ -203,9 +202,9 @@ class Provisioning:
 
 
 def _write_state(layout: Layout, found: dict[str, Any]) -> None:
-    who = {"pid": os.getpid(), "started": psutil.Process().create_time()}
+    process = asdict(Process.of(os.getpid()))
     unfinished = state_file(layout).with_suffix(".new")
-    unfinished.write_text(json.dumps({**who, **found}, indent=2), encoding="utf-8")
+    unfinished.write_text(json.dumps({**process, **found}, indent=2), encoding="utf-8")
     unfinished.replace(state_file(layout))
 
 

@@ -20,7 +20,7 @@ class LocalSystemError(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class Config:
     """A local system's folders, ports and Airflow.
 
     Attributes:
@@ -29,8 +29,8 @@ class Place:
         aws_port: port of the local AWS on loopback.
         api_port: port of Airflow's API server and UI on loopback.
         dags: DAG folder; None for the repository's.
-        who: what Airflow calls itself when it asks the local AWS.
-        more: further environment of single processes, by name.
+        aws_user: what Airflow calls itself when it asks the local AWS.
+        extra_environment: further environment of single processes, by name.
     """
 
     layout: Layout
@@ -38,8 +38,8 @@ class Place:
     aws_port: int = PORT
     api_port: int = API_PORT
     dags: Path | None = None
-    who: str = access.DEVELOPER
-    more: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    aws_user: str = access.DEVELOPER
+    extra_environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
@@ -67,31 +67,31 @@ class Place:
         return Api.of(f"http://{HOST}:{self.api_port}", self.passwords)
 
 
-def airflow_environment(place: Place, endpoint: str, settings: Mapping[str, object], key: str) -> dict[str, str]:
+def airflow_environment(config: Config, endpoint: str, settings: Mapping[str, object], key: str) -> dict[str, str]:
     """Return the environment of Airflow's processes, beside what they inherit."""
-    home = place.home
+    home = config.home
     return {
-        **shell_environment(place.layout, endpoint, settings, key),
-        **access.credentials(key, place.who),
+        **shell_environment(config.layout, endpoint, settings, key),
+        **access.credentials(key, config.aws_user),
         **signing_secrets(home),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags or place.layout.root / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(config.dags or config.layout.root / "dags"),
         # A laptop has no database server; writers wait for each other instead of failing.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "local_system.sqlite.connect_args",
-        "PYTHONPATH": f"{place.layout.root / 'tools'}:{place.layout.root / 'infra' / 'local'}",
+        "PYTHONPATH": f"{config.layout.root / 'tools'}:{config.layout.root / 'infra' / 'local'}",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:ADMIN",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(place.passwords),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.api.url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(config.passwords),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{config.api.url}/execution/",
         "AIRFLOW__API__HOST": HOST,
-        "AIRFLOW__API__PORT": str(place.api_port),
-        "AIRFLOW__API__BASE_URL": place.api.url,
+        "AIRFLOW__API__PORT": str(config.api_port),
+        "AIRFLOW__API__BASE_URL": config.api.url,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "1000",  # feeds that are asked after at once
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(place.logs / "tasks"),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(config.logs / "tasks"),
         # Airflow 3.2 assigns this many asset triggers and no more: one is needed for each feed.
         "AIRFLOW__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP": "1000",
         # The share of a drop's way that is Airflow's loops asleep, on a machine of one's own.
