@@ -2,7 +2,7 @@
 
 FilebatchError
 ├── ConfigurationError      ours to mend: a feed file, the settings, a contract version; nothing is tried again
-│   └── FeedError           one feed file: names file, field, expected and found
+│   └── FeedError           one feed file: names file, and of each problem field, expected and found
 ├── ContractError           a document that crossed a boundary doesn't fit this version of filebatch
 ├── SelectionError          a trigger form or conf that can't be understood: names the field
 └── LostClaim               this run or worker no longer owns the file; whoever owns it goes on
@@ -11,6 +11,8 @@ A message says where, what was expected, what was found and what to do.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 
 class FilebatchError(Exception):
@@ -21,20 +23,36 @@ class ConfigurationError(FilebatchError):
     """Settings, feeds or deployment are wrong; trying again can't help."""
 
 
-class FeedError(ConfigurationError):
-    """A feed file that can't be used.
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a document.
 
-    Args:
-        file: the feed file's name.
-        field: dotted path of the field, or "" for the file as a whole.
+    Attributes:
+        field: dotted path of the field, or "" for the document as a whole.
         expected: what would have been right.
         found: what was there.
     """
 
-    def __init__(self, file: str, field: str, expected: str, found: str) -> None:
-        self.file, self.field, self.expected, self.found = file, field, expected, found
-        where = f"{file}: {field}" if field else file
-        super().__init__(f"{where}: expected {expected}, found {found}")
+    field: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"{self.field}: expected {self.expected}, found {self.found}".removeprefix(": ")
+
+
+class FeedError(ConfigurationError):
+    """A feed file that can't be used: the message has a line for each thing that is wrong with it.
+
+    Args:
+        file: the feed file's name.
+        problems: what is wrong, at least one.
+    """
+
+    def __init__(self, file: str, *problems: Problem) -> None:
+        self.file, self.problems = file, problems
+        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
 
 
 class ContractError(FilebatchError):

@@ -17,13 +17,18 @@ FARGATE_MEMORY: Mapping[float, Sequence[int]] = {
 }
 
 
-def check(vcpu: float, memory: int) -> None:
+def check_vcpu(vcpu: float) -> None:
+    """Raise ValueError, which says what is offered, unless Fargate has containers of so many vCPUs."""
+    if vcpu not in FARGATE_MEMORY:
+        raise ValueError(f"one of {', '.join(map(str, FARGATE_MEMORY))} (Fargate)")
+
+
+def check_memory(vcpu: float, memory: int) -> None:
     """Raise ValueError, which says what is offered, unless Fargate has so much memory (MiB) with so many vCPUs."""
-    sizes = FARGATE_MEMORY.get(vcpu)
-    if sizes is None:
-        raise ValueError(f"vcpu: one of {', '.join(map(str, FARGATE_MEMORY))} (Fargate); found {vcpu}")
+    sizes = FARGATE_MEMORY[vcpu]
     if memory not in sizes:
-        raise ValueError(f"memory: {sizes[0]} to {sizes[-1]} MiB with vcpu {vcpu} (Fargate); found {memory}")
+        steps = f"in steps of {sizes.step}" if isinstance(sizes, range) else f"one of {', '.join(map(str, sizes))}"
+        raise ValueError(f"{sizes[0]} to {sizes[-1]} MiB with vcpu {vcpu} (Fargate), {steps}")
 
 
 def at_least(vcpu: float, wanted: int) -> int:

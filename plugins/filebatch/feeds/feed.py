@@ -22,55 +22,13 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
-from filebatch.core.errors import FeedError
-from filebatch.feeds import fargate, feed_file, feed_text, patterns
+from filebatch.core.errors import FeedError, Problem
+from filebatch.feeds import checks, fargate, feed_file, feed_text, patterns, problems
 
 # What Terraform has to know where a feed doesn't say; it reads the same file.
 DEFAULTS: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
-
-CRON_FIELDS = 5
-NOW = datetime(2026, 1, 1, tzinfo=UTC)  # any moment does
-MAX_SHOWN = 200  # characters of a value in an error
-
-
-def _regex(text: str) -> str:
-    patterns.check(text)
-    return text
-
-
-def _cron(text: str) -> str:
-    """Refuse what Airflow's timetable can't go by: it would fail for all feeds' DAGs, as they're in one file."""
-    from croniter import CroniterError, croniter
-
-    try:
-        for moment in (croniter(text, NOW).get_prev, croniter(text, NOW).get_next):
-            moment(datetime)
-    except CroniterError as error:
-        raise ValueError('a cron expression such as "*/15 * * * *", of days that come') from error
-    if not text.startswith("@") and (len(text.split()) != CRON_FIELDS or re.search(r"(^|[ ,])[rRhH]", text)):
-        raise ValueError('a cron expression of five fields such as "*/15 * * * *", without chance (R, H)')
-    return text
-
-
-def _json(options: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what would reach the worker as something else, or not at all."""
-    try:
-        same = json.loads(json.dumps(options, allow_nan=False)) == options
-    except (TypeError, ValueError, RecursionError):
-        same = False
-    if not same:
-        raise ValueError("what JSON has: text, numbers, true, false, null, lists, mappings (a date is text, in quotes)")
-    return options
-
-
-def _time_of_day(written: Any) -> Any:
-    """Refuse a number: YAML takes an unquoted 10:30 for 630."""
-    if isinstance(written, (int, float)):
-        raise ValueError('a time of day in quotes, such as "10:30"')  # noqa: TRY004 - pydantic gathers ValueErrors
-    return written
 
 
 class _Strict(BaseModel):
@@ -130,21 +88,21 @@ class Feed(_Strict):
     name: str
     description: str = ""
     prefix: str
-    pattern: Annotated[str, AfterValidator(_regex)] = r".+"
+    pattern: Annotated[str, AfterValidator(checks.regex)] = r".+"
     day_prefix: str | None = None
     start: Annotated[date, Field(ge=date(1970, 1, 1), le=date(2100, 1, 1))]
     processor: str = "tabular"
-    options: Annotated[dict[str, Any], AfterValidator(_json)] = Field(default_factory=dict)
+    options: Annotated[dict[str, Any], AfterValidator(checks.json_alone)] = Field(default_factory=dict)
     image: str | None = None
     architecture: Literal["X86_64", "ARM64"] = DEFAULTS["architecture"]
     vcpu: float = DEFAULTS["vcpu"]
-    memory: int = DEFAULTS["memory"]
+    memory: int = Field(default=DEFAULTS["memory"], validate_default=True)
     disk: int = Field(default=DEFAULTS["disk"], ge=21, le=200)
     timeout: int = Field(default=DEFAULTS["timeout"], ge=60, le=14 * 86400)
     run_within: int = Field(default=DEFAULTS["run_within"], ge=1, le=24)
     packing: Packing = Packing()
-    schedule: Annotated[str, AfterValidator(_cron)] = "*/15 * * * *"
-    expected_by: Annotated[time | None, BeforeValidator(_time_of_day)] = None
+    schedule: Annotated[str, AfterValidator(checks.cron)] = "*/15 * * * *"
+    expected_by: Annotated[time | None, BeforeValidator(checks.time_of_day)] = None
     max_attempts: int = Field(default=3, ge=1, le=10)
     fail_run_on: Literal["failed", "invalid", "never"] = "failed"
     notify: Notify = Notify()
@@ -155,19 +113,26 @@ class Feed(_Strict):
     def _holds_text_that_may_be(cls, value: Any, info: ValidationInfo) -> Any:
         return feed_text.checked(str(info.field_name), value)
 
-    @model_validator(mode="after")
-    def _fits_fargate(self) -> Feed:
-        fargate.check(self.vcpu, self.memory)
-        return self
+    # What another field says is in `info.data`, as far as it is right itself: so all problems are found at once.
+    @field_validator("vcpu")
+    @classmethod
+    def _fargate_has_the_vcpu(cls, vcpu: float) -> float:
+        fargate.check_vcpu(vcpu)
+        return vcpu
 
-    @model_validator(mode="after")
-    def _day_prefix_has_a_date(self) -> Feed:
-        if self.day_prefix and "date" not in patterns.groups(self.pattern):
-            raise ValueError(
-                "day_prefix: a group (?P<date>…) in pattern beside it, as it bounds a window by the files' times; "
-                f"found {self.day_prefix!r}"
-            )
-        return self
+    @field_validator("memory")
+    @classmethod
+    def _fargate_has_the_memory(cls, memory: int, info: ValidationInfo) -> int:
+        if "vcpu" in info.data:
+            fargate.check_memory(info.data["vcpu"], memory)
+        return memory
+
+    @field_validator("day_prefix")
+    @classmethod
+    def _day_prefix_has_a_date(cls, day_prefix: str | None, info: ValidationInfo) -> str | None:
+        if day_prefix and "pattern" in info.data and "date" not in patterns.groups(info.data["pattern"]):
+            raise ValueError("a group (?P<date>…) in pattern beside it, as it bounds a window by the files' times")
+        return day_prefix
 
     def matches(self, key: str) -> bool:
         """Tell whether a key is a file of this feed (its prefix alone doesn't make it one)."""
@@ -196,6 +161,13 @@ class Feed(_Strict):
         return patterns.fullmatch(self.pattern, key[len(self.prefix) :]) if self.covers(key) else None
 
 
+KNOWN = {
+    "": sorted(Feed.model_fields.keys() - {"name"}),
+    "packing": sorted(Packing.model_fields),
+    "notify": sorted(Notify.model_fields),
+}
+
+
 def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:
     """Read all feed files of a folder, in order of their names.
 
@@ -214,22 +186,27 @@ def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:
 
 
 def load_feed(file: Path) -> Feed:
-    """Read one feed file; FeedError names file, field, what was expected and what was found."""
+    """Read one feed file; FeedError names file and, of all that is wrong, field, expected and found."""
     if not feed_text.fits("name", file.stem):
-        raise FeedError(file.name, "", f"a name of {feed_text.RULES['name']['expected']}", file.stem)
+        raise FeedError(file.name, Problem("", f"a name of {feed_text.RULES['name']['expected']}", file.stem))
     try:
-        fields = feed_file.read(file)
-        if "name" in fields:
-            raise FeedError(
-                file.name, "name", "no such field, as the file's name is the feed's", _shown(fields["name"])
-            )
-        return Feed.model_validate({"name": file.stem, **fields})
+        return _feed(file.name, file.stem, feed_file.read(file))
     except FeedError:
         raise
-    except ValidationError as error:
-        raise _first(file.name, error) from error
     except Exception as error:  # whatever else a file causes is its own fault, and none of the other feeds'
-        raise FeedError(file.name, "", "a feed", _shown(error)) from error
+        raise FeedError(file.name, Problem("", "a feed", problems.shown(error))) from error
+
+
+def _feed(file: str, name: str, fields: Mapping[str, Any]) -> Feed:
+    told = problems.shown(fields.get("name"))
+    wrong = [Problem("name", "no such field, as the file's name is the feed's", told)] if "name" in fields else []
+    try:
+        feed = Feed.model_validate({**fields, "name": name})
+    except ValidationError as error:
+        raise FeedError(file, *wrong, *problems.of(error, KNOWN)) from error
+    if wrong:
+        raise FeedError(file, *wrong)
+    return feed
 
 
 def _overlap(feed: Feed, feeds: Iterable[Feed]) -> FeedError | None:
@@ -240,43 +217,8 @@ def _overlap(feed: Feed, feeds: Iterable[Feed]) -> FeedError | None:
     if not others:
         return None
     named = ", ".join(f"{other.prefix!r} of {other.name}.yaml" for other in others)
-    return FeedError(
-        f"{feed.name}.yaml", "prefix", f"one that doesn't overlap with {named}; none of them is used", repr(feed.prefix)
-    )
-
-
-def _first(name: str, error: ValidationError) -> FeedError:
-    """Put pydantic's first complaint in this project's words."""
-    first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])[:MAX_SHOWN]
-    message, found = first["msg"], _shown(first.get("input"))
-    if first["type"] == "missing":
-        return FeedError(name, path, "a value", "nothing")
-    if first["type"] == "extra_forbidden":
-        return FeedError(name, path, f"one of the known fields ({', '.join(_known(first['loc']))})", "an unknown one")
-    message = message.removeprefix("Input should be ")
-    if first["type"] == "value_error":
-        message = message.removeprefix("Value error, ")
-        if not path:
-            path, _, message = message.partition(": ")
-            message, _, found = message.partition("; found ")
-    return FeedError(name, path, message, found)
-
-
-def _shown(found: object) -> str:
-    """Return a value as an error shows it; a number of a thousand digits can't be written, and a page isn't read."""
-    try:
-        told = repr(found)
-    except ValueError:
-        return f"a huge {type(found).__name__}"
-    return told if len(told) <= MAX_SHOWN else f"{told[:MAX_SHOWN]}…"
-
-
-def _known(path: tuple[int | str, ...]) -> list[str]:
-    """Return the fields that may stand where an unknown one was found."""
-    nested: Mapping[str, type[BaseModel]] = {"packing": Packing, "notify": Notify}
-    model = nested.get(str(path[0]), Feed)
-    return sorted(model.model_fields.keys() - {"name"})
+    expected = f"one that doesn't overlap with {named}; none of them is used"
+    return FeedError(f"{feed.name}.yaml", Problem("prefix", expected, repr(feed.prefix)))
 
 
 def _day(written: str | None) -> datetime | None:

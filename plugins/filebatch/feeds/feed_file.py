@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from filebatch.core.errors import FeedError
+from filebatch.core.errors import FeedError, Problem
 
 MAX_BYTES = 2**16
 MAX_DEPTH = 20
@@ -66,15 +66,15 @@ def read(file: Path) -> dict[str, Any]:
     """
     mode = file.lstat().st_mode
     if not stat.S_ISREG(mode):
-        raise FeedError(file.name, "", "a regular file", "a link" if stat.S_ISLNK(mode) else "something else")
+        raise FeedError(file.name, Problem("", "a regular file", "a link" if stat.S_ISLNK(mode) else "something else"))
     with file.open("rb") as opened:
         content = opened.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise FeedError(file.name, "", f"at most {MAX_BYTES} bytes", "more")
+        raise FeedError(file.name, Problem("", f"at most {MAX_BYTES} bytes", "more"))
     try:
         document = _Plain(content.decode("utf-8")).get_single_data()
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FeedError(file.name, "", "YAML in UTF-8", " ".join(str(error).split())) from error
+        raise FeedError(file.name, Problem("", "YAML in UTF-8", " ".join(str(error).split()))) from error
     if not isinstance(document, dict):
-        raise FeedError(file.name, "", "a mapping of fields", type(document).__name__)
+        raise FeedError(file.name, Problem("", "a mapping of fields", type(document).__name__))
     return document

@@ -5,13 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict  # pydantic's rule, before Python 3.12
 
 from filebatch.core.errors import ConfigurationError
+from filebatch.feeds import problems
 
 VARIABLE = "filebatch"
+_STRICT = ConfigDict(extra="forbid")
+
+Name = Annotated[str, Field(min_length=1)]
 
 
+@with_config(_STRICT)
+class Buckets(TypedDict):
+    """Names of buckets."""
+
+    new_files: Name
+    results: Name
+
+
+@with_config(_STRICT)
+class Topics(TypedDict):
+    """ARNs of SNS topics."""
+
+    stakeholders: Name
+    developers: Name
+
+
+@with_config(_STRICT)
 @dataclass(frozen=True)
 class Settings:
     """Where an environment keeps its things. Terraform and the local AWS both write it, and no feed changes it.
@@ -19,9 +44,9 @@ class Settings:
     Attributes:
         region: AWS region.
         environment: the resources' common prefix, for people.
-        buckets: `new_files` and `results`.
+        buckets: what partners write to; results, quarantine and manifests.
         queue_prefix: what the URL of each feed's queue begins with; it ends with the feed's name.
-        topics: ARNs of `stakeholders` and `developers`.
+        topics: whom runs tell what happened.
         ledger: DynamoDB table.
         job_queue: Batch job queue.
         job_definition_prefix: what the name of each feed's job definition begins with; it ends with the feed's name.
@@ -30,17 +55,17 @@ class Settings:
         heartbeat_seconds: seconds without a heartbeat after which a run counts as dead.
     """
 
-    region: str
-    environment: str
-    buckets: Mapping[str, str]
-    queue_prefix: str
-    topics: Mapping[str, str]
-    ledger: str
-    job_queue: str
-    job_definition_prefix: str
-    namespace: str
+    region: Name
+    environment: Name
+    buckets: Buckets
+    queue_prefix: Name
+    topics: Topics
+    ledger: Name
+    job_queue: Name
+    job_definition_prefix: Name
+    namespace: Name
     dimensions: Mapping[str, str] = field(default_factory=dict)
-    heartbeat_seconds: int = 900
+    heartbeat_seconds: Annotated[int, Field(ge=1, strict=True)] = 900
 
     @property
     def new_files(self) -> str:
@@ -67,20 +92,23 @@ class Settings:
 
 
 def parse(document: Any) -> Settings:
-    """Check the variable's value; ConfigurationError names what is missing or unknown."""
-    if not isinstance(document, Mapping):
-        raise ConfigurationError(f"Variable {VARIABLE!r}: expected a JSON object, found {type(document).__name__}")
-    known = {each.name for each in fields(Settings)}
-    optional = {"dimensions", "heartbeat_seconds"}
-    missing, unknown = known - optional - document.keys(), document.keys() - known
-    if missing or unknown:
-        raise ConfigurationError(
-            f"Variable {VARIABLE!r}: missing {sorted(missing)}, unknown {sorted(unknown)}; "
-            "Terraform's output `settings` and the local AWS write the right one"
-        )
-    lost = {"new_files", "results"} - set(document["buckets"])
-    if lost:
-        raise ConfigurationError(f"Variable {VARIABLE!r}: buckets has nothing for {sorted(lost)}")
-    if not isinstance(document.get("dimensions", {}), Mapping):
-        raise ConfigurationError(f"Variable {VARIABLE!r}: dimensions: expected a JSON object of names and values")
-    return Settings(**document)
+    """Check the variable's value whole; ConfigurationError names all that is missing, unknown or no such value."""
+    try:
+        return _adapter().validate_python(document)
+    except ValidationError as error:
+        told = "\n".join(f"Variable {VARIABLE!r}: {problem}" for problem in problems.of(error, KNOWN))
+        raise ConfigurationError(f"{told}\n{WRITTEN_BY}") from error
+
+
+KNOWN = {
+    "": [each.name for each in fields(Settings)],
+    "buckets": list(Buckets.__annotations__),
+    "topics": list(Topics.__annotations__),
+}
+WRITTEN_BY = "Terraform's output `settings` and the local AWS write the right one"
+
+
+@cache
+def _adapter() -> TypeAdapter[Settings]:
+    """Return the checker, which takes a moment to make."""
+    return TypeAdapter(Settings)

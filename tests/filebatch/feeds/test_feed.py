@@ -15,6 +15,7 @@ from filebatch.core.errors import FeedError
 from filebatch.feeds import feed_text
 from filebatch.feeds.fargate import FARGATE_MEMORY
 from filebatch.feeds.feed import DEFAULTS, Feed, load_feed, load_feeds
+from filebatch_worker.processor import BUILT_IN
 from golden import agrees
 from values import KEYS
 
@@ -79,6 +80,8 @@ WRONG = {
     "start that is no date": "prefix: orders/\nstart: soon\n",
     "start that is no day of the calendar": "prefix: orders/\nstart: 2026-02-30\n",
     "processor that is none": LEAST + "processor: my processor\n",
+    "processor that is built in nowhere": LEAST + "processor: tabula\n",
+    "processor of no module": LEAST + "processor: acme..lines:count\n",
     "options that are no mapping": LEAST + "options: [1]\n",
     "options that no worker could be told": LEAST + "options: {since: 2026-01-01}\n",
     "vcpu that Fargate has not": LEAST + "vcpu: 3\n",
@@ -108,6 +111,30 @@ def test_what_is_wrong_is_told_by_file_field_expected_and_found(tmp_path):
             load_feed(write(tmp_path, text))
         told[what] = str(error.value)
     assert agrees("feed-errors", told)
+
+
+def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path):
+    text = "prefix: /orders\nname: orders\nmemmory: 512\nvcpu: 4\nday_prefix: '%Y/'\npacking: {files: 0, file: 1}\n"
+    with pytest.raises(FeedError) as error:
+        load_feed(write(tmp_path, text))
+    assert sorted(problem.field for problem in error.value.problems) == [
+        "day_prefix",
+        "memmory",
+        "memory",
+        "name",
+        "packing.file",
+        "packing.files",
+        "prefix",
+        "start",
+    ]
+    assert len(str(error.value).splitlines()) == 8
+    assert all(line.startswith("orders.yaml: ") for line in str(error.value).splitlines())
+    assert "did you mean 'memory'?" in str(error.value)
+
+
+def test_the_built_in_processors_are_the_workers():
+    names = {name for name in ("tabular", "tabula", "csv", *BUILT_IN) if feed_text.fits("processor", name)}
+    assert names == set(BUILT_IN)
 
 
 def test_every_field_that_takes_text_has_a_rule_for_it():

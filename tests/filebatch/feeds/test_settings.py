@@ -23,26 +23,53 @@ def test_the_variable_is_read_with_defaults():
 
 @pytest.mark.parametrize("name", DOCUMENT)
 def test_a_missing_setting_is_named(name):
-    with pytest.raises(ConfigurationError, match=f"missing \\['{name}'\\]"):
+    with pytest.raises(ConfigurationError, match=f"Variable 'filebatch': {name}: expected a value, found nothing"):
         settings.parse({key: value for key, value in DOCUMENT.items() if key != name})
 
 
-@pytest.mark.parametrize("bucket", ["new_files", "results"])
-def test_a_missing_bucket_is_named(bucket):
-    buckets = {key: value for key, value in DOCUMENT["buckets"].items() if key != bucket}
-    with pytest.raises(ConfigurationError, match=bucket):
-        settings.parse({**DOCUMENT, "buckets": buckets})
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("buckets", "new_files"), ("buckets", "results"), ("topics", "stakeholders"), ("topics", "developers")],
+)
+def test_a_missing_bucket_or_topic_is_named_before_anything_is_done(name, part):
+    parts = {key: value for key, value in DOCUMENT[name].items() if key != part}
+    with pytest.raises(ConfigurationError, match=rf"{name}\.{part}: expected a value, found nothing"):
+        settings.parse({**DOCUMENT, name: parts})
 
 
-def test_an_unknown_setting_is_named():
-    with pytest.raises(ConfigurationError, match=r"unknown \['colour'\]"):
-        settings.parse({**DOCUMENT, "colour": "red"})
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("dimensions", []),
+        ("dimensions", "Team=files"),
+        ("dimensions", {"Team": 7}),
+        ("ledger", None),
+        ("region", ""),
+        ("heartbeat_seconds", "900"),
+        ("heartbeat_seconds", 0),
+        ("heartbeat_seconds", True),
+        ("buckets", ["new_files", "results"]),
+    ],
+)
+def test_a_setting_that_is_no_such_value_is_named(field, wrong):
+    with pytest.raises(ConfigurationError, match=f"Variable 'filebatch': {field}"):
+        settings.parse({**DOCUMENT, field: wrong})
 
 
-@pytest.mark.parametrize("wrong", [[], "Team=files", 7, None])
-def test_dimensions_that_are_no_mapping_are_named(wrong):
-    with pytest.raises(ConfigurationError, match="dimensions"):
-        settings.parse({**DOCUMENT, "dimensions": wrong})
+def test_all_that_is_wrong_is_told_at_once_and_who_writes_the_right_one():
+    wrong = {**DOCUMENT, "colour": "red", "topics": {"stakeholder": "arn:x", "developers": ""}, "ledger": 7}
+    with pytest.raises(ConfigurationError) as error:
+        settings.parse(wrong)
+    *told, advice = str(error.value).splitlines()
+    assert sorted(line.removeprefix("Variable 'filebatch': ").partition(":")[0] for line in told) == [
+        "colour",
+        "ledger",
+        "topics.developers",
+        "topics.stakeholder",
+        "topics.stakeholders",
+    ]
+    assert "did you mean 'stakeholders'?" in str(error.value)
+    assert advice.startswith("Terraform's output `settings`")
 
 
 @given(JSON)
