@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from filebatch_local.base.layout import Layout
+from filebatch_local.base.ports import free_port
 from local_system import airflow, parts
 from local_system.config import Config, airflow_environment
 from local_system.system import down, up
@@ -101,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     feeds = [f"feed{number:03d}" for number in range(options.feeds)]
     with tempfile.TemporaryDirectory() as folder:
         state, dags = Path(folder) / "state", _dags(Path(folder), feeds)
-        config = Config(Layout.here(state), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
+        config = Config(Layout.here(state), Path(sys.executable), free_port(), free_port(), dags)
         try:
             added = compare(UnitContext(config, feeds), options.seconds)
         finally:

@@ -11,6 +11,7 @@ import pytest
 
 from aws import until
 from filebatch_local.base.layout import Layout
+from filebatch_local.base.ports import free_port
 from local_system import airflow, parts
 from local_system.config import Config, airflow_environment
 
@@ -18,7 +19,7 @@ from local_system.config import Config, airflow_environment
 @contextmanager
 def api_server(folder: Path) -> Iterator[Config]:
     """Start one with the database that set-up made for this interpreter's Airflow; end it afterwards."""
-    config = Config(Layout.here(folder), Path(sys.executable), api_port=parts.free_port())
+    config = Config(Layout.here(folder), Path(sys.executable), api_port=free_port())
     config.home.mkdir(parents=True)
     shutil.copy(Layout.here().airflow_home(Path(sys.prefix)) / "pristine.db", config.home / "airflow.db")
     airflow.new_password(config.passwords)

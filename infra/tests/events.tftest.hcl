@@ -20,7 +20,7 @@ variables {
   res_prefix       = "acme"
   key_arn          = "arn:aws:kms:eu-west-1:123456789012:key/1"
   new_files_bucket = "files"
-  feeds            = { orders = { prefix = "orders/" } }
+  feeds            = { orders = { prefix = "orders/" }, orders-dead = { prefix = "orders-dead/" } }
 }
 
 run "feed" {
@@ -40,6 +40,13 @@ run "feed" {
       && aws_cloudwatch_event_target.arrivals["orders"].dead_letter_config[0].arn == aws_sqs_queue.dead["orders"].arn
     )
     error_message = "What can't be delivered or read is kept for 14 days."
+  }
+
+  assert {
+    condition = length(distinct([
+      for queue in concat(values(aws_sqs_queue.arrivals), values(aws_sqs_queue.dead)) : queue.name
+    ])) == 4
+    error_message = "A feed's queue is no other feed's dead-letter queue, whatever feeds are called."
   }
 
   assert {

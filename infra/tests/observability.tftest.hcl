@@ -19,7 +19,7 @@ variables {
   key_arn              = "arn:aws:kms:eu-west-1:123456789012:key/1"
   developers_topic_arn = "arn:aws:sns:eu-west-1:123456789012:developers"
   runbook_url          = "docs/runbook.md"
-  feeds                = { orders = { queue = "orders", dead_letter_queue = "orders-dead", run_within = 2 } }
+  feeds                = { orders = { queue = "orders", dead_letter_queue = "orders_dead", run_within = 2 } }
 }
 
 run "alarms" {
@@ -31,8 +31,8 @@ run "alarms" {
 
   variables {
     feeds = {
-      orders = { queue = "orders", dead_letter_queue = "orders-dead", run_within = 2 }
-      daily  = { queue = "daily", dead_letter_queue = "daily-dead", run_within = 24, has = ["expected_by"] }
+      orders = { queue = "orders", dead_letter_queue = "orders_dead", run_within = 2 }
+      daily  = { queue = "daily", dead_letter_queue = "daily_dead", run_within = 24, has = ["expected_by"] }
     }
     overrides = {
       daily = { no-run = { period = 86400, evaluation_periods = 1 }, invalid-files = { enabled = false } }
@@ -103,7 +103,7 @@ run "sixty_feeds" {
     feeds = {
       for number in range(60) : format("feed-%02d", number) => {
         queue             = format("feed-%02d", number)
-        dead_letter_queue = format("feed-%02d-dead", number)
+        dead_letter_queue = format("feed-%02d_dead", number)
         run_within        = 2
         has               = number < 10 ? ["expected_by"] : []
       }

@@ -14,8 +14,8 @@ from typing import Any
 import boto3
 
 from aws import until
+from filebatch_local.base.ports import free_port
 from local_system.airflow import LOGIN, Api
-from local_system.parts import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yaml"

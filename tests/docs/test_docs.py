@@ -45,6 +45,21 @@ def test_every_test_that_is_named_as_proof_exists(document: Path) -> None:
         assert list((ROOT / "tests").rglob(name)), name
 
 
+# What GNU's tools take and those of macOS don't.
+GNU_ONLY = (
+    r"\bdate -d|\bsed -i |\breadlink -f|\bstat -c|\bxargs -r|\bgrep -P|\bbase64 -w|\b(?:sha256sum|md5sum|mapfile|ss) "
+)
+
+
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, *ROOT.glob("infra/**/README.md")], ids=lambda path: str(path.parent.name)
+)
+def test_commands_are_those_of_macos_too(document: Path) -> None:
+    commands = "".join(re.findall(r"```(?:sh)?\n(.*?)```", document.read_text(), re.DOTALL))
+
+    assert re.findall(GNU_ONLY, commands) == []
+
+
 def test_the_readmes_feed_is_a_feed() -> None:
     (text,) = blocks(ROOT / "README.md", "yaml")
 

@@ -13,7 +13,7 @@ from filebatch.core import clock, states
 from filebatch.core.conditions import Equal, Present
 from filebatch.core.publishing import NOT_PUBLISHED
 from filebatch.core.states import Move
-from local_system.parts import free_port
+from filebatch_local.base.ports import free_port
 
 pytestmark = pytest.mark.airflow
 

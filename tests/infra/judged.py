@@ -82,7 +82,7 @@ def _renamed(call: Call, here: Mapping[str, str], there: Mapping[str, str]) -> C
         return call
     service = found["service"]
     uses = [use for use, name in here.items() if use.startswith(f"{service} ") and name == found["name"]]
-    of_feed, dead = f"{service} {FEEDS}", found["name"].endswith("-dead")
+    of_feed, dead = f"{service} {FEEDS}", found["name"].endswith("_dead")
     if uses:
         name = there[uses[0]]
     elif of_feed in here and found["name"].startswith(here[of_feed]) and not dead:

@@ -55,7 +55,7 @@ def unreadable(here: Applied) -> None:
     """Have SQS give up on a message, as it does on one that the intake leaves."""
     sqs, url = here.client("sqs"), here.settings["queue_prefix"] + "lines"
     sqs.send_message(QueueUrl=url, MessageBody="no event")
-    dead = sqs.get_queue_url(QueueName=f"{PREFIX}-events-lines-dead")["QueueUrl"]
+    dead = sqs.get_queue_url(QueueName=f"{PREFIX}-events-lines_dead")["QueueUrl"]
 
     def given_up() -> bool:
         sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
@@ -201,7 +201,7 @@ def twins(metric: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def queues_of(*feeds: str) -> list[str]:
-    return [f"{PREFIX}-events-{feed}{end}" for feed in feeds for end in ("", "-dead")]
+    return [f"{PREFIX}-events-{feed}{end}" for feed in feeds for end in ("", "_dead")]
 
 
 def test_a_failed_job_is_told_to_the_developers_and_its_children_are_not(applied: Applied) -> None:

@@ -20,6 +20,7 @@ from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
 from filebatch_local.base.layout import Layout
+from filebatch_local.base.ports import free_port
 from filebatch_local.serve.background import LocalAws
 from infra import judged
 from local_system import airflow, parts
@@ -182,7 +183,7 @@ def whole(
         triggerer: more environment of the triggerer.
     """
     dags, recording = _dags(folder / "dags", feeds, file), folder / "requests.jsonl"
-    config = Config(Layout.here(folder / "state"), Path(sys.executable), parts.free_port(), parts.free_port(), dags)
+    config = Config(Layout.here(folder / "state"), Path(sys.executable), free_port(), free_port(), dags)
     with proxy_of(f"http://127.0.0.1:{config.aws_port}") as (proxy, url):
         config = replace(
             config,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filebatch_local.base import access, processes
 from filebatch_local.base.processes import Process
-from local_system.config import HOST, Config, LocalSystemError
+from local_system.config import HOST, Config
 
 # Task logs are read from the disk; a server for them would listen on every interface.
 COMMANDS = {
@@ -74,23 +73,3 @@ def stop(parts: Collection[Part]) -> None:
 def log_file(config: Config, name: str) -> Path:
     """Return where a part's output goes."""
     return config.logs / f"{name}.log"
-
-
-def free_port() -> int:
-    """Return a port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def refuse_taken_port(port: int, what: str, option: str) -> None:
-    """Raise LocalSystemError where somebody else listens on a port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise LocalSystemError(
-                f"port {port} on {HOST} is taken ({error.strerror}): expected it free for {what}. "
-                f"See who has it with `ss -ltnp 'sport = :{port}'`, stop that, or choose another with {option}."
-            ) from error

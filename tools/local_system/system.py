@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from filebatch_local.base import access
+from filebatch_local.base import access, ports
 from filebatch_local.serve import background
 from filebatch_local.serve.background import LocalAws
 from local_system import airflow, parts
-from local_system.config import Config, LocalSystemError, airflow_environment
+from local_system.config import HOST, Config, LocalSystemError, airflow_environment
 
 HEALTHY_WITHIN = 180.0  # seconds; Airflow's four processes take their time on two cores
 ASKED_EVERY = 0.5
@@ -69,9 +69,10 @@ def up(config: Config, aws_options: Sequence[str] = ()) -> LocalAws:
     """Start everything and wait until it's healthy; return the local AWS.
 
     Raises:
-        LocalSystemError: a port is taken, a part ended, or it took too long; nothing is left running then.
+        LocalAwsError: a port is taken.
+        LocalSystemError: a part ended, or it took too long; nothing is left running then.
     """
-    parts.refuse_taken_port(config.api_port, "Airflow's API server", "--api-port")
+    ports.listen(config.api_port, HOST, "Airflow's API server", "--api-port").close()
     aws, _ = background.up(config.layout, config.aws_port, aws_options)
     environment = airflow_environment(config, aws.endpoint, aws.settings, aws.key)
     airflow.new_password(config.passwords)

@@ -8,6 +8,7 @@ locals {
   name      = "${var.res_prefix}-events"
   documents = "${path.module}/../../documents"
   queue     = jsondecode(file("${local.documents}/queue.json"))
+  dead      = local.queue.dead_letter_suffix # feeds have no such names, so that no feed's queue is another's
 
   # A queue's policy names the queue itself; written by hand so that both are made in one step.
   arn_prefix = join(":", [
@@ -29,7 +30,7 @@ module "policy" {
 
   text = merge([
     for feed in keys(var.feeds) : {
-      for queue in [feed, "${feed}-dead"] : queue => {
+      for queue in [feed, "${feed}${local.dead}"] : queue => {
         queue = "${local.arn_prefix}-${queue}"
         rule  = aws_cloudwatch_event_rule.arrivals[feed].arn
       }
@@ -40,13 +41,13 @@ module "policy" {
 resource "aws_sqs_queue" "dead" {
   for_each = var.feeds
 
-  name                      = "${local.name}-${each.key}-dead"
+  name                      = "${local.name}-${each.key}${local.dead}"
   kms_master_key_id         = var.key_arn
   message_retention_seconds = local.queue.dead_letter_queue.MessageRetentionPeriod
 
-  policy = jsonencode(module.policy.rendered["${each.key}-dead"])
+  policy = jsonencode(module.policy.rendered["${each.key}${local.dead}"])
 
-  tags = merge(var.tags, { Name = "${local.name}-${each.key}-dead" })
+  tags = merge(var.tags, { Name = "${local.name}-${each.key}${local.dead}" })
 }
 
 resource "aws_sqs_queue" "arrivals" {

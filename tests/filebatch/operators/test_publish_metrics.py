@@ -21,7 +21,7 @@ from filebatch.operators.publish_metrics import (
     batches,
     check,
 )
-from local_system.parts import free_port
+from filebatch_local.base.ports import free_port
 
 GOOD = datum("orders", "FilesClaimed", "Count", [1.0])
 

@@ -19,6 +19,7 @@ def feeds(tmp_path_factory):
     (folder / "orders.yaml").write_text(
         FEED.format(prefix="orders/", memory=2048) + 'vcpu: 1\nimage: "own:1"\narchitecture: ARM64\n'
     )
+    (folder / "orders-dead.yaml").write_text(FEED.format(prefix="orders-dead/", memory=2048))
     (folder / "broken.yaml").write_text("prefix: broken/\n")
     return folder
 
@@ -82,10 +83,26 @@ def test_a_message_that_is_never_acknowledged_goes_to_the_dead_letter_queue(ask,
         QueueUrl=provisioned.settings["queue_prefix"] + "orders", AttributeNames=["All"]
     )["Attributes"]
     redrive = json.loads(attributes["RedrivePolicy"])
-    assert redrive["deadLetterTargetArn"].endswith(":filebatch-local-orders-dead")
+    assert redrive["deadLetterTargetArn"].endswith(":filebatch-local-orders_dead")
     assert int(redrive["maxReceiveCount"]) == 5
     assert attributes["MessageRetentionPeriod"] == "1209600"
     assert "events.amazonaws.com" in attributes["Policy"]
+
+
+def test_no_feeds_queue_is_anothers_dead_letter_queue(ask, provisioned):
+    sqs, of_feed = ask("sqs"), provisioned.settings["queue_prefix"]
+    arns = [
+        sqs.get_queue_attributes(QueueUrl=of_feed + feed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        for feed in provisioned.feeds
+    ]
+    redrives = [
+        sqs.get_queue_attributes(QueueUrl=of_feed + feed, AttributeNames=["RedrivePolicy"])["Attributes"][
+            "RedrivePolicy"
+        ]
+        for feed in provisioned.feeds
+    ]
+    assert "orders-dead" in provisioned.feeds
+    assert not set(arns) & {json.loads(redrive)["deadLetterTargetArn"] for redrive in redrives}
 
 
 def test_the_ledger_has_its_keys_and_its_index(ask):

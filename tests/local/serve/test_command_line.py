@@ -12,8 +12,8 @@ import pytest
 
 from aws import is_alive
 from filebatch_local.base.layout import Layout
+from filebatch_local.base.ports import free_port
 from filebatch_local.serve.background import start, wait_until_up
-from local_system.parts import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from filebatch_local.base.layout import Layout
+from filebatch_local.base.ports import free_port
 from filebatch_local.serve.background import down, up
-from local_system.parts import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = [

@@ -179,7 +179,7 @@ class Provisioner:
         name, document = f"{ENVIRONMENT}-{feed.name}", self._document("queue")
         pattern = json.dumps(self._document("event-pattern", bucket=bucket, prefix=feed.prefix))
         rule = self._client("events").put_rule(Name=name, EventPattern=pattern, State="ENABLED")["RuleArn"]
-        _, dead = self._sqs_queue(f"{name}-dead", document["dead_letter_queue"])
+        _, dead = self._sqs_queue(name + document["dead_letter_suffix"], document["dead_letter_queue"])
         redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": document["max_receive_count"]})
         url, arn = self._sqs_queue(name, {**document["queue"], "RedrivePolicy": redrive})
         policy = json.dumps(self._document("queue-policy", queue=arn, rule=rule))
@@ -206,7 +206,7 @@ class Provisioner:
         with _already("ResourceNotFoundException"):
             events.remove_targets(Rule=name, Ids=["queue"])
             events.delete_rule(Name=name)
-        for queue in (name, f"{name}-dead"):
+        for queue in (name, name + self._document("queue")["dead_letter_suffix"]):
             with _already("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"):
                 sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"])
         for found in batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]:

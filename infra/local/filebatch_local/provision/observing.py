@@ -34,7 +34,7 @@ def observe(cloudwatch: Any, documents: Path, feeds: Iterable[Any], settings: Ma
     """Create each feed's alarms, and the dashboards of all feeds."""
     shown = []
     for feed in sorted(feeds, key=lambda each: str(each.name)):
-        values = {**_values(feed.name, settings), "run_within": str(feed.run_within)}
+        values = {**_values(documents, feed.name, settings), "run_within": str(feed.run_within)}
         for one in render(documents, "alarms", **values):
             if one["requires"] is None or getattr(feed, one["requires"]) is not None:
                 cloudwatch.put_metric_alarm(**_with_numbers(one["alarm"]))
@@ -56,7 +56,7 @@ def _with_numbers(alarm: Mapping[str, Any]) -> dict[str, Any]:
     return {**alarm, **{name: int(alarm[name]) for name in ("EvaluationPeriods", "DatapointsToAlarm")}}
 
 
-def _values(feed: str, settings: Mapping[str, Any]) -> dict[str, str]:
+def _values(documents: Path, feed: str, settings: Mapping[str, Any]) -> dict[str, str]:
     queue = f"{settings['queue_prefix']}{feed}".rsplit("/", 1)[-1]
     return {
         "name": ENVIRONMENT,
@@ -64,7 +64,7 @@ def _values(feed: str, settings: Mapping[str, Any]) -> dict[str, str]:
         "feed": feed,
         "region": REGION,
         "queue": queue,
-        "dead_letter_queue": f"{queue}-dead",
+        "dead_letter_queue": queue + render(documents, "queue")["dead_letter_suffix"],
         "developers_topic": settings["topics"]["developers"],
         "runbook": RUNBOOK,
     }

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import json
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filebatch_local.base import access
+from filebatch_local.base import access, ports
 from filebatch_local.base.clock import Clock
-from filebatch_local.base.layout import HOST, REGION, Layout, LocalAwsError
+from filebatch_local.base.layout import HOST, REGION, Layout
 from filebatch_local.base.processes import Process
 from filebatch_local.batch.images import Images, Platform
 from filebatch_local.provision import feed_watch
@@ -74,7 +72,7 @@ def serve(service: Service) -> None:
     """
     from filebatch_local.batch.processes import end_leftovers
 
-    listener = listen(service.port, service.host)
+    listener = ports.listen(service.port, service.host)
     with models_read_once():
         from filebatch_local.serve import server
 
@@ -99,32 +97,6 @@ def serve(service: Service) -> None:
     finally:
         state_file(service.layout).unlink(missing_ok=True)
         server.stop_jobs()
-
-
-def listen(port: int, host: str = HOST) -> socket.socket:
-    """Take a port, 0 for any free one, of one interface.
-
-    Raises:
-        LocalAwsError: somebody has it, or the host is none of this machine's.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise LocalAwsError(_cannot_listen(port, host, error)) from error
-    listener.listen(128)
-    return listener
-
-
-def _cannot_listen(port: int, host: str, error: OSError) -> str:
-    if error.errno != errno.EADDRINUSE and host != HOST:
-        return f"cannot listen at {host} ({error.strerror}): expected --host to be a name or address of this machine."
-    return (
-        f"port {port} on {host} is taken ({error.strerror}): expected it free for the local AWS. "
-        f"See who has it with `ss -ltnp 'sport = :{port}'`, stop that, or choose another port with --port."
-    )
 
 
 @contextlib.contextmanager
