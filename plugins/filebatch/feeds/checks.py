@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from filebatch.core import tabular_options
 from filebatch.feeds import patterns
+from filebatch.feeds.problems import UnfitError
 
 CRON_FIELDS = 5
 NOW = datetime(2026, 1, 1, tzinfo=UTC)  # any moment does
@@ -46,6 +49,14 @@ def json_alone(options: dict[str, Any]) -> dict[str, Any]:
     if not same:
         raise ValueError("what JSON has: text, numbers, true, false, null, lists, mappings (a date is text, in quotes)")
     return options
+
+
+def tabular(options: Mapping[str, Any]) -> None:
+    """Refuse options that the built-in processor doesn't know."""
+    try:
+        tabular_options.parse(options)
+    except tabular_options.OptionsError as error:
+        raise UnfitError(*error.problems) from error
 
 
 def time_of_day(written: Any) -> Any:

@@ -127,6 +127,13 @@ class Feed(_Strict):
             fargate.check_memory(info.data["vcpu"], memory)
         return memory
 
+    @field_validator("options")
+    @classmethod
+    def _tabular_knows_the_options(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if info.data.get("processor") == "tabular":
+            checks.tabular(options)
+        return options
+
     @field_validator("day_prefix")
     @classmethod
     def _day_prefix_has_a_date(cls, day_prefix: str | None, info: ValidationInfo) -> str | None:

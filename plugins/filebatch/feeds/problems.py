@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,17 +15,15 @@ MAX_SHOWN = 200  # characters of a value in an error
 
 
 class UnfitError(ValueError):
-    """A value that can't be used, of which more is to be said than what was expected.
+    """A value of which several parts may be wrong.
 
     Args:
-        expected: what would have been right.
-        found: what was there, where that isn't the field's whole value.
-        at: dotted path below the field, where it is a part of it.
+        problems: what is wrong; their fields are dotted paths below the value's own.
     """
 
-    def __init__(self, expected: str, found: object = None, at: str = "") -> None:
-        super().__init__(expected)
-        self.found, self.at = found, at
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
 
 
 def of(error: ValidationError, known: Mapping[str, Sequence[str]]) -> list[Problem]:
@@ -34,7 +33,7 @@ def of(error: ValidationError, known: Mapping[str, Sequence[str]]) -> list[Probl
         error: what pydantic says.
         known: dotted path of each mapping of fixed fields ("" for the document) → its fields.
     """
-    return [_problem(each, known) for each in error.errors(include_url=False)]
+    return [problem for each in error.errors(include_url=False) for problem in _problems(each, known)]
 
 
 def shown(found: object) -> str:
@@ -53,18 +52,20 @@ def unknown(name: str, known: Sequence[str]) -> Problem:
     return Problem(name[:MAX_SHOWN], f"one of the known fields ({', '.join(known)})", f"an unknown one{meant}")
 
 
-def _problem(each: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> Problem:
+def _problems(each: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     *outer, last = [str(part) for part in each["loc"]] or [""]
     path = ".".join([*outer, last])[:MAX_SHOWN]
-    if each["type"] == "missing":
-        return Problem(path, "a value", "nothing")
-    if each["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        problem = unknown(last, known.get(".".join(outer), ()))
-        return Problem(path, problem.expected, problem.found)
     reason = each.get("ctx", {}).get("error")
-    found = each.get("input")
-    if isinstance(reason, UnfitError):
-        path = f"{path}.{reason.at}" if reason.at else path
-        found = found if reason.found is None else reason.found
-    expected = str(reason) if isinstance(reason, ValueError) else each["msg"].removeprefix("Input should be ")
-    return Problem(path, expected, shown(found))
+    if each["type"] == "missing":
+        yield Problem(path, "a value", "nothing")
+    elif each["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        yield replace(unknown(last, known.get(".".join(outer), ())), field=path)
+    elif isinstance(reason, UnfitError):
+        yield from (replace(problem, field=_below(path, problem.field)) for problem in reason.problems)
+    else:
+        expected = str(reason) if isinstance(reason, ValueError) else each["msg"].removeprefix("Input should be ")
+        yield Problem(path, expected, shown(each.get("input")))
+
+
+def _below(path: str, field: str) -> str:
+    return f"{path}.{field}"[:MAX_SHOWN] if field else path

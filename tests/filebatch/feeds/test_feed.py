@@ -84,6 +84,9 @@ WRONG = {
     "processor of no module": LEAST + "processor: acme..lines:count\n",
     "options that are no mapping": LEAST + "options: [1]\n",
     "options that no worker could be told": LEAST + "options: {since: 2026-01-01}\n",
+    "options that tabular hasn't got": LEAST + "options: {colums: {a: date}, delimiter: '||'}\n",
+    "types that are none": LEAST
+    + "options: {columns: {a: decimal(12.2), b: date(dd.mm.yyyy), c: int}, required: [d]}\n",
     "vcpu that Fargate has not": LEAST + "vcpu: 3\n",
     "memory that Fargate has not": LEAST + "vcpu: 0.5\nmemory: 1000\n",
     "disk too small": LEAST + "disk: 20\n",
@@ -130,6 +133,11 @@ def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path):
     assert len(str(error.value).splitlines()) == 8
     assert all(line.startswith("orders.yaml: ") for line in str(error.value).splitlines())
     assert "did you mean 'memory'?" in str(error.value)
+
+
+def test_the_options_of_a_processor_of_ones_own_are_its_own_affair(tmp_path):
+    text = LEAST + "processor: acme.lines:count\noptions: {colums: 1}\n"
+    assert load_feed(write(tmp_path, text)).options == {"colums": 1}
 
 
 def test_the_built_in_processors_are_the_workers():

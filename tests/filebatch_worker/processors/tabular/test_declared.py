@@ -167,9 +167,9 @@ class TestBadRows:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"colums": {}}, "unknown option 'colums'"),
+        ({"colums": {}}, "option colums: expected one of .* an unknown option; did you mean 'columns'"),
         ({"columns": ["a"]}, "expected a mapping"),
-        ({"columns": {"a": "int"}}, "'a': expected one of string"),
+        ({"columns": {"a": "int"}}, r"columns\.a: expected one of string"),
         ({"columns": {"a": "decimal(40,2)"}}, "decimal"),
         ({"columns": {"a": "decimal(2,5)"}}, "decimal"),
         ({"columns": {"a": "date(dd.mm.yyyy)"}}, "date"),
@@ -198,8 +198,10 @@ class TestBadRows:
         ({"comment": "//"}, "one ASCII character"),
         ({"comment": '"'}, "one ASCII character"),
         ({"escape": "\\"}, "'double', 'backslash'"),
-        ({"columns": {"id": "string", "ID": "string"}}, "declared twice"),
+        ({"columns": {"id": "string", "ID": "string"}}, "found 'id' twice"),
         ({"max_uncompressed_bytes": 0}, "at least 1"),
+        ({"columns": {"a": "decimal(12.2)"}}, r"columns\.a: expected one of string"),
+        ({"columns": {"a": "date"}, "required": ["b"]}, r"columns that are declared \(a\), found 'b'"),
     ],
 )
 def test_a_wrong_option_is_a_configuration_error_that_names_it(options, said):

@@ -6,20 +6,13 @@ decimals, read 1_000 and 0x10 as numbers and 24:00 as the next day.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from filebatch_worker.processor import ConfigurationError
-from filebatch_worker.processors.tabular.date_forms import pattern_of
-
-TYPES = "string, integer, float, decimal(p,s), boolean, date, date(FORMAT), timestamp, timestamp(FORMAT), timestamptz"
-MAX_DECIMAL_DIGITS = 38
+from filebatch.core.date_forms import pattern_of
+from filebatch.core.tabular_options import DeclaredType
 
 TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
 OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)"
-
-_DECLARED = re.compile(r"\s*([a-z]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_PRECISION = re.compile(r"\s*(\d{1,2})\s*,\s*(\d{1,2})\s*")
 
 
 @dataclass(frozen=True)
@@ -171,26 +164,11 @@ def _decimal_with_exponent(sql: str, scale: int) -> str:
     return when(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d{1,3}", f"CASE WHEN {fits} THEN TRY_CAST({{t}} AS {sql}) END")
 
 
-def parse_type(column: str, declared: object) -> ColumnType:
-    """Return the type written as `declared` in a feed's `columns`. Raises ConfigurationError."""
-    match = _DECLARED.fullmatch(declared) if isinstance(declared, str) else None
-    if match and match[1] in _PLAIN and match[2] is None:
-        return _PLAIN[match[1]]
-    try:
-        found = _with_argument(match[1], match[2]) if match and match[2] else None
-    except ValueError as error:
-        raise ConfigurationError(f"tabular: option 'columns', {column!r}: {declared!r}: {error}") from error
-    if found is None:
-        raise ConfigurationError(f"tabular: option 'columns', {column!r}: expected one of {TYPES}; found {declared!r}")
-    return found
-
-
-def _with_argument(name: str, argument: str) -> ColumnType | None:
-    precision = _PRECISION.fullmatch(argument)
-    if name == "decimal" and precision:
-        digits, scale = int(precision[1]), int(precision[2])
-        return decimal(digits, scale) if max(scale, 1) <= digits <= MAX_DECIMAL_DIGITS else None
-    return formatted(name, argument) if name in ("date", "timestamp") else None
+def column_type(declared: DeclaredType) -> ColumnType:
+    """Return the type that a feed declares."""
+    if declared.name == "decimal":
+        return decimal(declared.precision, declared.scale)
+    return formatted(declared.name, declared.form) if declared.form else _PLAIN[declared.name]
 
 
 def formatted(name: str, form: str) -> ColumnType:

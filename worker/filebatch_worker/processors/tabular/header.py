@@ -11,8 +11,8 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
+from filebatch.core.tabular_options import alike
 from filebatch_worker.processors.tabular.cells import MIXED, NOTHING, NUMBER, TEXT, kind_of, kind_of_all
-from filebatch_worker.processors.tabular.naming import alike
 from filebatch_worker.processors.tabular.options import TabularOptions
 
 _YEAR = re.compile(r"(19|20)\d\d")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from filebatch.core.tabular_options import alike
 from filebatch_worker.processors.tabular.faults import invalid
 
 MAX_NAME = 200  # characters
@@ -23,11 +24,6 @@ def column_names(raw: Iterable[str], declared: Iterable[str] = ()) -> list[str]:
     taken = {alike(name) for name in cleaned}
     seen = {alike(name) for name in owned.values()}
     return [owned[at] if at in owned else _free(name, seen, taken) for at, name in enumerate(cleaned)]
-
-
-def alike(name: str) -> str:
-    """Return what two names have in common that differ in case or blanks alone."""
-    return " ".join(name.split()).casefold()
 
 
 def _owned(names: Sequence[str], declared: Iterable[str]) -> dict[int, str]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filebatch.core.tabular_options import MAX_DECIMAL_DIGITS
 from filebatch_worker.processors.tabular.column import Column
-from filebatch_worker.processors.tabular.column_types import MAX_DECIMAL_DIGITS, ColumnType, identifier
+from filebatch_worker.processors.tabular.column_types import ColumnType, identifier
 from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.formats import PARQUET_MAGIC
 from filebatch_worker.processors.tabular.measure import measure
