@@ -19,7 +19,7 @@ RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
   tests/filebatch/queries/test_health.py tests/scheduler tests/tools
 
-.PHONY: help setup made demo aws up down status env audit test test-airflow test-infra lint bench bench-parse bench-latency bench-doorbells lock
+.PHONY: help setup made demo aws up down status env audit test test-airflow test-infra lint bench bench-parse bench-latency bench-doorbells bench-worker lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,6 +74,9 @@ bench-latency: setup  ## from drop to result, on what `make up` started
 
 bench-doorbells: setup  ## what 60 idle feeds add to a triggerer, beside stock triggers; on a system of its own
 	@$(RUN) bench/doorbells.py $(ARGS)
+
+bench-worker: setup  ## a file's cost beside the engine's alone; makes the table in docs/benchmarks.md
+	@.venv-worker/bin/python bench/worker.py --json bench/worker.json --write docs/benchmarks.md $(ARGS)
 
 lint: setup  ## format, lint, types, import rules, feed files
 	@$(BIN)/ruff format --check .
