@@ -6,6 +6,7 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -23,7 +24,7 @@ AIRFLOW = {"migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
 
 # What differs between a laptop's processes and containers: places, addresses, the database, and what only SQLite needs.
 OWN = re.compile(
-    "AIRFLOW_HOME|AIRFLOW_VAR_|AWS_ENDPOINT_URL|PYTHON|AIRFLOW__(DATABASE|LOGGING|API|API_AUTH)__|.*(_FOLDER|_URL|_KEY|_FILE)$"
+    "AIRFLOW_HOME|AIRFLOW_VAR_|AWS_ENDPOINT_URL|NO_PROXY|no_proxy|PYTHON|AIRFLOW__(DATABASE|LOGGING|API|API_AUTH)__|.*(_FOLDER|_URL|_KEY|_FILE)$"
 )
 
 
@@ -48,6 +49,15 @@ def test_ports_are_published_on_loopback_only():
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert {service.get("network_mode") for service in SERVICES.values()} == {None, "none"}
     assert not [name for name, service in SERVICES.items() if service.get("privileged")]
+
+
+def test_what_these_containers_ask_each_other_goes_through_no_proxy():
+    for name in AIRFLOW:
+        said = SERVICES[name]["environment"]
+        asked = {urlsplit(value).hostname for value in said.values() if value.startswith("http://")}
+        assert asked >= {"aws", "api-server"}
+        assert asked <= set(said["NO_PROXY"].split(","))
+        assert said["no_proxy"] == said["NO_PROXY"]
 
 
 def test_nothing_that_lets_anybody_in_is_written_down(tmp_path):

@@ -22,7 +22,7 @@ from filebatch.queries.audit import audit
 from filebatch_local.base.layout import WORKER_IMAGE, Layout
 from filebatch_local.batch.images import ImageEnv, of_repository
 from filebatch_local.serve.background import LocalAws, local_aws
-from filebatch_local.serve.cli import environment
+from filebatch_local.serve.shell import environment
 from infra import judged
 
 ROOT = Path(__file__).parents[2]
@@ -149,7 +149,6 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         }
         variables = {**os.environ, **environment(layout, aws.endpoint, aws.settings, aws.key), **airflow}
-        variables.pop("PYTHONPATH", None)
         yield System(aws, folder, variables)
         judged.judge(recording, aws.settings)
 

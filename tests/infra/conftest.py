@@ -21,7 +21,7 @@ from filebatch.triggers.arrivals import ArrivalsTrigger
 from filebatch_local.base.layout import WORKER_IMAGE, Layout
 from filebatch_local.batch.images import ImageEnv, of_repository
 from filebatch_local.serve.background import LocalAws, local_aws
-from filebatch_local.serve.cli import environment
+from filebatch_local.serve.shell import environment
 from infra import calls, judged
 from infra.applied import MWAA_PREFIX, PREFIX, REGION, Applied
 from infra.terraform import ROOT, workspace
@@ -72,7 +72,7 @@ def applied(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
             terraform.apply()
             outputs = terraform.outputs()
             for name, value in environment(layout, aws.endpoint, json.loads(outputs["settings"]), aws.key).items():
-                if name.startswith(("AWS_", "AIRFLOW_")):
+                if name.startswith(("AWS_", "AIRFLOW_", "PYTHONPATH")):
                     patch.setenv(name, value)
             for name, value in judged.airflow(aws).items():
                 patch.setenv(name, value)

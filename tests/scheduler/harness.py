@@ -191,7 +191,7 @@ def whole(
             extra_environment={
                 "triggerer": {
                     "AWS_ENDPOINT_URL": url,
-                    "PYTHONPATH": f"{config.layout.root / 'tools'}:{dags}",  # only there it isn't on the path
+                    "PYTHONPATH": f"{config.layout.root / 'tools'}:{config.layout.package}:{dags}",
                     # A new triggerer takes over from a dead one after this many seconds.
                     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
                     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",

@@ -43,7 +43,7 @@ def _settings(arguments: list[str]) -> object:
 def _of_local_aws() -> object:
     from filebatch_local.base.layout import Layout
     from filebatch_local.serve.background import running
-    from filebatch_local.serve.cli import environment, take_over
+    from filebatch_local.serve.shell import environment, take_over
 
     layout = Layout.here()
     aws = running(layout)

@@ -20,7 +20,7 @@ from demo.subscriber import subscribe
 from filebatch.core.ledger import Ledger
 from filebatch_local.base.layout import Layout
 from filebatch_local.serve.background import local_aws
-from filebatch_local.serve.cli import environment, take_over
+from filebatch_local.serve.shell import environment, take_over
 
 ROOT = Path(__file__).parents[2]
 OUTPUT = ROOT / "demo-output"

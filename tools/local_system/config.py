@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filebatch_local.base import access, private
 from filebatch_local.base.layout import PORT, Layout
-from filebatch_local.serve.cli import environment as shell_environment
+from filebatch_local.serve import shell
 from local_system.airflow import USER, Api
 
 HOST = "127.0.0.1"
@@ -71,15 +71,13 @@ def airflow_environment(config: Config, endpoint: str, settings: Mapping[str, ob
     """Return the environment of Airflow's processes, beside what they inherit."""
     home = config.home
     return {
-        **shell_environment(config.layout, endpoint, settings, key),
+        **shell.environment(config.layout, endpoint, settings, key),
         **access.credentials(key, config.aws_user),
         **signing_secrets(home),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(config.dags or config.layout.root / "dags"),
-        # A laptop has no database server; writers wait for each other instead of failing.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "local_system.sqlite.connect_args",
-        "PYTHONPATH": f"{config.layout.root / 'tools'}:{config.layout.root / 'infra' / 'local'}",
+        "PYTHONPATH": f"{config.layout.root / 'tools'}:{config.layout.package}",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",

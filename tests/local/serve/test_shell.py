@@ -86,7 +86,7 @@ def shell(layout, elsewhere, tmp_path):
             "PYTHONPATH": f"{ROOT / 'infra' / 'local'}:{ROOT / 'plugins'}",
             "HTTPS_PROXY": elsewhere.url,
             "HTTP_PROXY": elsewhere.url,
-            "NO_PROXY": "127.0.0.1",
+            "http_proxy": elsewhere.url,
             "AWS_MAX_ATTEMPTS": "1",
             **variables,
         }
@@ -217,6 +217,46 @@ def test_a_refused_shell_becomes_one_of_the_local_aws_when_it_does_as_it_is_told
     assert "filebatch-local-new-files" in ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({}, "127.0.0.1,localhost"),
+        ({"NO_PROXY": "corp.example"}, "corp.example,127.0.0.1,localhost"),
+        ({"no_proxy": ".example, 10.0.0.1", "NO_PROXY": "unread"}, ".example,10.0.0.1,127.0.0.1,localhost"),
+        ({"NO_PROXY": "127.0.0.1"}, "127.0.0.1,localhost"),
+        ({"no_proxy": "*"}, "*"),
+    ],
+    ids=str,
+)
+def test_what_is_on_this_machine_is_asked_without_a_proxy(shell, said, found):
+    ended = shell("env", **said)
+    told = dict(line.split("=", 1) for line in ended.stdout.splitlines() if "=" in line)
+    assert (told["NO_PROXY"], told["no_proxy"]) == (found, found)
+
+
+def test_a_server_that_is_started_behind_a_proxy_comes_up(elsewhere, monkeypatch, tmp_path):
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, elsewhere.url)
+    layout = Layout.here(tmp_path / "state")
+    try:
+        aws, _ = up(layout, 0, ["--feeds", ""])
+        assert aws.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+    finally:
+        down(layout)
+    assert elsewhere.asked == []
+
+
+def test_what_a_shell_writes_to_airflows_database_waits_for_others_that_write(shell, tmp_path):
+    asked = "from airflow import settings; print(settings.engine.raw_connection().driver_connection.__class__)"
+    ended = shell(f"cd /; python -c '{asked}'", AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{tmp_path}/airflow.db")
+    assert "filebatch_local.base.sqlite.Connection" in ended.stdout, ended.stderr
+
+
+def test_a_shells_own_python_path_stays(shell):
+    said = shell("echo $PYTHONPATH", PYTHONPATH=f"{ROOT / 'infra' / 'local'}:/own").stdout.strip()
+    assert said == f"{ROOT / 'infra' / 'local'}:{ROOT / 'infra' / 'local'}:/own"
+
+
 def test_a_shell_of_a_local_aws_that_does_not_run_asks_no_other(elsewhere, tmp_path):
     command = f'eval "$({sys.executable} -m filebatch_local env --state {tmp_path / "none"})"; aws sqs list-queues'
     environment = {
@@ -226,7 +266,8 @@ def test_a_shell_of_a_local_aws_that_does_not_run_asks_no_other(elsewhere, tmp_p
     }
     ended = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert "not running" in ended.stderr
+    assert "`make aws`" in ended.stderr
+    assert "python -m" not in ended.stderr
     assert ended.stderr.count("blocked") == 2
     assert elsewhere.asked == []
 
@@ -246,7 +287,7 @@ def test_a_shell_outside_a_servers_container_asks_it_at_its_published_port(elsew
         printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
         assert str(ROOT) not in printed
         script = f"{printed}\nset -e; aws sqs create-queue --queue-name a; aws s3 ls; echo $AWS_ENDPOINT_URL"
-        environment = {"PATH": f"{ROOT / '.venv-cli' / 'bin'}:/usr/bin:/bin", "HTTPS_PROXY": elsewhere.url}
+        environment = {"PATH": f"{ROOT / '.venv-cli' / 'bin'}:/usr/bin:/bin", "HTTP_PROXY": elsewhere.url}
         ended = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
         assert "filebatch-local-new-files" in ended.stdout

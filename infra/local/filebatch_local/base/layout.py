@@ -57,6 +57,11 @@ class Layout:
         return self.root / "plugins"
 
     @property
+    def package(self) -> Path:
+        """Folder that holds this package."""
+        return self.root / "infra" / "local"
+
+    @property
     def scratch(self) -> Path:
         """Folder in which jobs run."""
         return self.state / "jobs"

@@ -59,7 +59,7 @@ class LocalAws:
         from botocore.config import Config
 
         session = boto3.Session(*self.credentials(who).values(), region_name=self.settings["region"])
-        return session.client(service, endpoint_url=self.endpoint, config=Config(**config))
+        return session.client(service, endpoint_url=self.endpoint, config=Config(proxies={}, **config))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the running jobs: jobId, jobName, attempt, pid."""
@@ -118,7 +118,6 @@ def local_aws(
 def start(layout: Layout, port: int, arguments: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     """Start `serve` in a session of its own, its output in the state folder's `aws.log`."""
     layout.make_state()
-    package, plugins = Path(__file__).parents[2], layout.plugins
     command = [
         sys.executable,
         "-m",
@@ -130,7 +129,7 @@ def start(layout: Layout, port: int, arguments: Sequence[str] = ()) -> subproces
         str(layout.state),
         *arguments,
     ]
-    environment = {**access.without_aws(os.environ), "PYTHONPATH": f"{package}:{plugins}"}
+    environment = {**access.without_aws(os.environ), "PYTHONPATH": f"{layout.package}:{layout.plugins}"}
     return processes.start(command, environment, log_file(layout))
 
 

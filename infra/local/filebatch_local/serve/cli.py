@@ -6,16 +6,15 @@ import argparse
 import json
 import logging
 import os
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
-from filebatch_local.base import access
 from filebatch_local.base.clock import Clock
 from filebatch_local.base.layout import HOST, PORT, Layout, LocalAwsError
 from filebatch_local.batch import images
+from filebatch_local.serve import shell
 
 NOT_RUNNING = 3  # status's exit code, as of an init script
 
@@ -135,31 +134,13 @@ def _down(layout: Layout) -> int:
 def _env(layout: Layout) -> int:
     from filebatch_local.serve.background import running
 
-    found, scripts = running(layout), Path(__file__).parent
+    found = running(layout)
     if found is None:
-        _say((scripts / "not_running.sh").read_text(encoding="utf-8"))
-        raise LocalAwsError("the local AWS is not running: start it with `python -m filebatch_local up`")
-    shell = environment(layout, found.endpoint, found.settings, found.key)
-    lines = _outside(shell, found.published) if found.published else [*_exports(shell), _path(layout)]
-    _say((scripts / "shell.sh").read_text(encoding="utf-8").replace("@exports@", "\n".join(lines)))
+        _say(shell.blocked())
+        raise LocalAwsError("no local AWS runs: start it with `make aws`, or with `make up` to have Airflow, too")
+    variables = shell.environment(layout, found.endpoint, found.settings, found.key)
+    _say(shell.script(layout, variables, found.published))
     return 0
-
-
-def _exports(shell: Mapping[str, str]) -> list[str]:
-    return [f"export {name}={shlex.quote(value)}" for name, value in shell.items()]
-
-
-def _path(layout: Layout) -> str:
-    """Put our `aws` first, which asks the local AWS and no other; of AWS CLIs a user's own before the repository's."""
-    ours, airflow, cli = layout.root / "infra" / "local" / "bin", Path(sys.executable).parent, layout.root / ".venv-cli"
-    return f'export PATH={shlex.quote(f"{ours}:{airflow}")}:"$PATH":{shlex.quote(str(cli / "bin"))}'
-
-
-def _outside(shell: Mapping[str, str], port: int) -> list[str]:
-    """Return the lines of a shell outside the server's container, where neither its paths nor its Airflow are."""
-    endpoint = f"http://{HOST}:{port}"
-    known = {name: value for name, value in shell.items() if name.startswith("AWS_")} | {"AWS_ENDPOINT_URL": endpoint}
-    return [*_exports(known), f"eval 'aws() {{ command aws \"$@\" --endpoint-url {endpoint}; }}'"]
 
 
 def _status(layout: Layout) -> int:
@@ -175,33 +156,3 @@ def _status(layout: Layout) -> int:
 
 def _say(text: str, where: IO[str] | None = None) -> None:
     (where or sys.stdout).write(f"{text}\n")
-
-
-def environment(layout: Layout, endpoint: str, settings: Mapping[str, object], key: str) -> dict[str, str]:
-    """Return what a shell needs for `airflow`, `aws` and boto3 to talk to the local AWS with its settings."""
-    region = str(settings["region"])
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        **access.credentials(key),
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        # No profile, role or endpoint of a real account can be reached from here.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AIRFLOW_HOME": str(layout.airflow_home(Path(sys.prefix))),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(layout.root / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        # No secret lies in a local Airflow's database, and every shell and process has to be able to read it.
-        "AIRFLOW__CORE__FERNET_KEY": "",
-        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
-        "AIRFLOW_VAR_FILEBATCH": json.dumps(settings),
-    }
-
-
-def take_over(shell: Mapping[str, str]) -> None:
-    """Have this process talk to the local AWS, and to no other: no AWS_ variable that it was started with stays."""
-    for name in os.environ.keys() - access.without_aws(os.environ).keys():
-        del os.environ[name]
-    os.environ.update({name: value for name, value in shell.items() if name.startswith("AWS_")})

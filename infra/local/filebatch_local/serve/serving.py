@@ -18,6 +18,7 @@ from filebatch_local.base import access, ports
 from filebatch_local.base.clock import Clock
 from filebatch_local.base.layout import HOST, REGION, Layout
 from filebatch_local.base.processes import Process
+from filebatch_local.base.proxies import without_proxy
 from filebatch_local.batch.images import Images, Platform
 from filebatch_local.provision import feed_watch
 from filebatch_local.serve.gate import Names
@@ -76,6 +77,7 @@ def serve(service: Service) -> None:
     with models_read_once():
         from filebatch_local.serve import server
 
+    os.environ |= without_proxy(os.environ, service.host)
     stop = _stop_on_signal()
     service.layout.make_state()
     end_leftovers(service.layout.scratch)

@@ -22,6 +22,13 @@ if [ -n "$_filebatch_real" ]; then
   }"
   aws
 else
+  # A company's proxy isn't asked for what is on this machine.
+  _filebatch_direct="${no_proxy:-${NO_PROXY-}}"
+  case ",$_filebatch_direct," in
+    *,127.0.0.1,* | *',*,'*) ;;
+    *) _filebatch_direct="${_filebatch_direct:+$_filebatch_direct,}127.0.0.1,localhost" ;;
+  esac
+  export NO_PROXY="$_filebatch_direct" no_proxy="$_filebatch_direct"
   unset AWS_ $(env | sed -n 's/^\(AWS_[A-Za-z0-9_]*\)=.*/\1/p')
 @exports@
 fi
