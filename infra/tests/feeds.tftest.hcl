@@ -43,6 +43,20 @@ run "refuses_prefixes_that_overlap" {
   expect_failures = [output.feeds]
 }
 
+run "refuses_what_is_no_feed_file" {
+  command = plan
+
+  module {
+    source = "./modules/feeds"
+  }
+
+  variables {
+    folder = "tests/feeds/stray"
+  }
+
+  expect_failures = [output.feeds]
+}
+
 run "refuses_a_folder_without_feeds" {
   command = plan
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.terraform
 REFUSED = ROOT / "infra" / "tests" / "feeds" / "refused"
 ECR = "210987654321.dkr.ecr.eu-central-1.amazonaws.com"
 # What a regular expression, a cron expression or a format of dates is, Terraform can't tell.
-PYTHON_ALONE = {"pattern", "schedule", "day_prefix"}
+PYTHON_ALONE = {"pattern", "schedule", "date_format", "day_prefix"}
 
 
 def refused_by_terraform(feeds: Path, folder: Path) -> dict[str, str]:
@@ -76,7 +76,7 @@ TEXTS = st.fixed_dictionaries(
     {"image": usually(st.sampled_from(IMAGES)), "prefix": usually(plain)},
     optional={
         "description": usually(plain | st.sampled_from(["ä “b” \\ ", "日本"])),
-        "pattern": usually(st.just("(?P<date>.+)")),
+        "pattern": usually(st.just("(?P<date>[^/]+)/.+")),
         "day_prefix": usually(st.just("%Y-%m-%d/")),
         "processor": usually(st.sampled_from(["tabular", "team.parsers:orders"])),
         "schedule": usually(st.sampled_from(["@daily", "0 0 * * 1-5"])),

@@ -32,6 +32,12 @@ locals {
       )
     ]
   ])
+  # What may be meant for a feed, and is none: orders.yml, or a feed file in a folder.
+  strays = [
+    for file in fileset(var.folder, "**") :
+    "${file}: expected nothing but feed files here: NAME.yaml, in no folder; rename it, or move it away"
+    if !can(regex("^[^/]+[.]yaml$", file)) && !can(regex("(^|/)[.]", file))
+  ]
   # Of two such feeds nobody can tell whose the files are.
   overlaps = flatten([
     for name, texts in local.texts : [

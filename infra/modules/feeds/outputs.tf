@@ -3,7 +3,7 @@ output "feeds" {
   value       = { for name, feed in local.written : name => merge(local.defaults, feed) }
 
   precondition {
-    condition     = length(concat(local.faults, local.overlaps)) == 0
-    error_message = join("\n", concat(["Feed files that can't be used:"], local.faults, local.overlaps))
+    condition     = length(concat(local.strays, local.faults, local.overlaps)) == 0
+    error_message = join("\n", concat(["Feed files that can't be used:"], local.strays, local.faults, local.overlaps))
   }
 }

@@ -23,6 +23,13 @@ def regex(text: str) -> str:
     return text
 
 
+def pattern_after(prefix: str, pattern: str) -> None:
+    """Refuse a pattern that repeats the prefix: it is matched against the rest of the key."""
+    begun = re.sub(r"\\([^A-Za-z0-9])", r"\1", pattern.removeprefix("^"))
+    if begun.startswith(prefix):
+        raise ValueError(f"a pattern of the rest of the key, after {prefix!r}, which isn't repeated")
+
+
 def cron(text: str) -> str:
     """Refuse what Airflow's timetable can't go by: it would fail for all feeds' DAGs, as they're in one file."""
     from croniter import CroniterError, croniter

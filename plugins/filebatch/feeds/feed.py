@@ -7,7 +7,6 @@ the file's name. docs/feeds.md is the reference for people.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -25,7 +24,7 @@ from pydantic import (
 )
 
 from filebatch.core.errors import FeedError, Problem
-from filebatch.feeds import checks, fargate, feed_file, feed_text, patterns, problems
+from filebatch.feeds import checks, fargate, feed_file, feed_text, key_dates, patterns, problems
 
 # What Terraform has to know where a feed doesn't say; it reads the same file.
 DEFAULTS: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
@@ -64,6 +63,7 @@ class Feed(_Strict):
         description: one line for people.
         prefix: what the keys of the feed begin with; no other feed's may begin with it.
         pattern: regular expression that the rest of the key matches as a whole; a group `date` gives the file's time.
+        date_format: strptime format of the date in the key; None for year, month and day in digits, as is usual.
         day_prefix: strftime format of how the rest of the key begins on a day (`%Y/%m/%d/`), where it does: it bounds
             the listing of a window; without it the whole prefix is listed.
         start: files of an earlier day are history, not work.
@@ -89,6 +89,7 @@ class Feed(_Strict):
     description: str = ""
     prefix: str
     pattern: Annotated[str, AfterValidator(checks.regex)] = r".+"
+    date_format: str | None = Field(default=None, validate_default=True)
     day_prefix: str | None = None
     start: Annotated[date, Field(ge=date(1970, 1, 1), le=date(2100, 1, 1))]
     processor: str = "tabular"
@@ -134,16 +135,43 @@ class Feed(_Strict):
             checks.tabular(options)
         return options
 
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_begins_after_the_prefix(cls, pattern: str, info: ValidationInfo) -> str:
+        if "prefix" in info.data:
+            checks.pattern_after(info.data["prefix"], pattern)
+        return pattern
+
+    @field_validator("date_format")
+    @classmethod
+    def _pattern_has_dates_of_the_format(cls, date_format: str | None, info: ValidationInfo) -> str | None:
+        if "pattern" in info.data:
+            key_dates.check(date_format, info.data["pattern"])
+        return date_format
+
     @field_validator("day_prefix")
     @classmethod
-    def _day_prefix_has_a_date(cls, day_prefix: str | None, info: ValidationInfo) -> str | None:
-        if day_prefix and "pattern" in info.data and "date" not in patterns.groups(info.data["pattern"]):
-            raise ValueError("a group (?P<date>…) in pattern beside it, as it bounds a window by the files' times")
+    def _keys_begin_with_the_day_prefix(cls, day_prefix: str | None, info: ValidationInfo) -> str | None:
+        if day_prefix and {"pattern", "date_format"} <= info.data.keys():
+            key_dates.check_day_prefix(day_prefix, info.data["pattern"], info.data["date_format"])
         return day_prefix
 
     def matches(self, key: str) -> bool:
         """Tell whether a key is a file of this feed (its prefix alone doesn't make it one)."""
-        return self._match(key) is not None
+        return not self.mismatch(key)
+
+    def mismatch(self, key: str) -> str:
+        """Say why a key is no file of this feed; "" where it is one."""
+        groups = self._match(key)
+        if groups is None:
+            return f"its key doesn't match {self.pattern!r} after {self.prefix!r}"
+        written = groups.get("date")
+        day = key_dates.read(written, self.date_format) if written is not None else None
+        if written is not None and day is None:
+            return f"the date in its key, {written!r}, isn't of the form {key_dates.told(self.date_format)}"
+        if self.day_prefix and not (day and key[len(self.prefix) :].startswith(day.strftime(self.day_prefix))):
+            return f"after {self.prefix!r} its key doesn't begin with its day as {self.day_prefix!r} says"
+        return ""
 
     def covers(self, key: str) -> bool:
         """Tell whether a key lies under the feed's prefix."""
@@ -151,7 +179,9 @@ class Feed(_Strict):
 
     def file_time(self, key: str, last_modified: datetime) -> datetime:
         """Return the time a file is about: the date in its key where the pattern has one, else its LastModified."""
-        return _day((self._match(key) or {}).get("date")) or last_modified.astimezone(UTC)
+        written = (self._match(key) or {}).get("date")
+        found = key_dates.read(written, self.date_format) if written is not None else None
+        return found or last_modified.astimezone(UTC)
 
     def is_history(self, file_time: datetime) -> bool:
         """Tell whether a file is older than the feed."""
@@ -179,10 +209,11 @@ def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:
     """Read all feed files of a folder, in order of their names.
 
     A file's faults are its own: an error in the second list, which leaves the other feeds alone. Feeds whose prefixes
-    overlap are all errors, as nobody can tell whose the files are.
+    overlap are all errors, as nobody can tell whose the files are. So is whatever else lies there, as it may be meant
+    for a feed; but for hidden files.
     """
     feeds: list[Feed] = []
-    errors: list[FeedError] = []
+    errors = [_stray(found) for found in sorted(folder.glob("*")) if not (found.suffix == ".yaml" or _is_hidden(found))]
     for file in sorted(folder.glob("*.yaml")):
         try:
             feeds.append(load_feed(file))
@@ -190,6 +221,19 @@ def load_feeds(folder: Path) -> tuple[list[Feed], list[FeedError]]:
             errors.append(error)
     overlapping = {feed.name: found for feed in feeds if (found := _overlap(feed, feeds))}
     return [feed for feed in feeds if feed.name not in overlapping], [*errors, *overlapping.values()]
+
+
+def _is_hidden(file: Path) -> bool:
+    return file.name.startswith(".")
+
+
+def _stray(found: Path) -> FeedError:
+    """Return what is wrong with something that is no feed file."""
+    kind = "a folder" if found.is_dir() else "a file of another name"
+    return FeedError(
+        found.name,
+        Problem("", "nothing but feed files here: NAME.yaml, in no folder; rename it, or move it away", kind),
+    )
 
 
 def load_feed(file: Path) -> Feed:
@@ -226,11 +270,3 @@ def _overlap(feed: Feed, feeds: Iterable[Feed]) -> FeedError | None:
     named = ", ".join(f"{other.prefix!r} of {other.name}.yaml" for other in others)
     expected = f"one that doesn't overlap with {named}; none of them is used"
     return FeedError(f"{feed.name}.yaml", Problem("prefix", expected, repr(feed.prefix)))
-
-
-def _day(written: str | None) -> datetime | None:
-    digits = re.sub(r"\D", "", written or "")
-    try:
-        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
-    except ValueError:
-        return None

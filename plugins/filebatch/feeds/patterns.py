@@ -17,6 +17,9 @@ MAX_BYTES = 2**18
 # RE2 takes these for the letters they are made of, Python for repetitions; whoever means the letters writes \{,3\}.
 _ODD_BRACES = re.compile(r"\{(?!\})(?!(?:0|[1-9]\d{0,7})(?:,(?:0|[1-9]\d{0,7})?)?\})\d*,?\d*\}")
 
+# What parentheses may stand in without being any: quoted text, an escape, a class.
+_TOKENS = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|.", re.DOTALL)
+
 
 def check(pattern: str) -> None:
     """Raise ValueError, which says what is wrong with it, where `pattern` can't be matched in linear time."""
@@ -31,6 +34,37 @@ def check(pattern: str) -> None:
 def groups(pattern: str) -> frozenset[str]:
     """Return the names of a pattern's groups."""
     return frozenset(_compiled(pattern).groupindex)
+
+
+def group(pattern: str, name: str) -> str:
+    """Return the text of a pattern's named group, parentheses included; KeyError where it has none."""
+    opened: list[int] = []
+    for token in _TOKENS.finditer(pattern):
+        if token[0] == "(":
+            opened.append(token.start())
+        elif token[0] == ")":
+            found = pattern[opened.pop() : token.end()]
+            if found.startswith((f"(?P<{name}>", f"(?<{name}>")):
+                return found
+    raise KeyError(name)
+
+
+def literal(text: str) -> str:
+    """Return the pattern that this very text alone matches."""
+    return re.escape(text)
+
+
+def may_begin(pattern: str, beginning: str) -> bool:
+    """Tell whether a text that the pattern matches as a whole may begin so; False only where none can.
+
+    RE2 tells between which two texts, in order of their bytes, all of a pattern's matches lie.
+    """
+    begun = beginning.encode()
+    try:
+        first, last = _compiled(pattern).possiblematchrange(len(begun) + 8)
+    except re2.error:  # there are no such bounds: it may begin with anything
+        return True
+    return bool(first <= begun + b"\xff" * 16 and last >= begun)
 
 
 def fullmatch(pattern: str, text: str) -> dict[str, str | None] | None:

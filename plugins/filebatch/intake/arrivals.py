@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,25 +18,31 @@ from filebatch.core import clock, states
 from filebatch.core.contract import NO_VERSION, FileVersion
 from filebatch.core.errors import ContractError
 from filebatch.core.ledger import Ledger, side_by_side
+from filebatch.core.wording import quoted
+from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
+from filebatch.feeds.standing import Standing
 from filebatch.intake import event_keys
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 RECEIVE = 10  # messages a call
 DELETE_TRIES = 2
 DRAIN_SECONDS = 30.0
+MAX_NAMED = 10  # files that are no work, of a message of the log
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a message or a listing brought: new files, files known already, history, and keys that match no pattern."""
+    """What a message or a listing brought: new files, files known already, and what is no work, by its standing."""
 
     new: int = 0
     known: int = 0
     history: int = 0
     unmatched: int = 0
+    ignored: int = 0
+    named: tuple[str, ...] = field(default=(), compare=False)  # some that are no work, each with the reason
 
     def __add__(self, other: Taken) -> Taken:
         """Add up."""
@@ -45,7 +51,22 @@ class Taken:
             self.known + other.known,
             self.history + other.history,
             self.unmatched + other.unmatched,
+            self.ignored + other.ignored,
+            (self.named + other.named)[:MAX_NAMED],
         )
+
+    def __str__(self) -> str:
+        """Say it in a line of counts, and a line for each of some files that are no work."""
+        counts = f"new={self.new} known={self.known} history={self.history} unmatched={self.unmatched}"
+        others = self.history + self.unmatched + self.ignored
+        more = [f"no work: {others - len(self.named)} more"] if others > len(self.named) > 0 else []
+        return "\n".join([f"{counts} ignored={self.ignored}", *(f"no work: {each}" for each in self.named), *more])
+
+
+def no_work(feed: Feed, file: FileVersion) -> Taken:
+    """Return what a file comes to that is no work of the feed: counted, and named with the reason."""
+    named = (f"{quoted(file.key)}: {standing.why(feed, file)}",)
+    return Taken(**{standing.of(feed, file).value: 1}, named=named)
 
 
 def decode(body: str) -> FileVersion:
@@ -81,16 +102,14 @@ def _as_s3_has_it(key: str) -> str:
 
 def arrivals(feed: Feed, files: Iterable[FileVersion], now: datetime) -> tuple[list[dict[str, Any]], Taken]:
     """Return the ledger items of the files that are work for the feed, and how many are not."""
-    items, history, unmatched = [], 0, 0
+    items, taken = [], Taken()
     for file in files:
-        file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-        if not feed.matches(file.key):
-            unmatched += 1
-        elif feed.is_history(file_time):
-            history += 1
-        else:
+        if standing.of(feed, file) is Standing.WORK:
+            file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
             items.append(states.arrive(file, feed.name, file_time, now))
-    return items, Taken(history=history, unmatched=unmatched)
+        else:
+            taken += no_work(feed, file)
+    return items, taken
 
 
 def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: datetime) -> Taken:

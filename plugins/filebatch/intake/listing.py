@@ -11,9 +11,11 @@ from typing import Any
 from filebatch.core import clock, states
 from filebatch.core.contract import FileVersion
 from filebatch.core.ledger import Ledger
+from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
-from filebatch.intake.arrivals import Taken, record
+from filebatch.feeds.standing import Standing
+from filebatch.intake.arrivals import Taken, no_work, record
 
 # A window of more days than this is one listing of the whole prefix rather than one a day.
 MAX_DAYS = 366
@@ -71,8 +73,8 @@ def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
     since = _swept_until(ledger, feed)
     taken, recent = Taken(), []
     for file in versions(s3, bucket, feed.prefix):
-        if not feed.matches(file.key):
-            taken += Taken(unmatched=1)
+        if standing.of(feed, file) is not Standing.WORK:
+            taken += no_work(feed, file)
         elif clock.parse_utc(file.last_modified) >= since:
             recent.append(file)
     known = ledger.get_many([states.file_key(file) for file in recent])
@@ -91,7 +93,8 @@ def _swept_until(ledger: Ledger, feed: Feed) -> datetime:
 
 def _definition(feed: Feed) -> str:
     """Tell whether the feed still means the same files: what changes it makes older files work."""
-    return hashlib.sha256(f"{feed.prefix}\0{feed.pattern}\0{feed.start}".encode()).hexdigest()[:12]
+    meant = (feed.prefix, feed.pattern, str(feed.start), *filter(None, (feed.date_format, feed.day_prefix)))
+    return hashlib.sha256("\0".join(meant).encode()).hexdigest()[:12]
 
 
 def _narrowed(feed: Feed, selection: Selection) -> Iterable[str]:
@@ -103,10 +106,9 @@ def _narrowed(feed: Feed, selection: Selection) -> Iterable[str]:
 
 
 def _is_selected(feed: Feed, selection: Selection, file: FileVersion) -> bool:
-    if not feed.matches(file.key):
-        return False
+    taken = {Standing.WORK, Standing.HISTORY} if selection.keys else {Standing.WORK}
     file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-    return selection.takes(file.key, file_time) and (bool(selection.keys) or not feed.is_history(file_time))
+    return selection.takes(file.key, file_time) and standing.of(feed, file) in taken
 
 
 def _version(bucket: str, found: dict[str, Any]) -> FileVersion:

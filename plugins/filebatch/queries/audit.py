@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from filebatch.core import clock, paths, states
+from filebatch.core import paths, states
 from filebatch.core.contract import FileVersion
 from filebatch.core.ledger import Item, Ledger, file_of
+from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
+from filebatch.feeds.standing import Standing
 from filebatch.intake import listing
 
 
@@ -134,6 +136,5 @@ def committed(s3: Any, bucket: str) -> Iterable[Commit]:
 
 def _work(s3: Any, bucket: str, feed: Feed) -> Iterable[FileVersion]:
     for file in listing.versions(s3, bucket, feed.prefix):
-        time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-        if feed.matches(file.key) and not feed.is_history(time):
+        if standing.of(feed, file) is Standing.WORK:
             yield file

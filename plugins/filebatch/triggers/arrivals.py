@@ -44,18 +44,31 @@ class ArrivalsTrigger(BaseEventTrigger):
         feed: feed name.
         prefix: the feed's key prefix.
         pattern: the feed's pattern.
+        date_format: how the date in a key is written, or None.
+        day_prefix: how the rest of a key begins on a day, or None.
         start: the feed's first day, ISO 8601.
         expected_by: time of day by which a day's file is expected, ISO 8601, or None.
         aws_conn_id: Airflow connection.
     """
 
-    def __init__(
-        self, feed: str, prefix: str, pattern: str, start: str, expected_by: str | None, aws_conn_id: str | None
+    def __init__(  # noqa: PLR0913 - a trigger is made of plain values
+        self,
+        feed: str,
+        prefix: str,
+        pattern: str,
+        start: str,
+        expected_by: str | None,
+        aws_conn_id: str | None,
+        *,
+        date_format: str | None = None,
+        day_prefix: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.feed = feed
         self.prefix = prefix
         self.pattern = pattern
+        self.date_format = date_format
+        self.day_prefix = day_prefix
         self.start = start
         self.expected_by = expected_by
         self.aws_conn_id = aws_conn_id
@@ -63,12 +76,20 @@ class ArrivalsTrigger(BaseEventTrigger):
     @classmethod
     def of(cls, feed: Feed, aws_conn_id: str | None) -> ArrivalsTrigger:
         """Return a feed's trigger; plain values, so that a parsed DAG needs no network."""
-        expected_by = feed.expected_by.isoformat() if feed.expected_by else None
-        return cls(feed.name, feed.prefix, feed.pattern, feed.start.isoformat(), expected_by, aws_conn_id)
+        return cls(
+            feed.name,
+            feed.prefix,
+            feed.pattern,
+            feed.start.isoformat(),
+            feed.expected_by.isoformat() if feed.expected_by else None,
+            aws_conn_id,
+            date_format=feed.date_format,
+            day_prefix=feed.day_prefix,
+        )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        names = ("feed", "prefix", "pattern", "start", "expected_by", "aws_conn_id")
+        names = ("feed", "prefix", "pattern", "date_format", "day_prefix", "start", "expected_by", "aws_conn_id")
         kind = type(self)
         return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in names}
 
@@ -97,6 +118,8 @@ class ArrivalsTrigger(BaseEventTrigger):
                 "name": self.feed,
                 "prefix": self.prefix,
                 "pattern": self.pattern,
+                "date_format": self.date_format,
+                "day_prefix": self.day_prefix,
                 "start": self.start,
                 "expected_by": self.expected_by,
             }

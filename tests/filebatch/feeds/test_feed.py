@@ -103,6 +103,21 @@ WRONG = {
     "architecture that Fargate has not": LEAST + "architecture: arm64\n",
     "packing of no files": LEAST + "packing: {files: 0}\n",
     "claim over the limit": LEAST + "packing: {claim: 10001}\n",
+    "prefix with its bucket": LEAST.replace("orders/", "s3://new-files/orders/"),
+    "pattern that repeats the prefix": LEAST + "pattern: 'orders/.*'\n",
+    "pattern that repeats the prefix in escapes": LEAST.replace("orders/", "a.b/") + r"pattern: '^a\.b/x\.csv'" + "\n",
+    "a date of hours": LEAST + r"pattern: '(?P<date>\d{10})\.csv'" + "\n",
+    "a date with its day first": LEAST + r"pattern: '(?P<date>\d\d\.\d\d\.\d{4})\.csv'" + "\n",
+    "date_format that pattern has not": LEAST + r"pattern: '(?P<date>\d{8})'" + "\ndate_format: '%d.%m.%Y'\n",
+    "date_format without a date in the key": LEAST + "date_format: '%Y%m%d'\n",
+    "date_format that tells no day": LEAST + r"pattern: '(?P<date>\d{6})'" + "\ndate_format: '%Y%m'\n",
+    "date_format in other letters": LEAST + "pattern: '(?P<date>.{10})/.*'\ndate_format: 'dd.mm.yyyy'\n",
+    "day_prefix that pattern contradicts": LEAST
+    + r"pattern: '(?P<date>\d{4}-\d{2}-\d{2})/.*'"
+    + "\nday_prefix: '%Y/%m/%d/'\n",
+    "day_prefix behind a folder": LEAST + r"pattern: 'eu/(?P<date>\d{8})/.*'" + "\nday_prefix: '%Y%m%d/'\n",
+    "day_prefix of hours": LEAST + r"pattern: '(?P<date>\d{8})/.*'" + "\nday_prefix: '%Y%m%d/%H'\n",
+    "day_prefix of no day": LEAST + r"pattern: '(?P<date>\d{8})/.*'" + "\nday_prefix: 'daily/'\n",
     "day_prefix without a date in the key": LEAST + "day_prefix: '%Y/%m/%d/'\n",
 }
 
@@ -264,6 +279,62 @@ def test_the_pattern_matches_the_whole_rest_of_the_key(key, matches):
 )
 def test_a_files_time_is_the_date_in_its_key_else_its_last_modified(key, expected):
     assert WEATHER.file_time(key, MODIFIED) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "date_format", "key", "expected"),
+    [
+        (r"(?P<date>\d{10})\.csv", "%Y%m%d%H", "2026010203.csv", datetime(2026, 1, 2, 3, tzinfo=UTC)),
+        (r"(?P<date>\d\d\.\d\d\.\d{4})\.csv", "%d.%m.%Y", "02.01.2026.csv", datetime(2026, 1, 2, tzinfo=UTC)),
+        (r"(?P<date>\d+-\d+-\d{4})/.*", "%-d-%-m-%Y", "2-1-2026/a", datetime(2026, 1, 2, tzinfo=UTC)),
+        (r"(?P<date>\d{4}\w{3}\d\d)", "%Y%b%d", "2026Jan02", datetime(2026, 1, 2, tzinfo=UTC)),
+        (r"(?P<date>[^/]+)/.*", "%Y-%m-%dT%H%z", "2026-01-02T00+0100/a", datetime(2026, 1, 1, 23, tzinfo=UTC)),
+        (
+            r"(?P<date>year=\d+/month=\d+/day=\d+)/.*",
+            None,
+            "year=2026/month=01/day=02/a",
+            datetime(2026, 1, 2, tzinfo=UTC),
+        ),
+        (r"((?P<date>\d{8})/)?.*", None, "20260102/a", datetime(2026, 1, 2, tzinfo=UTC)),
+        (r"((?P<date>\d{8})/)?.*", None, "a", MODIFIED),
+    ],
+)
+def test_a_date_in_a_key_is_read_in_the_form_that_the_feed_tells(pattern, date_format, key, expected):
+    feed = feed_of(pattern=pattern, date_format=date_format)
+    assert feed.mismatch(f"orders/{key}") == ""
+    assert feed.file_time(f"orders/{key}", MODIFIED) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fields", "key", "why"),
+    [
+        (r"(?P<date>\d{8})\.csv", {}, "31122026.csv", "the date in its key, '31122026', isn't of the form"),
+        (r"(?P<date>\d{8})\.csv", {}, "20260230.csv", "the date in its key, '20260230', isn't of the form"),
+        (r"(?P<date>[^/]+)/.*", {"date_format": "%d.%m.%Y"}, "2026-01-02/a", "isn't of the form '%d.%m.%Y'"),
+        (r".*(?P<date>\d{8})\.csv", {"day_prefix": "%Y/"}, "2025/20260102.csv", "doesn't begin with its day as '%Y/'"),
+        (r"(.*(?P<date>\d{8}))?\.csv", {"day_prefix": "%Y/"}, ".csv", "doesn't begin with its day as '%Y/'"),
+        (r".*\.csv", {}, "wrong.CSV", "doesn't match '.*"),
+    ],
+)
+def test_a_key_whose_date_cannot_be_read_is_no_file_of_the_feed_and_it_is_said_why(pattern, fields, key, why):
+    feed = feed_of(pattern=pattern, **fields)
+    assert why in feed.mismatch(f"orders/{key}")
+    assert not feed.matches(f"orders/{key}")
+
+
+def test_what_is_no_feed_file_is_told_and_leaves_the_feeds_alone(tmp_path):
+    write(tmp_path, LEAST)
+    write(tmp_path, "prefix: returns/\nstart: 2026-01-01\n", "returns.yml")
+    (tmp_path / "more").mkdir()
+    write(tmp_path, "", ".gitkeep")
+    write(tmp_path, "", "README")
+    feeds, errors = load_feeds(tmp_path)
+    assert [feed.name for feed in feeds] == ["orders"]
+    assert [str(error).partition(": expected nothing but feed files here: NAME.yaml")[0] for error in errors] == [
+        "README",
+        "more",
+        "returns.yml",
+    ]
 
 
 def test_files_from_before_the_start_are_history():

@@ -68,14 +68,14 @@ def test_a_hostile_file_is_its_own_fault_told_soon_and_in_a_sentence(tmp_path, w
 
 
 @pytest.mark.parametrize("kind", ["a link", "a broken link", "a folder", "a pipe"])
-def test_what_is_no_file_is_not_opened(tmp_path, kind):
+def test_what_is_no_file_is_not_opened(tmp_path, tmp_path_factory, kind):
     file = tmp_path / "orders.yaml"
     if kind == "a folder":
         file.mkdir()
     elif kind == "a pipe":
         os.mkfifo(file)
     else:
-        target = write(tmp_path, FIELDS, "elsewhere") if kind == "a link" else tmp_path / "nowhere"
+        target = write(tmp_path_factory.mktemp("other"), FIELDS) if kind == "a link" else tmp_path / "nowhere"
         file.symlink_to(target)
     found = "a link" if "link" in kind else "something else"
     assert told(tmp_path) == f"orders.yaml: expected a regular file, found {found}"

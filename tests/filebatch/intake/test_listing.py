@@ -223,3 +223,21 @@ def test_more_versions_than_a_page_are_all_listed():
     assert list(listing.versions(Paged(), "b", "orders/")) == [
         FileVersion("b", f"orders/{number}", "v", "e", 1, "2026-01-01T00:00:00.000Z") for number in range(2)
     ]
+
+
+def test_what_is_no_work_is_counted_and_named_with_the_reason_and_never_in_the_ledger(place):
+    for key in ("orders/", "orders/_SUCCESS", "orders/2026_$folder$"):
+        place.put(key, b"")
+    for number in range(12):
+        place.put(f"orders/wrong-{number:02}.CSV")
+
+    taken = swept(place, feed_of(pattern=r".*\.csv"))
+
+    assert taken == Taken(unmatched=12, ignored=3)
+    told = str(taken).splitlines()
+    assert told[0] == "new=0 known=0 history=0 unmatched=12 ignored=3"
+    assert "no work: 'orders/': a marker that a tool left, and no file" in told
+    assert "no work: 'orders/wrong-00.CSV': its key doesn't match" in str(taken)
+    assert told[-1] == "no work: 5 more"
+    assert len(told) == 12
+    assert not [item for item in place.ledger.scan() if "key" in item]

@@ -280,7 +280,7 @@ def test_settings_that_are_wrong_are_read_again(here, caplog):
 
     async def scenario():
         async with running(doorbell_of()) as events:
-            await becomes(lambda: "missing ['buckets'" in caplog.text)
+            await becomes(lambda: "buckets: expected a value, found nothing" in caplog.text)
             os.environ["AIRFLOW_VAR_FILEBATCH"] = right
             await asyncio.to_thread(put, here)
             await becomes(lambda: events)
