@@ -36,6 +36,13 @@ def test_the_demo_shows_what_became_of_each_sample_and_exits_0() -> None:
     sums = {metric["name"]: metric["sum"] for metric in summary["metrics"]}
     assert (sums["ProcessingSucceeded"], sums["ProcessingInvalid"]) == (len(states), 1)
     assert len(list((ROOT / "demo-output" / "results").rglob("data.parquet"))) == len(states)
+    for said in (
+        "starting a local AWS",
+        "running airflow dags test tables",
+        "task wait_for_files",
+        "task process_files",
+    ):
+        assert f" s] {said}" in ended.stdout
     for word in ("SUCCEEDED", "INVALID", "Subject: filebatch tables", "ProcessingSucceeded"):
         assert word in ended.stdout
 

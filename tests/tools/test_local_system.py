@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aws import until
+from aws import ROOT, until
 from filebatch_local.base.layout import Layout
 from local_system import __main__ as command
 from local_system import parts
@@ -67,7 +67,15 @@ def test_nothing_runs(here, capsys):
     assert status(here) == Status(None, {}, [], [])
     assert command.main(["status", "--state", state]) == command.NOT_RUNNING
     assert command.main(["down", "--state", state]) == 0
-    assert capsys.readouterr().out == "not running\nwas not running\n"
+    assert capsys.readouterr().out == "not running: `make up` starts it\nwas not running\n"
+
+
+@pytest.mark.parametrize(("code", "faulty"), [(0, False), (3, False), (1, True)])
+def test_make_takes_nothing_that_runs_for_no_fault(code, faulty):
+    command = ["make", "-s", "status", f"RUN=ended() {{ return {code}; }}; ended", f"VENV={sys.prefix}"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert bool(ended.returncode) is faulty
+    assert ("Error" in ended.stderr) is faulty
 
 
 def test_what_airflow_signs_with_is_kept_and_private(here):

@@ -5,9 +5,11 @@ Without a file the settings are those of the shell (AIRFLOW_VAR_FILEBATCH), else
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import boto3
@@ -19,9 +21,11 @@ from filebatch.queries.audit import audit
 ROOT = Path(__file__).parents[2]
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Audit all feeds; print what was found."""
-    found = settings.parse(_settings(arguments))
+    parser = argparse.ArgumentParser(prog="audit", description="Compare bucket, ledger and results of all feeds.")
+    parser.add_argument("settings", nargs="?", type=Path, help="JSON file of settings (default: see `make audit`)")
+    found = settings.parse(_settings(parser.parse_args(arguments).settings))
     feeds, errors = load_feeds(ROOT / "dags" / "feeds")
     session = boto3.Session(region_name=found.region)
     result = audit(feeds, found, session.client("s3"), session.client("dynamodb"))
@@ -32,9 +36,9 @@ def main(arguments: list[str]) -> int:
     return int(bool(result.findings) or bool(errors))
 
 
-def _settings(arguments: list[str]) -> object:
-    if arguments:
-        return json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+def _settings(file: Path | None) -> object:
+    if file:
+        return json.loads(file.read_text(encoding="utf-8"))
     if "AIRFLOW_VAR_FILEBATCH" in os.environ:
         return json.loads(os.environ["AIRFLOW_VAR_FILEBATCH"])
     return _of_local_aws()
@@ -55,4 +59,4 @@ def _of_local_aws() -> object:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -5,13 +5,16 @@ Exit code 0 unless a file FAILED or the run did; an INVALID file is its supplier
 
 from __future__ import annotations
 
+import argparse
+import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +28,23 @@ from filebatch_local.serve.shell import environment, take_over
 ROOT = Path(__file__).parents[2]
 OUTPUT = ROOT / "demo-output"
 FEED = "tables"
+LOG = ROOT / ".local" / "demo" / "dags-test.log"
+TASK_STARTS = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")
 BROKEN = b"\x1f\x8b\x08\x00 this is not what a gzip file goes on like"
 
 
-def main(files: Sequence[str]) -> int:
-    """Run the demo with these files, or with the samples; return the exit code."""
-    began = time.monotonic()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo with the files that are named, or with the samples; return the exit code."""
+    parser = argparse.ArgumentParser(prog="demo", description="Drop files and see what becomes of them.")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="files (default: the samples, and a broken one)")
+    files = parser.parse_args(arguments).files
+    say = functools.partial(_say, time.monotonic())
     drops = _drops(files)
     layout = Layout.here()
     dags = _dags()
+    say("starting a local AWS")
     with local_aws(feeds_dir=dags / "feeds") as aws:
-        _say(began, f"local AWS is up at {aws.endpoint}")
+        say(f"local AWS is up at {aws.endpoint}")
         shell = environment(layout, aws.endpoint, aws.settings, aws.key) | {
             "AIRFLOW_HOME": _airflow_home(),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -45,11 +54,11 @@ def main(files: Sequence[str]) -> int:
         inbox = subscribe(clients["sns"], clients["sqs"], aws.settings["topics"])
         for name, content in drops.items():
             clients["s3"].put_object(Bucket=aws.settings["buckets"]["new_files"], Key=f"{FEED}/{name}", Body=content)
-        _say(began, f"dropped {len(drops)} files into s3://{aws.settings['buckets']['new_files']}/{FEED}/")
-        code = _run_dag(shell)
-        _say(began, f"airflow dags test {FEED} ended with exit code {code}")
+        say(f"dropped {len(drops)} files into s3://{aws.settings['buckets']['new_files']}/{FEED}/")
+        code = _run_dag(shell, say)
+        say(f"airflow dags test {FEED} ended with exit code {code}")
         summary = _summary(clients, aws.settings, inbox.received())
-    _say(began, f"stopped; {OUTPUT.name}/ has summary.json and results/")
+    say(f"stopped; {OUTPUT.name}/ has summary.json and results/")
     sys.stdout.write(f"\n{report.show(summary)}\n")
     failed = any(file["state"] not in ("SUCCEEDED", "INVALID") for file in summary["files"])
     return code or int(failed)
@@ -93,17 +102,24 @@ def _airflow_home() -> str:
     return str(home)
 
 
-def _run_dag(shell: Mapping[str, str]) -> int:
-    """Run the feed's DAG as anybody would, its output in a log; show the log's end where it fails."""
-    log = ROOT / ".local" / "demo" / "dags-test.log"
-    with log.open("w") as output:
-        command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", FEED]
-        ended = subprocess.run(
-            command, env={**os.environ, **shell}, stdout=output, stderr=subprocess.STDOUT, check=False, cwd=ROOT
-        )
-    if ended.returncode:
-        sys.stdout.write("\n".join(log.read_text().splitlines()[-30:]) + "\n")
-    return ended.returncode
+def _run_dag(shell: Mapping[str, str], say: Callable[[str], None]) -> int:
+    """Run the feed's DAG as anybody would, its output in a log; name its tasks as they start, show a failure's end."""
+    command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", FEED]
+    environment = {**os.environ, **shell, "PYTHONUNBUFFERED": "1"}
+    say(f"running airflow dags test {FEED} (half a minute; log: {LOG.relative_to(ROOT)})")
+    with (
+        LOG.open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+        ) as running,
+    ):
+        for line in running.stdout or ():
+            log.write(line)
+            if found := TASK_STARTS.search(line):
+                say(f"task {found[1]}")
+    if running.returncode:
+        sys.stdout.write("\n".join(LOG.read_text(encoding="utf-8").splitlines()[-30:]) + "\n")
+    return running.returncode
 
 
 def _summary(clients: Mapping[str, Any], settings: Mapping[str, Any], notes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -135,4 +151,4 @@ def _say(began: float, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

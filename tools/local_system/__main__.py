@@ -15,6 +15,7 @@ from local_system.config import API_PORT, Config, LocalSystemError
 from local_system.system import Status, down, status, up
 
 NOT_RUNNING = 3  # status's exit code, as of an init script
+STARTS = ": `make up` starts it"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,10 +60,10 @@ def _down(config: Config) -> int:
 def _status(config: Config) -> int:
     found = status(config)
     if found.down:
-        _say("not running" + (f" any more; logs: {config.logs}" if found.parts else ""))
+        _say((f"not running any more (logs: {config.logs})" if found.parts else "not running") + STARTS)
         return NOT_RUNNING
     if not found.parts and found.aws:
-        _say(f"only the local AWS runs, at {found.aws.endpoint}")
+        _say(f"only the local AWS runs, at {found.aws.endpoint}, and no Airflow{STARTS}")
         return NOT_RUNNING
     if not found.healthy or not found.aws:
         _say(_complaint(config, found))

@@ -23,6 +23,7 @@ def watched(tmp_path):
         if faults:
             raise faults.pop()
         done.append("provisioned")
+        return [file.stem for file in tmp_path.glob("*.yaml") if file.read_text() != "broken"]
 
     seen = feed_watch.look(tmp_path)
     arguments = (tmp_path, seen, stop, provision, lambda names: done.extend(f"removed {name}" for name in names))
@@ -47,6 +48,19 @@ def test_each_change_is_brought_about_once(watched):
     until(lambda: done == [*["provisioned"] * 3, "removed orders"])
     (folder / "notes.txt").write_text("no feed")
     assert len(done) == 4
+
+
+def test_the_log_says_of_each_feed_what_became_of_it(watched, caplog):
+    caplog.set_level("INFO")
+    folder, _, _ = watched
+    for name, text in {"good": "prefix: good/", "bad": "broken"}.items():
+        (folder / f".{name}").write_text(text)
+    for name in ("good", "bad"):
+        (folder / f".{name}").rename(folder / f"{name}.yaml")
+    until(lambda: "brought up to date: good" in caplog.text)
+    (folder / "bad.yaml").unlink()
+    until(lambda: "feeds removed: bad" in caplog.text)
+    assert not [line for line in caplog.messages if "brought up to date" in line and "bad" in line]
 
 
 def test_a_failure_is_logged_and_tried_again(watched, caplog):

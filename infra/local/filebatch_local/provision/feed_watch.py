@@ -6,7 +6,7 @@ import hashlib
 import logging
 import stat
 import threading
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from pathlib import Path
 
 log = logging.getLogger("filebatch_local")
@@ -26,7 +26,7 @@ def watch(
     folder: Path,
     seen: Seen,
     stop: threading.Event,
-    provision: Callable[[], object],
+    provision: Callable[[], Collection[str]],
     remove: Callable[[Set[str]], object],
 ) -> None:
     """Bring the environment up to date after each change of the feed files, until `stop` is set.
@@ -35,7 +35,8 @@ def watch(
         folder: where feed files are.
         seen: what was looked at before all was provisioned for the first time.
         stop: ends it.
-        provision: creates what is missing and changes what is different.
+        provision: creates what is missing and changes what is different; returns the names of the feeds it did, and
+            logs itself which files can't be used.
         remove: takes away what belongs to feeds, by name, whose files are gone.
     """
     while not stop.wait(LOOK_EVERY):
@@ -43,13 +44,19 @@ def watch(
         if found == seen:
             continue
         try:
-            provision()
+            provisioned = provision()
             remove(seen.keys() - found.keys())
         except Exception:  # whatever it is, the server goes on, and the next look tries again
             log.exception("the feeds in %s could not be brought up to date; tried again in %.0f s", folder, LOOK_EVERY)
         else:
-            log.info("feeds brought up to date: %s", ", ".join(sorted(_changed(seen, found))))
+            _tell("feeds brought up to date", _changed(seen, found).intersection(provisioned))
+            _tell("feeds removed", seen.keys() - found.keys())
             seen = found
+
+
+def _tell(what: str, feeds: Set[str]) -> None:
+    if feeds:
+        log.info("%s: %s", what, ", ".join(sorted(feeds)))
 
 
 def _changed(before: Seen, after: Seen) -> set[str]:

@@ -85,11 +85,11 @@ class Admin:
     """What is asked under `/_filebatch/`.
 
     Attributes:
-        provision: reads the feeds, creates what is missing, returns the settings.
+        provision: reads the feeds, creates what is missing, and puts the settings into the state.
         state: what `health` answers, beside its status.
     """
 
-    provision: Callable[[], dict[str, Any]]
+    provision: Callable[[], object]
     state: dict[str, Any] = field(default_factory=dict)
 
     def in_front_of(self, app: Any) -> Any:
@@ -115,7 +115,7 @@ class Admin:
             case "GET", "jobs":
                 return HTTPStatus.OK, [job for backend in api.backends() for job in backend.running()]
             case "POST", "provision":
-                self.state["settings"] = self.provision()
+                self.provision()
                 return HTTPStatus.OK, self.state["settings"]
         return self._fault(method, path, body)
 

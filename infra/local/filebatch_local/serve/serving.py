@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,8 +146,8 @@ class Provisioning:
         self._lock = threading.Lock()
         self.state: dict[str, Any] = {"pid": os.getpid()}
 
-    def run(self) -> dict[str, Any]:
-        """Create what is missing; return the settings."""
+    def run(self) -> Sequence[str]:
+        """Create what is missing; return the names of the feeds that can be used, and log which can't."""
         with self._lock:
             done: Provisioned = self._provisioner().run()
             for problem in done.problems:
@@ -155,7 +155,7 @@ class Provisioning:
             self.state |= {"settings": done.settings, "problems": done.problems}
             where = {"endpoint": self._endpoint, "published": self._service.published}
             _write_state(self._service.layout, {**where, **asdict(done)})
-            return done.settings
+            return done.feeds
 
     def remove(self, feeds: Iterable[str]) -> None:
         """Take away what these feeds had."""
