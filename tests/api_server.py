@@ -2,11 +2,11 @@
 
 import shutil
 import sys
-import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from aws import until
@@ -36,8 +36,8 @@ def api_server(folder: Path) -> Iterator[Config]:
 def _answers(config: Config) -> bool:
     try:
         airflow.ask(config.api, "GET", "/api/v2/version")
-    except urllib.error.HTTPError as error:
-        pytest.fail(f"{error}: {error.read().decode()}")
-    except OSError:
+    except httpx.HTTPStatusError as error:
+        pytest.fail(f"{error}: {error.response.text}")
+    except httpx.HTTPError:
         return False
     return True

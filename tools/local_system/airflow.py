@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from filebatch_local.base import private
 
@@ -18,7 +18,6 @@ USER = "admin"
 LOGIN = "/local-login"
 PARTS = ("scheduler", "triggerer", "dag_processor")
 TIMEOUT = 60.0  # seconds; a write waits for the other writers of a laptop's database
-NOT_FOUND, ASKED_ALREADY = 404, 409
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def ill(api: Api, since: float) -> list[str]:
     """Return which parts Airflow doesn't call healthy, or last heard of before `since` (seconds since 1970)."""
     try:
         found = ask(api, "GET", "/api/v2/monitor/health")
-    except OSError:
+    except httpx.HTTPError:
         return ["api-server"]
     return [part for part in PARTS if not _is_well(part, found.get(part) or {}, since)]
 
@@ -63,7 +62,7 @@ def awake(api: Api) -> list[str]:
     """Return the ids of DAGs that Airflow knows and that aren't paused; none where it doesn't answer."""
     try:
         return [dag["dag_id"] for dag in ask(api, "GET", "/api/v2/dags?paused=false&limit=1000")["dags"]]
-    except OSError:
+    except httpx.HTTPError:
         return []
 
 
@@ -71,7 +70,7 @@ def listening(api: Api) -> set[str]:
     """Return the ids of DAGs that an asset starts whose watchers Airflow has set up; none where it doesn't answer."""
     try:
         assets = ask(api, "GET", "/api/v2/assets?limit=1000")["assets"]
-    except OSError:
+    except httpx.HTTPError:
         return set()
     return {dag["dag_id"] for asset in assets if asset["watchers"] for dag in asset["scheduled_dags"]}
 
@@ -89,8 +88,8 @@ def unpause(api: Api, dag_id: str) -> None:
     try:
         dag = ask(api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
         ask(api, "PUT", f"/api/v2/parseDagFile/{dag['file_token']}")
-    except urllib.error.HTTPError as error:
-        if error.code not in (NOT_FOUND, ASKED_ALREADY):
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code not in (httpx.codes.NOT_FOUND, httpx.codes.CONFLICT):
             raise
 
 
@@ -98,18 +97,13 @@ def ask(api: Api, method: str, path: str, body: Mapping[str, Any] | None = None)
     """Ask something of the REST API and return its answer.
 
     Raises:
-        OSError: nobody answers, or the answer is no (urllib's HTTPError).
+        httpx.HTTPError: nobody answers, or the answer is no (HTTPStatusError).
     """
-    token = _sent(api, "POST", "/auth/token", {"username": USER, "password": api.password}, {})["access_token"]
-    return _sent(api, method, path, body, {"Authorization": f"Bearer {token}"})
-
-
-def _sent(api: Api, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    headers = {**headers, "Content-Type": "application/json"}
-    request = urllib.request.Request(f"{api.url}{path}", method=method, data=data, headers=headers)  # noqa: S310 - ours
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - as above
-        return json.load(answer)
+    # No proxy: it couldn't reach this machine, and would get the password.
+    with httpx.Client(base_url=api.url, timeout=TIMEOUT, trust_env=False) as client:
+        known = client.post("/auth/token", json={"username": USER, "password": api.password}).raise_for_status().json()
+        headers = {"Authorization": f"Bearer {known['access_token']}"}
+        return client.request(method, path, json=body, headers=headers).raise_for_status().json()
 
 
 def _is_well(part: str, found: Mapping[str, str | None], since: float) -> bool:
