@@ -90,7 +90,7 @@ class UnitContext:
         """Have these DAGs awake and no others, and wait until their watchers have come and all others have gone."""
         for dag_id in self.feeds | self.stock:
             airflow.ask(self._config.api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": dag_id not in dag_ids})
-        _wait(lambda: airflow.listening(self._config.api) == set(dag_ids))
+        _wait(lambda: airflow.watched(self._config.api) == set(dag_ids))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -51,8 +51,8 @@ def test_a_file_dropped_from_this_machine_is_processed_by_a_run_that_it_started(
 
 def test_airflow_is_up_with_every_feed_unpaused(running):
     feeds, _ = load_feeds(ROOT / "dags" / "feeds")
-    assert {feed.name for feed in feeds} <= set(until(lambda: airflow.awake(running.airflow)))
-    assert airflow.ill(running.airflow, 0) == []
+    assert {feed.name for feed in feeds} <= set(until(lambda: airflow.unpaused(running.airflow)))
+    assert airflow.unhealthy(running.airflow, 0) == []
     assert airflow.ask(running.airflow, "GET", "/api/v2/importErrors")["import_errors"] == []
 
 

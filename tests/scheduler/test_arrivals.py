@@ -64,7 +64,7 @@ def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(syst
     heard, left = (system.drop(feed, "heard") for feed in feeds)
     wait(lambda: all(map(system.events, feeds)))
     system.restart("dag-processor")
-    wait(lambda: airflow.listening(system.config.api).isdisjoint(feeds))
+    wait(lambda: airflow.watched(system.config.api).isdisjoint(feeds))
     system.restart("triggerer")  # or the doorbells might hear one more before it is told
     unheard = system.drop("paused", "unheard")
     assert system.are(heard + left, states.ARRIVED)
@@ -72,7 +72,7 @@ def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(syst
     for feed in feeds:
         system.pause(feed, paused=False)
     system.done(heard + unheard)
-    wait(lambda: airflow.listening(system.config.api).issuperset(feeds))
+    wait(lambda: airflow.watched(system.config.api).issuperset(feeds))
     stays(lambda: system.are(left, states.ARRIVED), LEFT_FOR_GOOD)
 
 

@@ -138,8 +138,8 @@ def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:
 def test_a_system_that_is_up_again_listens_to_feeds_that_were_left_paused(system: Whole) -> None:
     """The last one: what the local AWS held is gone afterwards."""
     system.pause(FEED, paused=True)
-    wait(lambda: FEED not in airflow.listening(system.config.api))
+    wait(lambda: FEED not in airflow.watched(system.config.api))
 
     system.again()
 
-    assert FEED in airflow.listening(system.config.api)
+    assert FEED in airflow.watched(system.config.api)

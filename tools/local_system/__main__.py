@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 def _up(config: Config) -> int:
     found = status(config)
     if found.parts and not found.healthy:
-        _say(_complaint(config, found) + "; `make down` ends the rest")
+        _say(_problems(config, found) + "; `make down` ends the rest")
         return 1
     if found.parts and found.aws:
         _say("was up already")
@@ -66,16 +66,16 @@ def _status(config: Config) -> int:
         _say(f"only the local AWS runs, at {found.aws.endpoint}, and no Airflow{STARTS}")
         return NOT_RUNNING
     if not found.healthy or not found.aws:
-        _say(_complaint(config, found))
+        _say(_problems(config, found))
         return 1
     _say("up and healthy")
     _show(config, found.aws)
     return 0
 
 
-def _complaint(config: Config, found: Status) -> str:
+def _problems(config: Config, found: Status) -> str:
     told = [f"{name} has ended (log: {parts.log_file(config, name)})" for name in found.dead]
-    told += [f"Airflow does not call it healthy: {part}" for part in found.ill]
+    told += [f"Airflow does not call it healthy: {part}" for part in found.unhealthy]
     return "; ".join(told)
 
 

@@ -49,7 +49,7 @@ def new_password(passwords: Path) -> None:
     private.write(passwords, json.dumps({USER: secrets.token_urlsafe(32)}))
 
 
-def ill(api: Api, since: float) -> list[str]:
+def unhealthy(api: Api, since: float) -> list[str]:
     """Return which parts Airflow doesn't call healthy, or last heard of before `since` (seconds since 1970)."""
     try:
         found = ask(api, "GET", "/api/v2/monitor/health")
@@ -58,7 +58,7 @@ def ill(api: Api, since: float) -> list[str]:
     return [part for part in PARTS if not _is_well(part, found.get(part) or {}, since)]
 
 
-def awake(api: Api) -> list[str]:
+def unpaused(api: Api) -> list[str]:
     """Return the ids of DAGs that Airflow knows and that aren't paused; none where it doesn't answer."""
     try:
         return [dag["dag_id"] for dag in ask(api, "GET", "/api/v2/dags?paused=false&limit=1000")["dags"]]
@@ -66,7 +66,7 @@ def awake(api: Api) -> list[str]:
         return []
 
 
-def listening(api: Api) -> set[str]:
+def watched(api: Api) -> set[str]:
     """Return the ids of DAGs that an asset starts whose watchers Airflow has set up; none where it doesn't answer."""
     try:
         assets = ask(api, "GET", "/api/v2/assets?limit=1000")["assets"]

@@ -104,6 +104,6 @@ def signing_secrets(folder: Path) -> dict[str, str]:
     """Return what Airflow's processes sign with, the same as at the last start; a folder keeps it."""
     folder.mkdir(parents=True, exist_ok=True)
     return {
-        "AIRFLOW__API_AUTH__JWT_SECRET": private.kept(folder / ".jwt-secret", 64),
-        "AIRFLOW__API__SECRET_KEY": private.kept(folder / ".secret-key"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": private.secret(folder / ".jwt-secret", 64),
+        "AIRFLOW__API__SECRET_KEY": private.secret(folder / ".secret-key"),
     }

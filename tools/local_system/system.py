@@ -26,13 +26,13 @@ class Status:
     Attributes:
         aws: the local AWS, None if it's gone.
         parts: those that were started, by whether they live.
-        ill: what Airflow itself says is not healthy; empty where all is well.
+        unhealthy: what Airflow itself says is not healthy; empty where all is well.
         dags: DAGs that Airflow knows and that aren't paused.
     """
 
     aws: LocalAws | None
     parts: Mapping[str, bool]
-    ill: Sequence[str]
+    unhealthy: Sequence[str]
     dags: Sequence[str]
 
     @property
@@ -49,7 +49,7 @@ class Status:
     @property
     def healthy(self) -> bool:
         """Whether all of it works."""
-        return bool(self.aws and self.parts and not self.dead and not self.ill)
+        return bool(self.aws and self.parts and not self.dead and not self.unhealthy)
 
 
 def status(config: Config) -> Status:
@@ -60,8 +60,8 @@ def status(config: Config) -> Status:
     return Status(
         background.running(config.layout),
         found,
-        airflow.ill(config.api, since) if started else [],
-        airflow.awake(config.api) if started else [],
+        airflow.unhealthy(config.api, since) if started else [],
+        airflow.unpaused(config.api) if started else [],
     )
 
 
@@ -80,10 +80,10 @@ def up(config: Config, aws_options: Sequence[str] = ()) -> LocalAws:
         _make_database(config, environment)
         # A task that can't reach the API server is lost for a minute: no task starts before it answers.
         parts.start_all(config, FIRST, environment)
-        _wait(config, lambda found: "api-server" not in found.ill)
+        _wait(config, lambda found: "api-server" not in found.unhealthy)
         parts.start_all(config, [name for name in parts.COMMANDS if name not in FIRST], environment)
-        _wait(config, lambda found: found.healthy and _are_awake(config, set(aws.feeds), set(found.dags)))
-        _wait(config, lambda _: set(aws.feeds) <= airflow.listening(config.api))
+        _wait(config, lambda found: found.healthy and _are_unpaused(config, set(aws.feeds), set(found.dags)))
+        _wait(config, lambda _: set(aws.feeds) <= airflow.watched(config.api))
     except BaseException:
         down(config)
         raise
@@ -118,7 +118,7 @@ def _make_database(config: Config, environment: Mapping[str, str]) -> None:
     marker.write_text(version, encoding="utf-8")
 
 
-def _are_awake(config: Config, feeds: set[str], awake: set[str]) -> bool:
+def _are_unpaused(config: Config, feeds: set[str], awake: set[str]) -> bool:
     """Wake the feeds that an earlier `airflow dags test` left paused in the database; tell whether all are awake."""
     for feed in feeds - awake:
         airflow.unpause(config.api, feed)
@@ -132,6 +132,6 @@ def _wait(config: Config, ready: Callable[[Status], bool]) -> None:
             logs = ", ".join(str(parts.log_file(config, name)) for name in found.dead)
             raise LocalSystemError(f"ended soon after the start: {', '.join(found.dead)}; see {logs}")
         if time.monotonic() > deadline:
-            told = f"not well: {', '.join(found.ill) or 'none'}; DAGs: {', '.join(found.dags) or 'none'}"
+            told = f"not well: {', '.join(found.unhealthy) or 'none'}; DAGs: {', '.join(found.dags) or 'none'}"
             raise LocalSystemError(f"not healthy after {HEALTHY_WITHIN:.0f} s; {told}; logs: {config.logs}")
         time.sleep(ASKED_EVERY)

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from filebatch_local.batch.capacity import (
     TOO_LARGE,
     TOO_LARGE_MESSAGE,
-    Room,
+    Capacity,
     cancelled_by_limit,
+    choose,
     never_fits,
-    place,
     time_limit,
 )
 
@@ -18,7 +18,7 @@ from filebatch_local.batch.capacity import (
 def test_no_more_vcpus_are_taken_than_there_are(wanted):
     taken = {"first": 0.0, "second": 0.0}
     for vcpus in wanted:
-        chosen = place(vcpus, [Room("first", 4, taken["first"]), Room("second", 2, taken["second"])])
+        chosen = choose(vcpus, [Capacity("first", 4, taken["first"]), Capacity("second", 2, taken["second"])])
         if chosen:
             taken[chosen] += vcpus
     assert taken["first"] <= 4
@@ -26,9 +26,9 @@ def test_no_more_vcpus_are_taken_than_there_are(wanted):
 
 
 def test_what_is_too_large_for_all_never_fits():
-    rooms = [Room("first", 4, taken=4), Room("second", 2)]
-    assert not never_fits(4, rooms)
-    assert never_fits(8, rooms)
+    capacities = [Capacity("first", 4, taken=4), Capacity("second", 2)]
+    assert not never_fits(4, capacities)
+    assert never_fits(8, capacities)
     assert not never_fits(8, [])
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from moto.batch.exceptions import ClientException
 
 from filebatch_local.batch import limits
-from filebatch_local.batch.shares import Line, Policy
+from filebatch_local.batch.shares import Policy, WaitingJobs
 
 POLICY = Policy(decay=3600)
 
@@ -21,28 +21,28 @@ class Job:
 
 
 class Queue:
-    """A queue with room for some jobs of one vCPU, each of which takes a second."""
+    """A queue with vCPUs for some jobs of one vCPU, each of which takes a second."""
 
-    def __init__(self, room: int = 1, policy: Policy = POLICY) -> None:
-        self.line: Line[Job] = Line()
-        self.room, self.policy, self.now, self.sequence = room, policy, 0.0, 0
+    def __init__(self, vcpus: int = 1, policy: Policy = POLICY) -> None:
+        self.waiting: WaitingJobs[Job] = WaitingJobs()
+        self.vcpus, self.policy, self.now, self.sequence = vcpus, policy, 0.0, 0
 
     def submit(self, share: str | None, count: int = 1) -> list[Job]:
         jobs = [Job(self.sequence + number, share) for number in range(count)]
         self.sequence += count
         for job in jobs:
-            self.line.add(job)
+            self.waiting.add(job)
         return jobs
 
     def second(self) -> list[Job]:
-        """Start what there is room for, and let it end; return it in order."""
+        """Start what there are vCPUs for, and let it end; return it in order."""
         started: list[Job] = []
-        while len(started) < self.room and (head := self.line.head(self.running(started), self.policy)):
-            self.line.remove(head)
+        while len(started) < self.vcpus and (head := self.waiting.head(self.running(started), self.policy)):
+            self.waiting.remove(head)
             started.append(head)
-        self.line.charge({}, self.now, self.policy)
+        self.waiting.charge({}, self.now, self.policy)
         self.now += 1
-        self.line.charge(self.running(started), self.now, self.policy)
+        self.waiting.charge(self.running(started), self.now, self.policy)
         return started
 
     @staticmethod
@@ -52,16 +52,16 @@ class Queue:
 
 
 @given(st.integers(1, 4), st.integers(1, 30))
-def test_without_a_policy_jobs_start_in_the_order_of_their_submission(room, count):
-    queue = Queue(room)
+def test_without_a_policy_jobs_start_in_the_order_of_their_submission(vcpus, count):
+    queue = Queue(vcpus)
     queue.submit(None, count)
     started = [job.sequence for _ in range(count) for job in queue.second()]
     assert started == list(range(count))
-    assert not queue.line
+    assert not queue.waiting
 
 
 def test_a_share_that_used_nothing_comes_before_one_that_waits_with_thousands():
-    queue = Queue(room=4)
+    queue = Queue(vcpus=4)
     queue.submit("weather", 10_000)
     for _ in range(100):
         queue.second()
@@ -69,13 +69,13 @@ def test_a_share_that_used_nothing_comes_before_one_that_waits_with_thousands():
     assert late in queue.second()
 
 
-@pytest.mark.parametrize("room", [1, 2, 4])
-def test_shares_that_begin_together_take_turns(room):
-    queue = Queue(room)
+@pytest.mark.parametrize("vcpus", [1, 2, 4])
+def test_shares_that_begin_together_take_turns(vcpus):
+    queue = Queue(vcpus)
     for share in ("a", "b"):
         queue.submit(share, 100)
-    started = [job.share for _ in range(100 // room) for job in queue.second()]
-    assert abs(started.count("a") - started.count("b")) <= room
+    started = [job.share for _ in range(100 // vcpus) for job in queue.second()]
+    assert abs(started.count("a") - started.count("b")) <= vcpus
 
 
 def test_within_a_share_the_first_comes_first():
@@ -114,11 +114,11 @@ def test_a_job_that_was_ended_while_it_waited_holds_nobody_up():
 def test_a_share_is_active_while_it_has_jobs_and_until_its_use_has_faded():
     queue = Queue()
     queue.submit("a", 2)
-    assert queue.line.active(queue.now, POLICY) == {"a"}
+    assert queue.waiting.active(queue.now, POLICY) == {"a"}
     queue.second()
     queue.second()
-    assert queue.line.active(queue.now + POLICY.decay - 1, POLICY) == {"a"}
-    assert queue.line.active(queue.now + POLICY.decay + 1, POLICY) == set()
+    assert queue.waiting.active(queue.now + POLICY.decay - 1, POLICY) == {"a"}
+    assert queue.waiting.active(queue.now + POLICY.decay + 1, POLICY) == set()
 
 
 def test_a_queue_has_five_hundred_active_shares_and_refuses_one_more():

@@ -65,6 +65,6 @@ def ask(endpoint: str, key: str, method: str, path: str, body: Mapping[str, Any]
         return json.loads(answer.read())
 
 
-def opens(access_key_id: str, key: str) -> bool:
+def holds(access_key_id: str, key: str) -> bool:
     """Tell whether an access key id holds the key; how long that takes tells nobody how much of it was right."""
     return hmac.compare_digest(access_key_id.rpartition(".")[2].encode(), key.encode())

@@ -17,7 +17,7 @@ def write(file: Path, text: str) -> None:
     unfinished.replace(file)
 
 
-def kept(file: Path, size: int = 32) -> str:
+def secret(file: Path, size: int = 32) -> str:
     """Return the secret of so many bytes that lies in a file, made where there is none yet."""
     if not file.exists():
         write(file, secrets.token_urlsafe(size))

@@ -26,17 +26,19 @@ class Ending:
 
     Attributes:
         outcome: what comes of it, but for the exit code.
-        gently: SIGTERM first, SIGKILL after the grace; else SIGKILL at once.
-        tells_code: the exit code becomes known; a machine that is gone tells none.
+        graceful: SIGTERM first, SIGKILL after the grace; else SIGKILL at once.
+        reports_exit_code: the exit code becomes known; a machine that is gone tells none.
     """
 
     outcome: Outcome
-    gently: bool = True
-    tells_code: bool = True
+    graceful: bool = True
+    reports_exit_code: bool = True
 
     def with_exit_code(self, code: int) -> Outcome:
         """Return the outcome with the code that the process left."""
-        return replace(self.outcome, exit_code=exit_rules.exit_code_of(code)) if self.tells_code else self.outcome
+        return (
+            replace(self.outcome, exit_code=exit_rules.exit_code_of(code)) if self.reports_exit_code else self.outcome
+        )
 
 
 @dataclass
@@ -109,7 +111,7 @@ class Attempt:
         if self.ending is None:
             self.ending = ending
             if self.process:
-                self.process.ask_to_end() if ending.gently else self.process.kill()
+                self.process.ask_to_end() if ending.graceful else self.process.kill()
                 self._kill_at = self.runtime.clock.now() + GRACE
 
     def look(self) -> Outcome | None:
@@ -125,7 +127,7 @@ class Attempt:
         """End it if its processes use more than `used` bytes allow."""
         if used > self.job.memory * MIB:
             killed = Outcome(reason=exit_rules.OUT_OF_MEMORY, status_reason=exit_rules.EXITED)
-            self.end(Ending(killed, gently=False))
+            self.end(Ending(killed, graceful=False))
 
     def _enforce_time(self, process: JobProcess) -> None:
         now, limit = self.runtime.clock.now(), self.job.timeout_seconds
@@ -177,7 +179,7 @@ class Attempt:
 
 def host_lost(status_reason: str) -> Ending:
     """Return the ending of an attempt whose machine is taken away: no exit code, no container's reason."""
-    return Ending(Outcome(status_reason=status_reason), gently=False, tells_code=False)
+    return Ending(Outcome(status_reason=status_reason), graceful=False, reports_exit_code=False)
 
 
 def terminated(reason: str) -> Ending:

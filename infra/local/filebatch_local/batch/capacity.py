@@ -14,7 +14,7 @@ TOO_LARGE_MESSAGE = f"{TOO_LARGE} - CE(s) associated with the job queue cannot m
 
 
 @dataclass(frozen=True)
-class Room:
+class Capacity:
     """A compute environment's vCPUs: how many it may have, how many are taken."""
 
     name: str
@@ -26,14 +26,14 @@ class Room:
         return self.taken + vcpus <= self.maximum + 1e-9  # a quarter of a vCPU is exact, a tenth isn't
 
 
-def place(vcpus: float, rooms: Iterable[Room]) -> str | None:
+def choose(vcpus: float, capacities: Iterable[Capacity]) -> str | None:
     """Return the first environment, in the queue's order, with so many vCPUs free; None where the job must wait."""
-    return next((room.name for room in rooms if room.fits(vcpus)), None)
+    return next((one.name for one in capacities if one.fits(vcpus)), None)
 
 
-def never_fits(vcpus: float, rooms: Sequence[Room]) -> bool:
+def never_fits(vcpus: float, capacities: Sequence[Capacity]) -> bool:
     """Tell whether even empty environments are too small."""
-    return bool(rooms) and all(vcpus > room.maximum for room in rooms)
+    return bool(capacities) and all(vcpus > one.maximum for one in capacities)
 
 
 def time_limit(reason: str | None, limits: Iterable[Mapping[str, object]]) -> float | None:

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from filebatch_local.batch.job import BatchJob
-from filebatch_local.moto_gaps.events import deliver, event, listened_to
+from filebatch_local.moto_gaps.events import deliver, event, is_listened_to
 
 SOURCE, DETAIL_TYPE = "aws.batch", "Batch Job State Change"
 
@@ -22,23 +22,23 @@ class StateEvents:
         """Deliver on the default bus of an account and region."""
         self.account, self.region = account, region
         self._waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._courier: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
 
     def put(self, job: BatchJob) -> None:
         """Announce a job's present state; costs next to nothing where no rule listens to Batch."""
-        if not listened_to(self.account, self.region, SOURCE):
+        if not is_listened_to(self.account, self.region, SOURCE):
             return
         self._waiting.put(event(self.account, self.region, SOURCE, DETAIL_TYPE, [job.arn], job.describe()))
-        if self._courier is None:
-            self._courier = threading.Thread(target=self._carry, daemon=True)
-            self._courier.start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._deliver_all, daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         """Deliver what is waiting and end."""
-        if self._courier:
+        if self._thread:
             self._waiting.put(None)
-            self._courier.join(timeout=5)
+            self._thread.join(timeout=5)
 
-    def _carry(self) -> None:
+    def _deliver_all(self) -> None:
         while (one := self._waiting.get()) is not None:
             deliver(self.account, self.region, one)

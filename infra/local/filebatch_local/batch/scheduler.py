@@ -21,7 +21,7 @@ from filebatch_local.batch.exit_rules import Outcome
 from filebatch_local.batch.job import BatchJob
 from filebatch_local.batch.logs import JobLogs
 from filebatch_local.batch.processes import JobProcess, memory_of_groups
-from filebatch_local.batch.shares import Line, Policy
+from filebatch_local.batch.shares import Policy, WaitingJobs
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Scheduler:
         self.runtime, self._logs, self._events, self._policy_of = runtime, logs, events, policy_of
         self.attempts: dict[str, Attempt] = {}
         self._queues: dict[str, Any] = {}
-        self._lines: dict[str, Line[BatchJob]] = defaultdict(Line)
+        self._waiting: dict[str, WaitingJobs[BatchJob]] = defaultdict(WaitingJobs)
         self._pending: dict[str, BatchJob] = {}
         self._jobs: dict[str, BatchJob] = {}
         self._head_since: dict[str, tuple[str, float]] = {}
@@ -121,17 +121,17 @@ class Scheduler:
         with self.lock:
             policy = self._policy_of(queue) or Policy()
             waiting = {job.share for job in self._pending.values() if job.job_queue is queue and job.share}
-            return waiting | self._lines[queue.name].active(self.runtime.clock.now(), policy)
+            return waiting | self._waiting[queue.name].active(self.runtime.clock.now(), policy)
 
     def _pass(self) -> bool:
         for queue in self._queues.values():
             policy = self._policy_of(queue) or Policy()
-            self._lines[queue.name].charge(self._running(queue), self.runtime.clock.now(), policy)
+            self._waiting[queue.name].charge(self._running(queue), self.runtime.clock.now(), policy)
         self._release()
         self._look_at_attempts()
         for queue in sorted(self._queues.values(), key=lambda one: -int(one.priority)):
             self._place_from(queue)
-        return not self.attempts and not self._pending and not any(self._lines.values())
+        return not self.attempts and not self._pending and not any(self._waiting.values())
 
     # SUBMITTED, PENDING → RUNNABLE
 
@@ -149,19 +149,19 @@ class Scheduler:
         self._pending.pop(job.job_id, None)
         if job.parent and job.parent.status == states.SUBMITTED:
             self._enter(job.parent, states.PENDING)
-        self._lines[job.job_queue.name].add(job)
+        self._waiting[job.job_queue.name].add(job)
         self._enter(job, states.RUNNABLE)
 
     # RUNNABLE → STARTING
 
     def _place_from(self, queue: Any) -> None:
-        line, policy = self._lines[queue.name], self._policy_of(queue) or Policy()
-        while head := line.head(self._running(queue), policy):
-            place = capacity.place(head.vcpus, self._rooms(queue))
+        waiting, policy = self._waiting[queue.name], self._policy_of(queue) or Policy()
+        while head := waiting.head(self._running(queue), policy):
+            place = capacity.choose(head.vcpus, self._capacities(queue))
             if place is None:
                 self._look_at_head(queue, head)
                 break
-            line.remove(head)
+            waiting.remove(head)
             self._begin(head, place)
 
     def _running(self, queue: Any) -> Mapping[str | None, float]:
@@ -172,16 +172,18 @@ class Scheduler:
                 found[attempt.job.share] += attempt.job.vcpus
         return found
 
-    def _rooms(self, queue: Any) -> list[capacity.Room]:
+    def _capacities(self, queue: Any) -> list[capacity.Capacity]:
         taken: dict[str, float] = defaultdict(float)
         for attempt in self.attempts.values():
             taken[attempt.environment] += attempt.job.vcpus
         enabled = [one for one in queue.environments if one.state != "DISABLED"]
-        return [capacity.Room(one.name, float(one.compute_resources["maxvCpus"]), taken[one.name]) for one in enabled]
+        return [
+            capacity.Capacity(one.name, float(one.compute_resources["maxvCpus"]), taken[one.name]) for one in enabled
+        ]
 
     def _look_at_head(self, queue: Any, head: BatchJob) -> None:
         """Say why the head of a queue is stuck, and cancel it once the queue's time limit is over."""
-        if capacity.never_fits(head.vcpus, self._rooms(queue)):
+        if capacity.never_fits(head.vcpus, self._capacities(queue)):
             head.status_reason = capacity.TOO_LARGE_MESSAGE
         now = self.runtime.clock.now()
         job_id, since = self._head_since.get(queue.name, ("", now))

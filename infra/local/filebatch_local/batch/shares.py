@@ -53,10 +53,10 @@ class Policy:
         return found[0] if found else 1.0
 
 
-class Line(Generic[JobT]):
+class WaitingJobs(Generic[JobT]):
     """The jobs of one queue that wait to be started, each share's in the order of their submission.
 
-    A FIFO queue is a line with one share, None.
+    A FIFO queue is a waiting with one share, None.
     """
 
     def __init__(self) -> None:

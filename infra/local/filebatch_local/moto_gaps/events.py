@@ -58,7 +58,7 @@ def deliver(account: str, region: str, one: Event) -> None:
         rule.send_to_targets(one)
 
 
-def listened_to(account: str, region: str, source: str) -> bool:
+def is_listened_to(account: str, region: str, source: str) -> bool:
     """Tell whether any rule of the default bus may match events of a source."""
     return any(
         source in rule.event_pattern.get_pattern().get("source", [source]) for rule in list(_rules(account, region))
@@ -87,7 +87,7 @@ class _Rule(moto_events.Rule):  # type: ignore[misc]  # moto's classes are untyp
         from moto.sns.models import sns_backends
 
         topics = sns_backends[self.account_id][self.region_name]
-        topics.publish(arn=target["Arn"], message=json.dumps(self._input(target, _with_written_time(one))))
+        topics.publish(arn=target["Arn"], message=json.dumps(self._input(target, _with_iso_time(one))))
 
     def _send_to(self, target: dict[str, Any], one: Event) -> None:
         alone = object.__new__(_Rule)  # moto keeps count of what is made the usual way
@@ -106,7 +106,7 @@ class _Rule(moto_events.Rule):  # type: ignore[misc]  # moto's classes are untyp
         )
 
 
-def _with_written_time(one: Event) -> Event:
+def _with_iso_time(one: Event) -> Event:
     written = datetime.fromtimestamp(float(one["time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {**one, "time": written}
 
@@ -145,7 +145,7 @@ def _send_s3_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> N
     )
 
 
-def close() -> None:
+def install() -> None:
     """Put these in moto's places."""
     moto_events.Rule = _Rule
     notifications._send_event_bridge_message = _send_s3_event

@@ -33,11 +33,11 @@ from moto.s3.responses import S3Response
 from moto.settings import S3_UPLOAD_PART_MIN_SIZE
 from moto.utilities.utils import md5_hash
 
-from filebatch_local.moto_gaps import sealed_objects
+from filebatch_local.moto_gaps import encrypted_objects
 from filebatch_local.moto_gaps.multipart_checksum import MultipartChecksum
 from filebatch_local.moto_gaps.stored_bytes import IN_MEMORY, JoinedFile, Spooled, StoredBytes
 
-_deciding = threading.RLock()
+_write_lock = threading.RLock()
 _set_value = moto_s3.FakeKey.value.fset
 
 
@@ -68,7 +68,7 @@ class _Key(moto_s3.FakeKey):  # type: ignore[misc]  # moto's classes are untyped
         return StoredBytes.of(self._value_buffer, self.contentsize)
 
 
-class _Unread:
+class _Object:
     """An object as an answer sees it: its value is read when it is sent."""
 
     def __init__(self, key: _Key) -> None:
@@ -148,8 +148,8 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
 
     def _get_key(self, *args: Any, **kwargs: Any) -> tuple[Any, bool]:
         key, not_modified = super()._get_key(*args, **kwargs)
-        sealed_objects.check(key, self.headers)
-        return _Unread(key), not_modified
+        encrypted_objects.check(key, self.headers)
+        return _Object(key), not_modified
 
     def head_object(self, bucket_name: str, query: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Know the one version that a bucket without versions has of each object, and refuse what GET refuses."""
@@ -157,7 +157,7 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
             query = {name: value for name, value in query.items() if name != "versionId"}
         key = self.backend.get_object(bucket_name, self.parse_key_name(), query.get("versionId", [None])[0])
         if key is not None:
-            sealed_objects.check(key, self.headers)
+            encrypted_objects.check(key, self.headers)
         return super().head_object(bucket_name, query, *args, **kwargs)
 
     def copy_object(self) -> Any:
@@ -166,18 +166,20 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
         bucket, _, name = unquote(path).lstrip("/").partition("/")
         key = self.backend.get_object(bucket, name, version or None)
         if key is not None:
-            sealed_objects.check(key, {})
+            encrypted_objects.check(key, {})
         return super().copy_object()
 
     def put_object(self) -> Any:
         """Decide and write in one step."""
-        with _deciding:
+        with _write_lock:
             answer = super().put_object()
-            sealed_objects.seal(self.backend.get_object(self.bucket_name, self.parse_key_name()), self.headers)
+            encrypted_objects.remember_key(
+                self.backend.get_object(self.bucket_name, self.parse_key_name()), self.headers
+            )
             return answer
 
     def _key_response_post(self, *args: Any, **kwargs: Any) -> Any:
-        with _deciding:
+        with _write_lock:
             return super()._key_response_post(*args, **kwargs)
 
     def serialized(self, answer: Any) -> Any:
@@ -225,7 +227,7 @@ class _Urls:
     }
 
 
-def close() -> None:
+def install() -> None:
     """Put these in moto's places."""
     os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(IN_MEMORY))
     moto_s3.FakeKey, moto_s3.FakeMultipart, moto_s3.FakeBucket = _Key, _Multipart, _Bucket

@@ -62,6 +62,6 @@ def _metrics(queue: Any) -> list[MetricDatum]:
     ]
 
 
-def close() -> None:
+def install() -> None:
     """Put these in moto's places; the metrics are found because they are a subclass."""
     moto_sqs.Queue = _Queue

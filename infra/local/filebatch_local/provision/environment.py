@@ -97,7 +97,7 @@ class Provisioner:
     def bucket(self, name: str) -> str:
         """Create a versioned bucket that is closed to the public and tells EventBridge; return its name."""
         bucket, s3 = f"{ENVIRONMENT}-{name}", self._client("s3")
-        with _already("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+        with _ignored("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=self._document("public-access-block"))
@@ -121,14 +121,14 @@ class Provisioner:
     def ledger(self) -> str:
         """Create the ledger's table; return its name."""
         document = self._document("ledger", name=f"{ENVIRONMENT}-ledger")
-        with _already("ResourceInUseException"):
+        with _ignored("ResourceInUseException"):
             self._client("dynamodb").create_table(**document)
         return str(document["TableName"])
 
     def log_group(self) -> str:
         """Create the jobs' log group; return its name."""
         name = f"/{NAMESPACE}/jobs"
-        with _already("ResourceAlreadyExistsException"):
+        with _ignored("ResourceAlreadyExistsException"):
             self._client("logs").create_log_group(logGroupName=name)
         return name
 
@@ -203,11 +203,11 @@ class Provisioner:
     def remove(self, feed: str) -> None:
         """Take away what a feed had, as Terraform would once its file is gone; what isn't there is none the less."""
         name, events, sqs, batch = f"{ENVIRONMENT}-{feed}", *map(self._client, ("events", "sqs", "batch"))
-        with _already("ResourceNotFoundException"):
+        with _ignored("ResourceNotFoundException"):
             events.remove_targets(Rule=name, Ids=["queue"])
             events.delete_rule(Name=name)
         for queue in (name, name + self._document("queue")["dead_letter_suffix"]):
-            with _already("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"):
+            with _ignored("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"):
                 sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"])
         for found in batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]:
             batch.deregister_job_definition(jobDefinition=found["jobDefinitionArn"])
@@ -228,7 +228,7 @@ class Provisioner:
     def _service_role(self) -> str:
         iam, name = self._client("iam"), f"{ENVIRONMENT}-batch"
         trust = {"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        with _already("EntityAlreadyExists"):
+        with _ignored("EntityAlreadyExists"):
             policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)
         return str(iam.get_role(RoleName=name)["Role"]["Arn"])
@@ -280,7 +280,7 @@ def _load_feeds(folder: Path | None) -> tuple[list[Any], list[Any]]:
 
 
 @contextlib.contextmanager
-def _already(*codes: str) -> Iterator[None]:
+def _ignored(*codes: str) -> Iterator[None]:
     """Let pass the error that says that a thing is there, or is gone, already."""
     try:
         yield

@@ -102,7 +102,7 @@ class Gate:
         if refusal := foreign(_headers(environ), self._names):
             return refusal
         asks = access_key_id(environ.get("HTTP_AUTHORIZATION", ""), environ.get("QUERY_STRING", ""))
-        if access.opens(asks, self._key):
+        if access.holds(asks, self._key):
             return None
         return 'expected the access key of this start of the local AWS, found another or none: eval "$(make -s env)"'
 

@@ -59,9 +59,9 @@ def make(
         record: file that each request is appended to, None for none.
     """
     moto_server.DISABLE_GLOBAL_CORS = True
-    s3.close()
-    events.close()
-    sqs.close()
+    s3.install()
+    events.install()
+    sqs.install()
     api.install(runtime)
     app: Any = OneAtATime(moto_server.DomainDispatcherApplication(_service))
     app = Gate(admin.in_front_of(Recorder(app, record) if record else app), names, key)

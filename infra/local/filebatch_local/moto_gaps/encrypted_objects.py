@@ -17,7 +17,7 @@ ACCOUNT = "123456789012"
 _OWNER = re.compile(r"arn:[\w-]+:kms:[\w-]+:(\d{12}):")
 
 
-def seal(key: Any, headers: Mapping[str, str]) -> None:
+def remember_key(key: Any, headers: Mapping[str, str]) -> None:
     """Remember with which key of its own a request encrypts the object that it puts."""
     key.customer_key = headers.get(CUSTOMER_KEY)
 
