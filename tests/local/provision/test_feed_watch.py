@@ -11,7 +11,7 @@ from filebatch_local.provision import feed_watch
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr(feed_watch, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(feed_watch, "READ_EVERY", 0.02)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def watched(tmp_path):
         done.append("provisioned")
         return [file.stem for file in tmp_path.glob("*.yaml") if file.read_text() != "broken"]
 
-    seen = feed_watch.look(tmp_path)
+    seen = feed_watch.read(tmp_path)
     arguments = (tmp_path, seen, stop, provision, lambda names: done.extend(f"removed {name}" for name in names))
     thread = threading.Thread(target=feed_watch.watch, args=arguments)
     thread.start()
@@ -57,10 +57,10 @@ def test_the_log_says_of_each_feed_what_became_of_it(watched, caplog):
         (folder / f".{name}").write_text(text)
     for name in ("good", "bad"):
         (folder / f".{name}").rename(folder / f"{name}.yaml")
-    until(lambda: "brought up to date: good" in caplog.text)
+    until(lambda: "feeds provisioned: good" in caplog.text)
     (folder / "bad.yaml").unlink()
     until(lambda: "feeds removed: bad" in caplog.text)
-    assert not [line for line in caplog.messages if "brought up to date" in line and "bad" in line]
+    assert not [line for line in caplog.messages if "provisioned" in line and "bad" in line]
 
 
 def test_a_failure_is_logged_and_tried_again(watched, caplog):
@@ -68,10 +68,10 @@ def test_a_failure_is_logged_and_tried_again(watched, caplog):
     faults += [RuntimeError("not now")] * 2
     (folder / "orders.yaml").write_text("prefix: orders/")
     until(lambda: done == ["provisioned"])
-    assert caplog.text.count("could not be brought up to date") == 2
+    assert caplog.text.count("could not be provisioned") == 2
 
 
 def test_what_is_no_file_is_seen_and_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "broken.yaml").symlink_to(tmp_path / "nowhere")
-    assert feed_watch.look(tmp_path) == {"pipe": "", "broken": ""}
+    assert feed_watch.read(tmp_path) == {"pipe": "", "broken": ""}

@@ -1,7 +1,7 @@
 """The access key of a local AWS: made when it starts, readable by its owner, part of every request.
 
-AWS clients send it without being told: it stands in the access key id, behind the name of whoever asks (`airflow.KEY`),
-so that neither signatures have to be computed again nor anybody types it. A presigned URL holds it, too.
+AWS clients send it by themselves, as it is part of the access key id: `NAME.KEY`, such as `airflow.KEY`. So the server
+needn't compute signatures, and nobody types the key. A presigned URL holds it, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEVELOPER, JOB = "filebatch-local", "filebatch-local-job"
 
 
 def key_of_this_start(file: Path, *, keep: bool = False) -> str:
-    """Return a new key, or with `keep` the last start's where there is one; it is in the file from now on."""
+    """Return a new key, or with `keep` the last start's where there is one; write it to the file."""
     if keep and file.exists():
         return file.read_text(encoding="ascii")
     key = secrets.token_hex(20)
@@ -44,7 +44,7 @@ def who(access_key_id: str) -> str:
 
 
 def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what it says of AWS: accounts, profiles and endpoints are another one's."""
+    """Return an environment without its AWS_ variables, which may name a real account, profile or endpoint."""
     return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
 
 
@@ -66,5 +66,5 @@ def ask(endpoint: str, key: str, method: str, path: str, body: Mapping[str, Any]
 
 
 def holds(access_key_id: str, key: str) -> bool:
-    """Tell whether an access key id holds the key; how long that takes tells nobody how much of it was right."""
+    """Tell whether an access key id holds the key, in constant time."""
     return hmac.compare_digest(access_key_id.rpartition(".")[2].encode(), key.encode())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Clock:
     """Time as the Batch runtime counts it: delays, timeouts, grace periods, time limits.
 
-    Timestamps that AWS reports stay real, so that they fit those of S3 and of the jobs themselves.
+    Timestamps in answers stay real, so that they fit those of S3 and of the jobs.
 
     Attributes:
         factor: how many seconds of it pass in a real one; 60 makes a timeout of 60 s take one.

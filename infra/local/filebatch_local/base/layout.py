@@ -1,4 +1,4 @@
-"""Where things lie in the repository, and what this package raises."""
+"""Folders and files of the repository, names of the environment, and what this package raises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WORKER_IMAGE = "filebatch-worker:local"
 
 
 class LocalAwsError(Exception):
-    """The local AWS can't do what was asked; says what was expected, what was found and what to do."""
+    """The local AWS can't do what was asked; the message says what was expected, found, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Layout:
 
     Attributes:
         root: the repository.
-        state: where a running local AWS keeps process id, settings and logs, and jobs their scratch folders.
+        state: folder for process id, settings and logs of a running local AWS, and for the jobs' scratch folders.
     """
 
     root: Path
@@ -32,7 +32,7 @@ class Layout:
 
     @classmethod
     def here(cls, state: Path | None = None) -> Layout:
-        """Return the layout of the repository this package lies in; `state` for another place than `.local`."""
+        """Return the layout of the repository that holds this package; `state` replaces the folder `.local`."""
         root = Path(__file__).resolve().parents[4]
         return cls(root, (state or root / ".local").resolve())
 
@@ -48,7 +48,7 @@ class Layout:
 
     @property
     def dockerfile(self) -> Path:
-        """The worker's Dockerfile, which says whom its image is for."""
+        """The worker's Dockerfile."""
         return self.root / "worker" / "Dockerfile"
 
     @property
@@ -72,7 +72,7 @@ class Layout:
         return self.state / "aws.key"
 
     def make_state(self) -> None:
-        """Make the state folder, which nobody else may enter: keys lie there, and what jobs work on.
+        """Make the state folder, which only its owner may enter: it holds keys and the jobs' files.
 
         Raises:
             LocalAwsError: another folder than `.local` was asked for, and others may enter it.

@@ -1,4 +1,4 @@
-"""A company's proxy is not asked for what is on this machine: it couldn't reach it, and would be sent keys."""
+"""Requests to this machine go through no proxy: a company's proxy can't reach it, and would see the keys."""
 
 from __future__ import annotations
 

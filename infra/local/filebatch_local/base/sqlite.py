@@ -1,4 +1,4 @@
-"""SQLite for several Airflow processes at once: who will write takes the lock before it reads.
+"""SQLite for several Airflow processes at once: a transaction that will write takes the lock before it reads.
 
 A savepoint opens a transaction that reads first and writes later. If another process writes in between, SQLite refuses
 the write at once, whatever the timeout ("database is locked"): making a backfill failed like that.
@@ -17,7 +17,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class Connection(sqlite3.Connection):
-    """A connection whose transactions are for writing from their beginning."""
+    """A connection whose savepoints take the write lock when they begin."""
 
     def cursor(self, factory: Any = None) -> Any:
         """Return a cursor that begins a savepoint's transaction as a writer."""

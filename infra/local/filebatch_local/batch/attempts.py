@@ -22,12 +22,12 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Ending:
-    """Why the runtime ends an attempt.
+    """Why and how the runtime ends an attempt.
 
     Attributes:
-        outcome: what comes of it, but for the exit code.
-        graceful: SIGTERM first, SIGKILL after the grace; else SIGKILL at once.
-        reports_exit_code: the exit code becomes known; a machine that is gone tells none.
+        outcome: the attempt's outcome, without the exit code.
+        graceful: SIGTERM first, SIGKILL after the grace period; else SIGKILL at once.
+        reports_exit_code: False where the machine is lost and nobody learns the exit code.
     """
 
     outcome: Outcome
@@ -46,7 +46,7 @@ class Runtime:
     """What attempts run on.
 
     Attributes:
-        images: images that are places on this machine.
+        images: images that are folders of this machine.
         platform: where the local AWS is.
         scratch: folder under which each attempt has one of its own.
         clock: counts timeouts and grace.
@@ -64,7 +64,7 @@ class Runtime:
 
 @dataclass
 class Attempt:
-    """One attempt. The scheduler calls `look` now and then; `record` is what DescribeJobs shows of it."""
+    """One attempt. The scheduler calls `poll` every so often; `record` is what DescribeJobs shows of it."""
 
     job: BatchJob
     environment: str
@@ -77,7 +77,7 @@ class Attempt:
     _kill_at: float | None = None
 
     def __post_init__(self) -> None:
-        """Count as an attempt from now on."""
+        """Add its record to the job's attempts."""
         self._begun = self.runtime.clock.now()
         self.task_id = uuid.uuid4().hex
         arn = self.job.arn.replace(":batch:", ":ecs:").split(":job/")[0]
@@ -92,7 +92,7 @@ class Attempt:
         return self.runtime.clock.now() >= self._begun + self.runtime.start_delay
 
     def start(self) -> Outcome | None:
-        """Start the process; return the outcome where it can't be."""
+        """Start the process; return the outcome where it can't start."""
         command = self._command()
         if command is None:
             return self._close(Outcome(None, no_such_image(self.job.image), exit_rules.START_FAILED))
@@ -114,8 +114,8 @@ class Attempt:
                 self.process.ask_to_end() if ending.graceful else self.process.kill()
                 self._kill_at = self.runtime.clock.now() + GRACE
 
-    def look(self) -> Outcome | None:
-        """Return the outcome once it has ended; enforce timeout and grace till then."""
+    def poll(self) -> Outcome | None:
+        """Return the outcome once it has ended; until then enforce timeout and grace period."""
         assert self.process is not None  # noqa: S101 - only started attempts are looked at
         code = self.process.return_code()
         if code is not None:
@@ -149,7 +149,7 @@ class Attempt:
         return outcome
 
     def _command(self) -> Command | None:
-        """Build the command; None where nobody has the image."""
+        """Build the command; None where there is no such image."""
         scratch = self.runtime.scratch / f"{self.job.job_id.replace(':', '-')}-{len(self.job.attempts)}"
         image = self.runtime.images.get(self.job.image)
         if image is None:
@@ -178,7 +178,7 @@ class Attempt:
 
 
 def host_lost(status_reason: str) -> Ending:
-    """Return the ending of an attempt whose machine is taken away: no exit code, no container's reason."""
+    """Return the ending of an attempt whose machine is lost: no exit code, no container's reason."""
     return Ending(Outcome(status_reason=status_reason), graceful=False, reports_exit_code=False)
 
 

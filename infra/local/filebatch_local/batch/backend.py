@@ -1,7 +1,7 @@
 """Batch's resources and jobs: moto's backend, over jobs that run.
 
 Everything that isn't about running jobs (compute environments, queues, definitions, tags) is moto's. What moto 5.2.5
-drops or gets wrong there is put right here: a queue's jobStateTimeLimitActions, an update of maxvCpus, the newest
+drops or does wrong there is corrected here: a queue's jobStateTimeLimitActions, an update of maxvCpus, the newest
 *active* revision of a definition, limits.
 """
 
@@ -25,7 +25,7 @@ from filebatch_local.batch.shares import Policy
 class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are untyped here
     """Batch in one region, with jobs that run as processes."""
 
-    runtime: Runtime  # these two are set by `batch_api.install`, as moto makes its backends itself
+    runtime: Runtime  # `api.install` sets these two, as moto makes its backends itself
     urls_and_answers: Any
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -47,7 +47,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
     # jobs
 
     def submit(self, request: Mapping[str, Any]) -> BatchJob:
-        """Take on the job that a SubmitJob request describes."""
+        """Submit the job that a SubmitJob request describes."""
         size = (request.get("arrayProperties") or {}).get("size")
         depends_on = request.get("dependsOn") or []
         limits.check_submission(request.get("jobName") or "", size, depends_on)
@@ -91,7 +91,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         return answer | ({"nextToken": token} if token else {})
 
     def cancel_job(self, job_id: str, reason: str) -> None:
-        """Cancel what hasn't begun to start; leave the rest alone."""
+        """Cancel jobs that haven't begun to start; leave the others alone."""
         with self.scheduler.lock:
             for job in self._each(job_id, reason, "is_cancelled"):
                 if job.status in states.BEFORE_STARTING:
@@ -111,7 +111,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
             raise ClientException("jobId and reason are required and cannot be empty")
         job = self._jobs.get(job_id.rsplit(":job/", maxsplit=1)[-1])
         if job is None:
-            return []  # Batch answers 200 for a job it doesn't know (any more)
+            return []  # Batch answers 200 for a job it doesn't know
         if job.is_parent and not job.ended:
             job.status_reason = reason
             setattr(job, mark, True)
@@ -170,7 +170,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
             return True
 
     def lose_host(self, job_id: str, status_reason: str) -> bool:
-        """Take away the machine under a running job; tell whether it was running."""
+        """Lose the machine of a running job; tell whether the job was running."""
         attempt = self.scheduler.attempts.get(job_id)
         if attempt is None:
             return False
@@ -218,12 +218,12 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         return names
 
     def create_scheduling_policy(self, name: str, fairshare_policy: dict[str, Any], tags: Any) -> Any:
-        """Refuse what can't be."""
+        """Refuse a policy that Batch refuses."""
         limits.check_policy(fairshare_policy)
         return super().create_scheduling_policy(name, fairshare_policy, tags)
 
     def update_scheduling_policy(self, arn: str, fairshare_policy: dict[str, Any]) -> None:
-        """Refuse what can't be."""
+        """Refuse a policy that Batch refuses."""
         limits.check_policy(fairshare_policy)
         super().update_scheduling_policy(arn, fairshare_policy)
 
@@ -242,14 +242,14 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
             raise ClientException(f"Scheduling policy {arn} does not exist")
 
     def set_time_limits(self, name: str, actions: list[dict[str, Any]] | None) -> None:
-        """Keep a queue's time-limit actions; None leaves them as they are."""
+        """Set a queue's time-limit actions; None leaves them as they are."""
         if actions is not None:
             self.get_job_queue(name).time_limits = actions
 
     def update_compute_environment(
         self, compute_environment_name: str, state: str | None, compute_resources: Any | None, service_role: str | None
     ) -> tuple[str, str]:
-        """Heed a new maxvCpus, which moto ignores."""
+        """Apply a new maxvCpus, which moto ignores."""
         names: tuple[str, str] = super().update_compute_environment(
             compute_environment_name, state, compute_resources, service_role
         )

@@ -1,6 +1,6 @@
-"""Where the job at the head of a queue may start: its compute environments' maxvCpus.
+"""Which compute environment the job at the head of a queue may start in, by their maxvCpus.
 
-A queue is blocked by the job at its head; what the head can never have, those behind it wait for too.
+The job at the head blocks its queue: where it can never start, those behind it wait, too.
 https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
 """
 
@@ -22,7 +22,7 @@ class Capacity:
     taken: float = 0.0
 
     def fits(self, vcpus: float) -> bool:
-        """Tell whether so many are free."""
+        """Tell whether so many vCPUs are free."""
         return self.taken + vcpus <= self.maximum + 1e-9  # a quarter of a vCPU is exact, a tenth isn't
 
 

@@ -1,4 +1,4 @@
-"""The other way to run a job: its image, by the Docker engine of this machine, where that is asked for."""
+"""Jobs as containers of this machine's Docker engine, where that is asked for (`--docker`)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Containers:
         return cls(docker) if docker and _succeeds(docker, "info") else None
 
     def has(self, image: str) -> bool:
-        """Tell whether the engine has an image; it is not asked to pull one."""
+        """Tell whether the engine has an image; none is pulled."""
         return _succeeds(self.docker, "image", "inspect", image)
 
     def declared_volumes(self, image: str) -> set[str]:
@@ -49,10 +49,10 @@ class Containers:
         variables.touch(mode=0o600)
         variables.write_text("".join(f"{name}={value}\n" for name, value in environment.items()), encoding="utf-8")
         name = f"filebatch-{scratch.name}"
-        plumbing = ["--rm", "--pull=never", f"--name={name}", "--network=host", f"--env-file={variables}"]
+        general = ["--rm", "--pull=never", f"--name={name}", "--network=host", f"--env-file={variables}"]
         limits = [f"--cpus={job.vcpus}", f"--memory={job.memory}m", f"--memory-swap={job.memory}m"]
         confined = options(job.job_definition.container_properties, self.declared_volumes(job.image))
-        run = [self.docker, "run", *plumbing, *limits, *confined, job.image, *job.command]
+        run = [self.docker, "run", *general, *limits, *confined, job.image, *job.command]
         return Command(run, _client_environment(), scratch, stop=(self.docker, "rm", "--force", name))
 
 

@@ -16,7 +16,7 @@ SOURCE, DETAIL_TYPE = "aws.batch", "Batch Job State Change"
 
 
 class StateEvents:
-    """Delivers events one after the other, away from the thread that moves jobs."""
+    """Delivers events in order, in a thread of its own."""
 
     def __init__(self, account: str, region: str) -> None:
         """Deliver on the default bus of an account and region."""
@@ -25,7 +25,7 @@ class StateEvents:
         self._thread: threading.Thread | None = None
 
     def put(self, job: BatchJob) -> None:
-        """Announce a job's present state; costs next to nothing where no rule listens to Batch."""
+        """Send an event of a job's state; cheap where no rule matches Batch's events."""
         if not is_listened_to(self.account, self.region, SOURCE):
             return
         self._waiting.put(event(self.account, self.region, SOURCE, DETAIL_TYPE, [job.arn], job.describe()))
@@ -34,7 +34,7 @@ class StateEvents:
             self._thread.start()
 
     def stop(self) -> None:
-        """Deliver what is waiting and end."""
+        """Deliver what is queued, then end."""
         if self._thread:
             self._waiting.put(None)
             self._thread.join(timeout=5)

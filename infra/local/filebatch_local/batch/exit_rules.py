@@ -24,7 +24,7 @@ class Outcome:
         exit_code: the container's exit code (128 + signal for a killed one), None where no container told one.
         reason: the container's reason, or None.
         status_reason: the job's statusReason.
-        final: nobody may retry it (it was terminated or ran out of time).
+        final: it isn't retried, as it was terminated or ran out of time.
     """
 
     exit_code: int | None = None

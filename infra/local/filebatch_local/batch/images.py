@@ -1,6 +1,6 @@
-"""What a container would see: its environment and its paths, as pure functions.
+"""A container's environment and paths, as pure functions.
 
-Locally an image is a named place on this machine's disk. The runtime is told which there are; it knows nothing of
+On this machine an image is a name for folders with commands. The runtime is told which there are; it doesn't know
 what is in them.
 """
 
@@ -17,7 +17,7 @@ from filebatch_local.base.layout import WORKER_IMAGE, Layout
 
 @dataclass(frozen=True)
 class ImageEnv:
-    """An image that is a place on this machine.
+    """An image that is folders of this machine.
 
     Attributes:
         path: folders in which commands are found, first one first.
@@ -36,7 +36,7 @@ Images = Mapping[str, ImageEnv]
 
 
 def of_repository(layout: Layout) -> dict[str, ImageEnv]:
-    """Return the image that lies in this repository: the worker and its own environment."""
+    """Return this repository's image: the worker and its environment."""
     path = (str(layout.root / ".venv-worker" / "bin"), "/usr/local/bin", "/usr/bin", "/bin")
     return {WORKER_IMAGE: ImageEnv(path, {"PYTHONPATH": f"{layout.root / 'worker'}:{layout.plugins}"})}
 
@@ -52,14 +52,14 @@ def images_from_json(document: Mapping[str, Any]) -> dict[str, ImageEnv]:
 
 
 def no_such_image(image: str) -> str:
-    """Return the reason of a container whose image nobody has."""
+    """Return the reason of a container whose image doesn't exist."""
     retried = "pull image manifest has been retried 1 time(s): failed to resolve ref"
     return f"CannotPullContainerError: {retried} {image}: not found"
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What AWS sets in every container: where it is and who it may be.
+    """What AWS sets in every container: region, endpoint, credentials.
 
     Attributes:
         endpoint: URL of this local AWS.
@@ -72,7 +72,7 @@ class Platform:
     key: str = field(repr=False)
 
     def variables(self, role: str) -> dict[str, str]:
-        """Return the variables of a container; recordings know it by its role's name."""
+        """Return the variables of a container with a role; the role's name is in its access key id."""
         return {
             **access.credentials(self.key, role),
             "AWS_ENDPOINT_URL": self.endpoint,

@@ -1,4 +1,4 @@
-"""A job as moto has it, plus what a job that really runs needs: attempts, states, reasons, children that count."""
+"""moto's job, with what one that really runs needs: attempts, states, reasons, an array's children."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOG_GROUP = "/aws/batch/job"
 class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
     """One job, array parent or child. The scheduler alone changes its state, under the backend's lock."""
 
-    status: str | None = None  # in moto a state that advances by being looked at
+    status: str | None = None  # in moto a state that advances whenever it is read
 
     def __init__(self, *args: Any, index: int | None = None, share: str | None = None, **kwargs: Any) -> None:
         """Take moto's arguments; `index` is a child's place in its array, `share` the share identifier."""
@@ -95,7 +95,7 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
 
     @property
     def retries(self) -> RetryStrategy:
-        """The strategy that holds: its own before its definition's."""
+        """The retry strategy: the job's own, else its definition's."""
         return RetryStrategy.of(self.retry_strategy, self.job_definition.retry_strategy)
 
     @property
@@ -171,7 +171,7 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
         return None if self.index is None else {"index": self.index} | ({"statusSummary": {}} if with_summary else {})
 
     def _get_container_property(self, p: str, default: Any) -> Any:
-        """Merge anew each time: moto appends to the submitted list whenever somebody looks."""
+        """Merge each time: moto appends to the submitted list at each call."""
         if p != "environment":
             return super()._get_container_property(p, default)
         defined = self.job_definition.container_properties.get(p) or []

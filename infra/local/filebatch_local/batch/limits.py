@@ -46,7 +46,7 @@ def check_submission(name: str, array_size: int | None, depends_on: Sequence[Map
 
 
 def check_share(share: str | None, *, fair: bool, active: Collection[str]) -> None:
-    """Refuse a share identifier that can't be, that a FIFO queue doesn't take, or that is one too many.
+    """Refuse a malformed share identifier, any in a FIFO queue, and one more than may be active.
 
     https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
     """
@@ -64,7 +64,7 @@ def check_share(share: str | None, *, fair: bool, active: Collection[str]) -> No
 
 
 def check_policy(policy: Mapping[str, Any]) -> None:
-    """Refuse a fair-share policy out of bounds, and a reservation of vCPUs, which the local AWS hasn't.
+    """Refuse a fair-share policy out of bounds, and a reservation of vCPUs, which the local AWS doesn't have.
 
     https://docs.aws.amazon.com/batch/latest/APIReference/API_FairsharePolicy.html
     """
@@ -75,7 +75,7 @@ def check_policy(policy: Mapping[str, Any]) -> None:
 
 
 def check_retry_strategy(strategy: Mapping[str, Any] | None) -> None:
-    """Refuse too many attempts or exit rules, or a rule that can't be."""
+    """Refuse too many attempts or exit rules, or a malformed rule."""
     if not strategy:
         return
     if (attempts := strategy.get("attempts")) is not None and attempts not in ATTEMPTS:

@@ -28,7 +28,7 @@ class JobLogs:
         backend.ensure_log_stream(job.log_group, job.log_stream_name)
 
     def write(self, job: BatchJob, lines: Sequence[LogLine]) -> None:
-        """Append lines; what can't be written is dropped, as it is never a reason for a job to fail."""
+        """Append lines; drop what can't be written, as a job doesn't fail for its log."""
         events = [{"timestamp": line.timestamp, "message": line.message} for line in lines if line.message]
         if not events:
             return

@@ -1,4 +1,4 @@
-"""A job's attempt as a process of this machine: started, listened to, watched, ended, cleaned up after."""
+"""A job's attempt as a process of this machine: its start, output, memory, end and clean-up."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class JobProcess:
         return self._process.pid
 
     def return_code(self) -> int | None:
-        """Return the code once the process has ended and its output is read, else None; minus N for signal N.
+        """Return the exit code once the process has ended and its output is read, else None; minus N for signal N.
 
-        Whatever it left running in its group ends with it, as it would in a container.
+        What it left running in its group is killed, as in a container.
         """
         code = self._process.poll()
         if code is None:
@@ -98,12 +98,12 @@ class JobProcess:
         return None if self._listener.is_alive() else code
 
     def ask_to_end(self) -> None:
-        """Send SIGTERM to the command alone, as a container's engine does."""
+        """Send SIGTERM to the command alone, as a container engine does."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
 
     def kill(self) -> None:
-        """End it and all that it started."""
+        """Kill it and all that it started."""
         signal_group(self.pid, signal.SIGKILL)
         if self.command.stop:
             subprocess.run(self.command.stop, check=False, capture_output=True)
@@ -113,13 +113,13 @@ class JobProcess:
         return [self.lines.popleft() for _ in range(len(self.lines))]
 
     def kill_and_clean(self) -> None:
-        """End it now and remove what it left on the disk."""
+        """Kill it and remove its files."""
         self.kill()
         self._process.wait(timeout=5)
         self.clean()
 
     def clean(self) -> None:
-        """Remove what it left on the disk."""
+        """Remove its files."""
         shutil.rmtree(self.command.scratch, ignore_errors=True)
         _note(self.command.scratch).unlink(missing_ok=True)
 
@@ -129,12 +129,12 @@ class JobProcess:
             for line in iter(lambda: output.readline(LONGEST_LINE), b""):
                 self.lines.append(LogLine(timestamp(), line.decode("utf-8", "replace").rstrip("\r\n")))
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=1)  # output ends a moment before the process does
+            self._process.wait(timeout=1)  # the output ends a moment before the process
         on_end()
 
 
 def memory_of_groups(groups: Iterable[int]) -> dict[int, int]:
-    """Return the resident memory in bytes of each process group, all its processes counted."""
+    """Return the resident memory in bytes of each process group, the sum of its processes."""
     used = dict.fromkeys(groups, 0)
     if not used:
         return used
@@ -146,7 +146,7 @@ def memory_of_groups(groups: Iterable[int]) -> dict[int, int]:
 
 
 def remember(scratch: Path, pid: int) -> None:
-    """Write down which process a scratch folder belongs to, so that one left behind can be found."""
+    """Record which process a scratch folder belongs to, so that one that is left behind is found."""
     with contextlib.suppress(psutil.Error, OSError):
         _note(scratch).write_text(json.dumps(asdict(Process.of(pid))), encoding="utf-8")
 
@@ -156,7 +156,7 @@ def _note(scratch: Path) -> Path:
 
 
 def end_leftovers(folder: Path) -> int:
-    """End the processes that a server which is gone left behind, and empty its scratch folder; return how many."""
+    """Kill the processes that an earlier server left running and remove its scratch folder; return their number."""
     found = [Process(**json.loads(note.read_text(encoding="utf-8"))) for note in folder.glob("*.pid")]
     living = [process for process in found if process.is_alive()]
     for process in living:

@@ -1,7 +1,7 @@
 """Moves jobs through their states: one thread per region, however many jobs there are.
 
-Every change of a job happens here or in a call of the API, under one lock; processes run by themselves and are looked
-at a few times a second, or when their output ends.
+Every change of a job happens here or in a call of the API, under one lock. Running processes are polled a few times a
+second, and when their output ends.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from filebatch_local.batch.shares import Policy, WaitingJobs
 
 log = logging.getLogger(__name__)
 
-POLL = 0.1  # real seconds between looks at running jobs
-MEMORY_EVERY = 0.25  # real seconds between looks at their memory
+POLL = 0.1  # real seconds between polls of running jobs
+MEMORY_EVERY = 0.25  # real seconds between measurements of their memory
 
 
 class Scheduler:
-    """The jobs that haven't ended yet, and what is to happen to them next."""
+    """The jobs that haven't ended yet, and their next steps."""
 
     def __init__(
         self, runtime: Runtime, logs: JobLogs, events: StateEvents, policy_of: Callable[[Any], Policy | None]
     ) -> None:
-        """Nothing runs until `add`; `policy_of` tells a queue's scheduling policy, None for FIFO."""
+        """Start nothing until `add`; `policy_of` returns a queue's scheduling policy, None for FIFO."""
         self.lock = threading.RLock()
         self.runtime, self._logs, self._events, self._policy_of = runtime, logs, events, policy_of
         self.attempts: dict[str, Attempt] = {}
@@ -46,13 +46,13 @@ class Scheduler:
         self._head_since: dict[str, tuple[str, float]] = {}
         self._unwatched: list[JobProcess] = []
         self._sequence = 0
-        self._memory_looked_at = 0.0
+        self._memory_checked_at = 0.0
         self._awake = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
 
     def add(self, job: BatchJob) -> None:
-        """Take on a submitted job, an array's children with it."""
+        """Schedule a submitted job, and an array's children with it."""
         with self.lock:
             self._queues[job.job_queue.name] = job.job_queue
             for one in [job, *job.children]:
@@ -77,7 +77,7 @@ class Scheduler:
         self._awake.set()
 
     def forget(self, job: BatchJob, *, kill: bool) -> None:
-        """Drop a job as if there had never been one; its process is killed, or goes on unwatched till `stop`."""
+        """Drop a job as if it had never been submitted; kill its process, or let it run on unwatched until `stop`."""
         with self.lock:
             self._jobs.pop(job.job_id, None)
             self._pending.pop(job.job_id, None)
@@ -113,7 +113,7 @@ class Scheduler:
                 with self.lock:
                     idle = self._pass()
             except Exception:
-                log.exception("the Batch scheduler stumbled; it goes on")
+                log.exception("a pass of the Batch scheduler failed; the next one tries again")
                 idle = False
 
     def active_shares(self, queue: Any) -> set[str]:
@@ -128,9 +128,9 @@ class Scheduler:
             policy = self._policy_of(queue) or Policy()
             self._waiting[queue.name].charge(self._running(queue), self.runtime.clock.now(), policy)
         self._release()
-        self._look_at_attempts()
+        self._poll_attempts()
         for queue in sorted(self._queues.values(), key=lambda one: -int(one.priority)):
-            self._place_from(queue)
+            self._start_waiting(queue)
         return not self.attempts and not self._pending and not any(self._waiting.values())
 
     # SUBMITTED, PENDING → RUNNABLE
@@ -154,12 +154,12 @@ class Scheduler:
 
     # RUNNABLE → STARTING
 
-    def _place_from(self, queue: Any) -> None:
+    def _start_waiting(self, queue: Any) -> None:
         waiting, policy = self._waiting[queue.name], self._policy_of(queue) or Policy()
         while head := waiting.head(self._running(queue), policy):
             place = capacity.choose(head.vcpus, self._capacities(queue))
             if place is None:
-                self._look_at_head(queue, head)
+                self._check_head(queue, head)
                 break
             waiting.remove(head)
             self._begin(head, place)
@@ -181,7 +181,7 @@ class Scheduler:
             capacity.Capacity(one.name, float(one.compute_resources["maxvCpus"]), taken[one.name]) for one in enabled
         ]
 
-    def _look_at_head(self, queue: Any, head: BatchJob) -> None:
+    def _check_head(self, queue: Any, head: BatchJob) -> None:
         """Say why the head of a queue is stuck, and cancel it once the queue's time limit is over."""
         if capacity.never_fits(head.vcpus, self._capacities(queue)):
             head.status_reason = capacity.TOO_LARGE_MESSAGE
@@ -216,21 +216,21 @@ class Scheduler:
         self._logs.open(attempt.job)
         self._enter(attempt.job, states.RUNNING)
 
-    def _look_at_attempts(self) -> None:
-        self._look_at_memory()
+    def _poll_attempts(self) -> None:
+        self._check_memory()
         for attempt in list(self.attempts.values()):
             if attempt.process is None:
                 self._start_if_due(attempt)
                 continue
-            outcome = attempt.look()
+            outcome = attempt.poll()
             self._logs.write(attempt.job, attempt.process.take_lines())
             if outcome:
                 self._settle(attempt, outcome)
 
-    def _look_at_memory(self) -> None:
-        if time.monotonic() < self._memory_looked_at + MEMORY_EVERY:
+    def _check_memory(self) -> None:
+        if time.monotonic() < self._memory_checked_at + MEMORY_EVERY:
             return
-        self._memory_looked_at = time.monotonic()
+        self._memory_checked_at = time.monotonic()
         running = {one.process.pid: one for one in self.attempts.values() if one.process}
         for pid, used in memory_of_groups(running).items():
             running[pid].check_memory(used)

@@ -1,4 +1,4 @@
-"""Whose turn it is in a queue: fair shares of what was used of late, or first in, first out.
+"""Which waiting job of a queue is next: by fair shares of recent use, or first in, first out.
 
 https://docs.aws.amazon.com/batch/latest/userguide/share-identifiers.html
 https://docs.aws.amazon.com/batch/latest/userguide/fair-share-scheduling.html
@@ -32,7 +32,7 @@ class Policy:
     """A scheduling policy.
 
     Attributes:
-        decay: seconds in which use fades to a third.
+        decay: seconds in which use fades to 37 % (1/e).
         weights: share identifier, or `PREFIX*`, => how much its use counts; 1 for others.
     """
 
@@ -56,30 +56,30 @@ class Policy:
 class WaitingJobs(Generic[JobT]):
     """The jobs of one queue that wait to be started, each share's in the order of their submission.
 
-    A FIFO queue is a waiting with one share, None.
+    A FIFO queue has one share, None.
     """
 
     def __init__(self) -> None:
-        """Nobody waits, and nobody has used anything."""
+        """Begin with no jobs and no use."""
         self._waiting: dict[str | None, list[tuple[int, JobT]]] = defaultdict(list)
         self._used: dict[str | None, float] = defaultdict(float)
         self._seen: dict[str | None, float] = {}
         self._charged_at: float | None = None
 
     def __bool__(self) -> bool:
-        """Tell whether anybody waits."""
+        """Tell whether any job waits."""
         return any(self._waiting.values())
 
     def add(self, job: JobT) -> None:
-        """Have a job wait."""
+        """Add a job."""
         heapq.heappush(self._waiting[job.share], (job.sequence, job))
 
     def remove(self, job: JobT) -> None:
-        """Take away a job that `head` gave."""
+        """Remove the job that `head` returned."""
         heapq.heappop(self._waiting[job.share])
 
     def charge(self, running: Mapping[str | None, float], now: float, policy: Policy) -> None:
-        """Count the vCPUs that each share's jobs have had since the last call; what was used before fades.
+        """Add the vCPU seconds that each share used since the last call; let earlier use fade.
 
         Args:
             running: vCPUs of each share's running jobs.
@@ -94,9 +94,9 @@ class WaitingJobs(Generic[JobT]):
         self._seen |= dict.fromkeys([*running, *(share for share, jobs in self._waiting.items() if jobs)], now)
 
     def head(self, running: Mapping[str | None, float], policy: Policy) -> JobT | None:
-        """Return the job whose turn it is: the first of the share that has used least; None where nobody waits.
+        """Return the next job: the first of the share that has used least; None where none waits.
 
-        What runs counts as used for a second ahead, so that shares that begin together take turns.
+        Running jobs count as a second of use in advance, so that shares that begin together take turns.
         """
         heads = [job for jobs in self._waiting.values() if (job := _first(jobs))]
         return min(heads, key=lambda job: (self._use(job.share, running, policy), job.sequence), default=None)
@@ -111,7 +111,7 @@ class WaitingJobs(Generic[JobT]):
 
 
 def _first(jobs: list[tuple[int, JobT]]) -> JobT | None:
-    """Return a share's first job; those that were ended while they waited are dropped."""
+    """Return a share's first job; drop those that ended while they waited."""
     while jobs and not jobs[0][1].runnable:
         heapq.heappop(jobs)
     return jobs[0][1] if jobs else None

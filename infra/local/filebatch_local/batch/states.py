@@ -1,4 +1,4 @@
-"""The states of a Batch job, and what the children of an array make of their parent.
+"""The states of a Batch job, and the state of an array job by its children's.
 
 https://docs.aws.amazon.com/batch/latest/userguide/job_states.html
 """

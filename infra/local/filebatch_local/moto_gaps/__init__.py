@@ -1,1 +1,1 @@
-"""What moto leaves out or does otherwise than AWS, and filebatch relies on."""
+"""What filebatch relies on and moto lacks or does differently from AWS."""

@@ -1,8 +1,8 @@
-"""moto's gap in DynamoDB, closed: requests are served one after the other.
+"""What moto's DynamoDB lacks: atomic writes. Here requests are served one after the other.
 
-moto 5.2.5 looks at a ConditionExpression and writes in two steps, with nothing between threads, so that two may
-succeed where one can; and a transaction that fails puts back the whole table as it was when it began, with what others
-wrote since (tests/local/moto_gaps/test_dynamodb.py). A real table decides each write alone.
+moto 5.2.5 checks a ConditionExpression and writes in two steps without a lock, so that two writes may succeed where
+one can. And a transaction that fails restores the whole table as it was at its start, which undoes what others wrote
+since (tests/local/moto_gaps/test_dynamodb.py). AWS decides each write atomically.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class OneAtATime:
-    """WSGI middleware that lets one DynamoDB request through at a time, and everything else as it comes."""
+    """WSGI middleware that serves one DynamoDB request at a time; other requests aren't held up."""
 
     def __init__(self, app: Any) -> None:
         self._app, self._lock = app, threading.Lock()

@@ -1,6 +1,6 @@
-"""Objects that S3 keeps and doesn't give to whoever asks: encrypted with a key of the sender's, in either way.
+"""Objects that are encrypted with a key of their sender's: a customer key (SSE-C), or another account's KMS key.
 
-moto 5.2.5 gives them to everybody. (It refuses archived ones by itself.)
+moto 5.2.5 gives them to everybody. (It refuses archived objects itself.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _OWNER = re.compile(r"arn:[\w-]+:kms:[\w-]+:(\d{12}):")
 
 
 def remember_key(key: Any, headers: Mapping[str, str]) -> None:
-    """Remember with which key of its own a request encrypts the object that it puts."""
+    """Keep the digest of the customer key that a PutObject request encrypts with."""
     key.customer_key = headers.get(CUSTOMER_KEY)
 
 

@@ -1,4 +1,4 @@
-"""moto's gaps in EventBridge, closed: SNS as a target, disabled rules, and S3's events in their documented shape.
+"""What moto's EventBridge lacks: SNS as a target, disabled rules, S3's events as AWS documents them.
 
 What is missing in moto 5.2.5, each shown by a test in tests/local/moto_gaps/test_events.py:
 
@@ -70,10 +70,10 @@ def _rules(account: str, region: str) -> Any:
 
 
 class _Rule(moto_events.Rule):  # type: ignore[misc]  # moto's classes are untyped here
-    """A rule that knows SNS topics, heeds its state, and hands the event on whole."""
+    """A rule that sends to SNS topics, may be disabled, and sends the whole event."""
 
     def send_to_targets(self, original_event: Event, transform_input: bool = True) -> None:  # noqa: ARG002 - moto's
-        """Send an event to every target; one that can't take it is logged and stops nobody else."""
+        """Send an event to every target; an error is logged and the others still get it."""
         if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
             return
         one = {name: value for name, value in original_event.items() if name != "ingestion-time"}
@@ -90,7 +90,7 @@ class _Rule(moto_events.Rule):  # type: ignore[misc]  # moto's classes are untyp
         topics.publish(arn=target["Arn"], message=json.dumps(self._input(target, _with_iso_time(one))))
 
     def _send_to(self, target: dict[str, Any], one: Event) -> None:
-        alone = object.__new__(_Rule)  # moto keeps count of what is made the usual way
+        alone = object.__new__(_Rule)  # moto registers what is made the usual way
         alone.__dict__ = {**self.__dict__, "targets": [target]}
         super(_Rule, alone).send_to_targets(copy.deepcopy(one), transform_input="InputTransformer" in target)
 
@@ -146,6 +146,6 @@ def _send_s3_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> N
 
 
 def install() -> None:
-    """Put these in moto's places."""
+    """Replace moto's classes."""
     moto_events.Rule = _Rule
     notifications._send_event_bridge_message = _send_s3_event

@@ -1,15 +1,15 @@
-"""moto's gaps in S3, closed.
+"""What moto's S3 lacks.
 
 What moto 5.2.5 does, each shown by a test in tests/local/moto_gaps/test_s3.py:
 
 - a ranged GET reads the whole object, a plain one holds it in memory: they are read from its file in blocks;
 - a multipart upload is joined in memory three times over, and announced twice to EventBridge; each part waits for
   the garbage collector, as a request and what belongs to it refer to each other;
-- `If-None-Match` is looked at and acted on in two steps that others can come between;
+- `If-None-Match` is checked and acted on in two steps, between which others may write;
 - a bucket policy's statement with a Condition denies everything, so that TLS-only answers 403 to all;
 - `EventBridgeConfiguration` is not read back;
 - HEAD of version "null" answers 400 in a bucket without versions, where every object has that version;
-- what is encrypted with a key of its sender's is given to everybody;
+- an object that is encrypted with its sender's key is given to everybody;
 - a key with a line break answers 404;
 - versions are listed without the encoding that was asked for: Terraform's provider, which decodes whatever comes, tries
   for ever to empty a bucket that holds a key with a `+`.
@@ -69,7 +69,7 @@ class _Key(moto_s3.FakeKey):  # type: ignore[misc]  # moto's classes are untyped
 
 
 class _Object:
-    """An object as an answer sees it: its value is read when it is sent."""
+    """An object in an answer: its value is read when it is sent."""
 
     def __init__(self, key: _Key) -> None:
         self._key, self.value = key, key.stored()
@@ -111,10 +111,10 @@ class _Multipart(moto_s3.FakeMultipart):  # type: ignore[misc]  # as above
 
 
 class _Bucket(moto_s3.FakeBucket):  # type: ignore[misc]  # as above
-    """A bucket in whose policy a condition is no denial."""
+    """A bucket whose policy's statements with a Condition deny nothing."""
 
     def get_permission(self, action: str, resource: str) -> Any:
-        """Judge by the statements without a Condition: this server answers on loopback, for one user."""
+        """Evaluate the statements without a Condition only: this server is one user's, on loopback."""
         policy = json.loads(self.policy or b'{"Statement": []}')
         statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
         unconditional = [one for one in statements if not one.get("Condition")]
@@ -124,23 +124,23 @@ class _Bucket(moto_s3.FakeBucket):  # type: ignore[misc]  # as above
 
 
 class _Backend(moto_s3.S3Backend):  # type: ignore[misc]  # as above
-    """S3 that announces a multipart upload once."""
+    """S3 that sends one event of a multipart upload."""
 
     @property
     def _url_module(self) -> Any:
         return _Urls
 
     def put_object(self, *args: Any, multipart: Any = None, disable_notification: bool = False, **kwargs: Any) -> Any:
-        """Leave the announcement of a multipart upload to whoever completes it."""
+        """Send no event of a multipart upload here: its completion sends one."""
         quiet = disable_notification or multipart is not None
         return super().put_object(*args, multipart=multipart, disable_notification=quiet, **kwargs)
 
 
 class _Response(S3Response):  # type: ignore[misc]  # as above
-    """Answers that are read from the disk, and conditions that hold."""
+    """Answers that are read from the disk, and atomic conditional writes."""
 
     def key_response(self, request: Any, full_url: str, headers: dict[str, Any]) -> Any:
-        """Let go of the body, which waits for the garbage collector otherwise."""
+        """Release the body, which would wait for the garbage collector."""
         try:
             return super().key_response(request, full_url, headers)
         finally:
@@ -152,7 +152,7 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
         return _Object(key), not_modified
 
     def head_object(self, bucket_name: str, query: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Know the one version that a bucket without versions has of each object, and refuse what GET refuses."""
+        """Take version "null" in a bucket without versions, and refuse what GET refuses."""
         if query.get("versionId") == ["null"] and not self.backend.get_bucket(bucket_name).is_versioned:
             query = {name: value for name, value in query.items() if name != "versionId"}
         key = self.backend.get_object(bucket_name, self.parse_key_name(), query.get("versionId", [None])[0])
@@ -161,7 +161,7 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
         return super().head_object(bucket_name, query, *args, **kwargs)
 
     def copy_object(self) -> Any:
-        """Copy nothing that couldn't be read."""
+        """Refuse to copy what couldn't be read."""
         path, _, version = self.headers["x-amz-copy-source"].partition("?versionId=")
         bucket, _, name = unquote(path).lstrip("/").partition("/")
         key = self.backend.get_object(bucket, name, version or None)
@@ -170,7 +170,7 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
         return super().copy_object()
 
     def put_object(self) -> Any:
-        """Decide and write in one step."""
+        """Check the condition and write under one lock."""
         with _write_lock:
             answer = super().put_object()
             encrypted_objects.remember_key(
@@ -183,7 +183,7 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
             return super()._key_response_post(*args, **kwargs)
 
     def serialized(self, answer: Any) -> Any:
-        """Encode keys of versions where that is asked for, and say so."""
+        """Encode the keys of versions where the request asks for it."""
         if self.data.get("Action") == "ListObjectVersions" and self.querystring.get("encoding-type") == ["url"]:
             answer = ActionResult({**answer.result, **_encoded(answer.result), "EncodingType": "url"})
         return super().serialized(answer)
@@ -211,7 +211,7 @@ def _encoded(listed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_event_bridge(body: str | bytes) -> str:
-    """Put the element into a NotificationConfiguration, which is closed in itself where it is empty."""
+    """Add the element to a NotificationConfiguration, which is one empty tag where there is none."""
     text, end = body.decode() if isinstance(body, bytes) else body, "</NotificationConfiguration>"
     opened = text.removesuffix(end) if text.endswith(end) else f"{text.removesuffix('/>')}>"
     return f"{opened}<EventBridgeConfiguration/>{end}"
@@ -228,7 +228,7 @@ class _Urls:
 
 
 def install() -> None:
-    """Put these in moto's places."""
+    """Replace moto's classes."""
     os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(IN_MEMORY))
     moto_s3.FakeKey, moto_s3.FakeMultipart, moto_s3.FakeBucket = _Key, _Multipart, _Bucket
     moto_s3.s3_backends.backend = _Backend

@@ -1,9 +1,9 @@
-"""moto's gaps in SQS, closed.
+"""What moto's SQS lacks.
 
 What moto 5.2.5 does, each shown by a test in tests/local/moto_gaps/test_sqs.py:
 
 - `RedrivePolicy` is read back with blanks that SQS doesn't write, so that Terraform's second plan isn't empty;
-- queues publish no metrics, so that no alarm on one can be tried.
+- queues publish no metrics, so that alarms on them can't be tested.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Queue(moto_sqs.Queue):  # type: ignore[misc]  # moto's classes are untype
 
 
 class _QueueMetrics(CloudWatchMetricProvider):  # type: ignore[misc]  # as above
-    """What SQS tells CloudWatch of each queue, as it is now.
+    """The current metrics of each queue, as SQS publishes them.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     """
@@ -43,7 +43,7 @@ class _QueueMetrics(CloudWatchMetricProvider):  # type: ignore[misc]  # as above
 
 
 def _metrics(queue: Any) -> list[MetricDatum]:
-    sent = [message.sent_timestamp for message in list(queue._messages)]  # moto itself shows only the visible ones
+    sent = [message.sent_timestamp for message in list(queue._messages)]  # moto's own list has only the visible ones
     age = max(0, int(time.time() - min(sent) / 1000)) if sent else 0
     values = [
         ("ApproximateNumberOfMessagesVisible", queue.approximate_number_of_messages, "Count"),
@@ -63,5 +63,5 @@ def _metrics(queue: Any) -> list[MetricDatum]:
 
 
 def install() -> None:
-    """Put these in moto's places; the metrics are found because they are a subclass."""
+    """Replace moto's class; moto finds the metrics' class by itself, as it is a subclass."""
     moto_sqs.Queue = _Queue

@@ -1,4 +1,4 @@
-"""The bytes of an S3 object, in a file that lives on the disk once it is large."""
+"""The bytes of an S3 object: in memory, or in a temporary file once they are many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Spooled = tempfile.SpooledTemporaryFile[bytes]
 
 
 class _Source:
-    """Where the bytes are. Reading moves no position, so that many may read, also while the object is replaced."""
+    """The bytes' file. Reads share no position, so that many may read at once, also while the object is replaced."""
 
     def __init__(self, file: Spooled) -> None:
         self._memory: bytes | None = None

@@ -1,7 +1,7 @@
 """Creates the environment `filebatch-local` from the feed files and the documents that Terraform reads too.
 
-Every step may be done again: what is there is left alone or brought up to date. moto keeps all in memory, so that a
-restarted server begins empty.
+Every step can be repeated: what exists is left alone or updated. moto keeps everything in memory, so a restarted server
+begins empty.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Plan:
         endpoint: URL of the local AWS.
         key: its access key.
         documents: folder of the documents.
-        failures: file with the taxonomy of failures.
+        failures: file with the table of failure classes.
         dockerfile: the worker's.
         feeds: folder of feed files, or None for none.
         vcpus: maxvCpus of the compute environment.
@@ -95,7 +95,7 @@ class Provisioner:
         return Provisioned(settings, [feed.name for feed in feeds], [str(error) for error in errors])
 
     def bucket(self, name: str) -> str:
-        """Create a versioned bucket that is closed to the public and tells EventBridge; return its name."""
+        """Create a versioned, private bucket that sends events to EventBridge; return its name."""
         bucket, s3 = f"{ENVIRONMENT}-{name}", self._client("s3")
         with _ignored("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -150,7 +150,7 @@ class Provisioner:
         return str(created["computeEnvironmentArn"])
 
     def job_queue(self, compute_environment: str) -> str:
-        """Create the job queue or bring it up to date; return its name."""
+        """Create or update the job queue; return its name."""
         name, batch = f"{ENVIRONMENT}-jobs", self._client("batch")
         order = [{"order": 1, "computeEnvironment": compute_environment}]
         document = {
@@ -165,7 +165,7 @@ class Provisioner:
         return name
 
     def scheduling_policy(self) -> str:
-        """Create the job queue's scheduling policy or bring it up to date; return its ARN."""
+        """Create or update the job queue's scheduling policy; return its ARN."""
         name, batch, document = f"{ENVIRONMENT}-shares", self._client("batch"), self._document("scheduling-policy")
         listed = batch.list_scheduling_policies()["schedulingPolicies"]
         found = next((one["arn"] for one in listed if one["arn"].endswith(f"/{name}")), None)
@@ -191,7 +191,10 @@ class Provisioner:
         """Register a feed's job definition unless the newest revision is the same; return its name."""
         name, batch = f"{ENVIRONMENT}-{feed.name}", self._client("batch")
         document = self._document(
-            "job-definition", **_of_feed(feed), **_of_environment(settings, log_group), **self._of_repository()
+            "job-definition",
+            **_feed_values(feed),
+            **_environment_values(settings, log_group),
+            **self._repository_values(),
         )
         digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
         active = batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
@@ -201,7 +204,7 @@ class Provisioner:
         return name
 
     def remove(self, feed: str) -> None:
-        """Take away what a feed had, as Terraform would once its file is gone; what isn't there is none the less."""
+        """Remove a feed's resources, as Terraform does once its file is gone; some may be gone already."""
         name, events, sqs, batch = f"{ENVIRONMENT}-{feed}", *map(self._client, ("events", "sqs", "batch"))
         with _ignored("ResourceNotFoundException"):
             events.remove_targets(Rule=name, Ids=["queue"])
@@ -233,7 +236,7 @@ class Provisioner:
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)
         return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
-    def _of_repository(self) -> dict[str, Any]:
+    def _repository_values(self) -> dict[str, Any]:
         failures = json.loads(self.plan.failures.read_text(encoding="utf-8"))
         return {"evaluate_on_exit": failures["evaluate_on_exit"], "scratch_uid": scratch_uid(self.plan.dockerfile)}
 
@@ -246,7 +249,7 @@ class Provisioner:
         return self._clients[service]
 
 
-def _of_feed(feed: Any) -> dict[str, Any]:
+def _feed_values(feed: Any) -> dict[str, Any]:
     return {
         "feed": feed.name,
         "job_role": f"{ROLE}-job-{feed.name}",
@@ -259,7 +262,7 @@ def _of_feed(feed: Any) -> dict[str, Any]:
     }
 
 
-def _of_environment(settings: dict[str, Any], log_group: str) -> dict[str, Any]:
+def _environment_values(settings: dict[str, Any], log_group: str) -> dict[str, Any]:
     return {
         "ledger": settings["ledger"],
         "namespace": settings["namespace"],
@@ -281,7 +284,7 @@ def _load_feeds(folder: Path | None) -> tuple[list[Any], list[Any]]:
 
 @contextlib.contextmanager
 def _ignored(*codes: str) -> Iterator[None]:
-    """Let pass the error that says that a thing is there, or is gone, already."""
+    """Ignore the errors that say that something exists already, or is gone already."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""A new, changed or removed feed file is all that a running local AWS needs: it looks after them by itself."""
+"""Watches the feed files: provisions new and changed feeds, and removes those whose files are gone."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 log = logging.getLogger("filebatch_local")
 
-LOOK_EVERY = 1.0  # seconds
-AT_MOST = 2**20  # bytes that are read of a file; a feed's has less
+READ_EVERY = 1.0  # seconds
+MAX_BYTES = 2**20  # read of a file; feed files are smaller
 
 Seen = Mapping[str, str]
 
 
-def look(folder: Path) -> Seen:
-    """Return what stands in each feed file, as a hash by the feed's name."""
+def read(folder: Path) -> Seen:
+    """Return a hash of each feed file, by the feed's name."""
     return {file.stem: _hash(file) for file in folder.glob("*.yaml")}
 
 
@@ -29,32 +29,32 @@ def watch(
     provision: Callable[[], Collection[str]],
     remove: Callable[[Set[str]], object],
 ) -> None:
-    """Bring the environment up to date after each change of the feed files, until `stop` is set.
+    """Provision after each change of the feed files, until `stop` is set.
 
     Args:
         folder: where feed files are.
-        seen: what was looked at before all was provisioned for the first time.
+        seen: the hashes from before the first provisioning.
         stop: ends it.
         provision: creates what is missing and changes what is different; returns the names of the feeds it did, and
             logs itself which files can't be used.
-        remove: takes away what belongs to feeds, by name, whose files are gone.
+        remove: removes the resources of feeds, by name, whose files are gone.
     """
-    while not stop.wait(LOOK_EVERY):
-        found = look(folder)
+    while not stop.wait(READ_EVERY):
+        found = read(folder)
         if found == seen:
             continue
         try:
             provisioned = provision()
             remove(seen.keys() - found.keys())
-        except Exception:  # whatever it is, the server goes on, and the next look tries again
-            log.exception("the feeds in %s could not be brought up to date; tried again in %.0f s", folder, LOOK_EVERY)
+        except Exception:  # the server goes on, and the next round tries again
+            log.exception("the feeds in %s could not be provisioned; trying again in %.0f s", folder, READ_EVERY)
         else:
-            _tell("feeds brought up to date", _changed(seen, found).intersection(provisioned))
-            _tell("feeds removed", seen.keys() - found.keys())
+            _log("feeds provisioned", _changed(seen, found).intersection(provisioned))
+            _log("feeds removed", seen.keys() - found.keys())
             seen = found
 
 
-def _tell(what: str, feeds: Set[str]) -> None:
+def _log(what: str, feeds: Set[str]) -> None:
     if feeds:
         log.info("%s: %s", what, ", ".join(sorted(feeds)))
 
@@ -64,11 +64,11 @@ def _changed(before: Seen, after: Seen) -> set[str]:
 
 
 def _hash(file: Path) -> str:
-    """Return a hash of a regular file's content; anything else, or what is gone meanwhile, is alike."""
+    """Return a hash of a regular file's content; "" for anything else, and for a file that is gone meanwhile."""
     try:
         if not stat.S_ISREG(file.lstat().st_mode):
             return ""
         with file.open("rb") as opened:
-            return hashlib.sha256(opened.read(AT_MOST)).hexdigest()
+            return hashlib.sha256(opened.read(MAX_BYTES)).hexdigest()
     except OSError:
         return ""

@@ -1,6 +1,6 @@
 """The alarms and the dashboard of the local environment, from the documents that Terraform reads too.
 
-Nothing here evaluates alarms; they are there to be looked at, and for tests to read their metrics.
+Nothing here evaluates alarms. People look at them, and tests read their metrics.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RUNBOOK = "docs/runbook.md"
 
 
 def observe_workers(logs: Any, cloudwatch: Any, documents: Path, settings: Mapping[str, Any], log_group: str) -> None:
-    """Have the lines counted in which workers say what they could not publish, and an alarm on their number."""
+    """Create the metric filter that counts `metrics not published` in the workers' log, and its alarm."""
     values = {
         "name": ENVIRONMENT,
         "namespace": settings["namespace"],
@@ -45,14 +45,14 @@ def observe(cloudwatch: Any, documents: Path, feeds: Iterable[Any], settings: Ma
 
 
 def _dashboards(shown: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Return the widgets of each dashboard: as many feeds' as may share one."""
+    """Return the widgets of each dashboard, each with as many feeds as fit."""
     share = shown[0]["feeds_per_dashboard"] if shown else 1
     for first in range(0, len(shown), share):
         yield [widget for feed in shown[first : first + share] for widget in feed["widgets"]]
 
 
 def _with_numbers(alarm: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an alarm with numbers where the document has a placeholder, which is text."""
+    """Return an alarm with its numbers as numbers: the document's placeholders are text."""
     return {**alarm, **{name: int(alarm[name]) for name in ("EvaluationPeriods", "DatapointsToAlarm")}}
 
 

@@ -1,4 +1,4 @@
-"""Servers as processes of their own: the one of the command line, and those that tests start for themselves."""
+"""Servers in the background: the command line's, and those that tests start."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class LocalAws:
         endpoint: its URL.
         settings: what was provisioned: the Airflow Variable `filebatch`.
         key: what each request must hold.
-        feeds: the feeds that were provisioned when this was asked.
-        problems: feed files that can't be used, and why.
-        published: port on loopback at which a container's server is reached from outside; None for no container's.
+        feeds: the provisioned feeds.
+        problems: why feed files can't be used.
+        published: port on loopback at which a server in a container is reached; None for one without.
     """
 
     pid: int
@@ -50,7 +50,7 @@ class LocalAws:
     published: int | None = None
 
     def credentials(self, who: str = access.DEVELOPER) -> dict[str, str]:
-        """Return the environment variables with which an AWS client is let in; recordings know it by `who`."""
+        """Return an AWS client's environment variables; recordings name it `who`."""
         return access.credentials(self.key, who)
 
     def client(self, service: str, who: str = access.DEVELOPER, **config: Any) -> Any:
@@ -70,15 +70,15 @@ class LocalAws:
         self.ask("POST", f"jobs/{job_id}/vanish", {"kill": kill})
 
     def lose_host(self, job_id: str, status_reason: str | None = None) -> None:
-        """Take away the machine under a running job, with EC2's reason or another (a Spot task's)."""
+        """Lose the machine of a running job, with EC2's reason or another (a Spot task's)."""
         self.ask("POST", f"jobs/{job_id}/lose-host", {"statusReason": status_reason} if status_reason else {})
 
     def provision(self) -> dict[str, Any]:
-        """Have the feeds read again; return the settings."""
+        """Make the server read its feeds again; return the settings."""
         return dict(self.ask("POST", "provision"))
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Ask for something under `/_filebatch/`; urllib's HTTPError where it says no."""
+        """Send a request under `/_filebatch/`; raises OSError, as HTTPError where it is refused."""
         return access.ask(self.endpoint, self.key, method, path, body)
 
 
@@ -96,7 +96,7 @@ def local_aws(
     Args:
         port: 0 for any free one.
         clock: how many seconds of Batch's clock pass in one.
-        images: images that are places on this machine; None for the repository's worker.
+        images: images that are folders of this machine; None for the repository's worker.
         feeds_dir: folder of feed files, None for none.
         options: further options of `serve`.
     """
@@ -137,7 +137,7 @@ def wait_until_up(layout: Layout, process: subprocess.Popen[bytes]) -> LocalAws:
     """Wait until a started server is provisioned.
 
     Raises:
-        LocalAwsError: it ended or took too long; says what it wrote last.
+        LocalAwsError: it ended or took too long; with the last line of its log.
     """
     deadline = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < deadline:
@@ -145,7 +145,7 @@ def wait_until_up(layout: Layout, process: subprocess.Popen[bytes]) -> LocalAws:
         if found and found.pid == process.pid:
             return found
         if process.poll() is not None:
-            raise LocalAwsError(_last_words(layout))
+            raise LocalAwsError(_last_log_line(layout))
         time.sleep(0.02)
     _end(process.pid)
     raise LocalAwsError(f"the local AWS was not up after {STARTS_WITHIN:.0f} s; its log: {log_file(layout)}")
@@ -165,7 +165,7 @@ def running(layout: Layout) -> LocalAws | None:
 
 
 def up(layout: Layout, port: int = PORT, arguments: Sequence[str] = ()) -> tuple[LocalAws, bool]:
-    """Start the server unless it runs; tell whether it was started. One that runs reads its feeds again."""
+    """Start the server unless it runs; one that runs reads its feeds again. Tell whether it was started."""
     found = running(layout)
     if found is None:
         return wait_until_up(layout, start(layout, port, arguments)), True
@@ -174,7 +174,7 @@ def up(layout: Layout, port: int = PORT, arguments: Sequence[str] = ()) -> tuple
 
 
 def down(layout: Layout) -> bool:
-    """End the server and all it started; tell whether there was one."""
+    """Stop the server and all it started; tell whether there was one."""
     found = running(layout)
     if found:
         _end(found.pid)
@@ -192,6 +192,6 @@ def _end(pid: int) -> None:
         processes.stop([Process.of(pid)], ENDS_WITHIN)
 
 
-def _last_words(layout: Layout) -> str:
+def _last_log_line(layout: Layout) -> str:
     lines = log_file(layout).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"the local AWS ended without a word; its log: {log_file(layout)}"
+    return lines[-1] if lines else f"the local AWS ended and wrote nothing to its log: {log_file(layout)}"

@@ -20,7 +20,7 @@ NOT_RUNNING = 3  # status's exit code, as of an init script
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; return the exit code."""
+    """Run the command; return the exit code."""
     options, rest = _parser().parse_known_args(arguments)
     if rest and options.command != "up":
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
@@ -110,7 +110,7 @@ def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
     )
     serve(service)
     logging.shutdown()
-    os._exit(0)  # everything is ended and nothing to save; taking moto apart would cost a second
+    os._exit(0)  # all has ended and is saved; Python's own exit would take a second for moto
 
 
 def _up(layout: Layout, port: int, arguments: Sequence[str]) -> int:

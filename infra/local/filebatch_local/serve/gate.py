@@ -1,8 +1,8 @@
-"""Who may ask the local AWS: clients that hold its key. Never a web page, never another user of the machine.
+"""Who may use the local AWS: clients that hold its key. No web page, and no other user of the machine.
 
-A browser sends what any page tells it to send, to loopback, too. It gives itself away by headers that no AWS client
-sends (https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/), or by a name in Host that
-isn't this server's (DNS rebinding). The key keeps out everybody else, and pages if a browser sent none of these.
+A browser sends what any page asks for, to loopback, too. Such requests have headers that no AWS client
+sends (https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/), or a name in Host that
+isn't this server's (DNS rebinding). The key keeps out everybody else, and pages of a browser that sends none of these.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from xml.sax.saxutils import escape
 from filebatch_local.base import access
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-# Signature versions 4 and 2, and what `/_filebatch/` is asked with.
+# Signature versions 4 and 2, and requests under `/_filebatch/`.
 AUTHORIZATION = re.compile(r"(?:AWS4-HMAC-SHA256\s.*?Credential=|AWS |Bearer )(?P<id>[^/:,\s]+)")
 PRESIGNED = ("X-Amz-Credential", "AWSAccessKeyId")
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
-# What is served is somebody's file: a browser saves it, and neither shows nor runs it.
+# What a bucket holds may be anybody's file: a browser must save it, and neither show nor run it.
 NEVER_RUN = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
 NEVER_SHOWN = {"Content-Disposition": "attachment", **NEVER_RUN}
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a server is called by: `name:port`, each as a Host header has it."""
+    """The names of a server, `name:port`, as a Host header has them."""
 
     hosts: frozenset[str]
 
     @classmethod
     def of(cls, host: str, port: int, published: int | None = None) -> Names:
-        """Return the names of a server that listens at a host and port, and of loopback at a container's other port."""
+        """Return the names of a server at a host and port, and on loopback at a container's published port."""
         ports = {port, published or port}
         return cls(frozenset([f"{host}:{port}", *(f"{name}:{each}" for name in LOOPBACK for each in ports)]))
 
@@ -57,7 +57,7 @@ def foreign(headers: Mapping[str, str], names: Names, *, own_pages: bool = False
 
     Args:
         headers: the request's, by names in small letters.
-        names: what the server is called by.
+        names: the server's names.
         own_pages: the server has pages, which send their Origin.
     """
     host, origin, site = headers.get("host", ""), headers.get("origin"), headers.get("sec-fetch-site", "none")
@@ -79,13 +79,13 @@ def access_key_id(authorization: str, query: str) -> str:
 
 
 class Gate:
-    """WSGI middleware in front of everything that the server answers."""
+    """WSGI middleware in front of everything that the server serves."""
 
     def __init__(self, app: Any, names: Names, key: str) -> None:
         self._app, self._names, self._key = app, names, key
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Hand a request on that may pass; answer 403 to all others, and say why."""
+        """Pass on an allowed request; answer 403 to any other, with the reason."""
         if refusal := self._refusal(environ):
             content_type, body = _answer(environ.get("CONTENT_TYPE", ""), refusal)
             headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
@@ -112,7 +112,7 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _answer(asked_in: str, refusal: str) -> tuple[str, bytes]:
-    """Return content type and body of a refusal, in the language that the client asked in."""
+    """Return content type and body of a refusal: JSON where the client sent JSON, else XML."""
     if "json" in asked_in:
         return "application/json", json.dumps({"__type": "AccessDenied", "message": refusal}).encode()
     error = f"<Error><Code>AccessDenied</Code><Message>{escape(refusal)}</Message></Error>"

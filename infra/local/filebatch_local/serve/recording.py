@@ -1,6 +1,6 @@
-"""Writes down who signed which request, so that tests can hold IAM policies to what is really asked.
+"""Records who signed which request, so that tests can compare IAM policies with real requests.
 
-One line of JSON a request. What a request means (action, resource) is the reader's business.
+One line of JSON per request. The reader works out which action and resource it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from filebatch_local.base import access
 # Signature version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
-MAKES = "/v1/submitjob"  # what is asked about a job later can only be judged by how it was submitted
+SUBMITS = "/v1/submitjob"  # a later request names a job by its id, which only this answer tells
 
 
 class Recorder:
@@ -29,7 +29,7 @@ class Recorder:
         self._app, self._file, self._lock = app, file, threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Hand the request on, and write it down with the answer's status."""
+        """Pass the request on and record it with the answer's status."""
         signed = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         if not signed:
             return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
@@ -41,7 +41,7 @@ class Recorder:
             return start_response(status, *more)
 
         answer: Iterable[bytes] = self._app(environ, start)
-        if request["path"].endswith(MAKES):
+        if request["path"].endswith(SUBMITS):
             answer = [b"".join(answer)]
             request["answer"] = base64.b64encode(answer[0]).decode()
         self._write(request)
@@ -67,7 +67,7 @@ def _request(environ: dict[str, Any], *, with_body: bool) -> dict[str, Any]:
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    """Return the body and put it back for whoever reads it next."""
+    """Return the body, and keep it readable for the application."""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return body

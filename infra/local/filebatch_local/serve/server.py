@@ -1,10 +1,10 @@
-"""The server: moto's services, Batch that runs jobs, and `/_filebatch/` for whoever tends or tests it.
+"""The server: moto's services, Batch that runs jobs, and `/_filebatch/` for its command line and for tests.
 
-GET  /_filebatch/health                 {"pid", "settings"}: 200 once provisioned, 503 till then
+GET  /_filebatch/health                 {"pid", "settings"}: 200 once provisioned, 503 until then
 GET  /_filebatch/network                {"subnets", "securityGroupIds"} of the default VPC
 GET  /_filebatch/jobs                   running jobs: [{"jobId", "jobName", "attempt", "pid"}]
 POST /_filebatch/jobs/ID/vanish         Batch forgets the job; {"kill": false} leaves its process running
-POST /_filebatch/jobs/ID/lose-host      its machine is taken away; {"statusReason"} for another than EC2's
+POST /_filebatch/jobs/ID/lose-host      its machine is lost; {"statusReason"} for another than EC2's
 POST /_filebatch/provision              read the feeds again and provision what is missing; answers the settings
 """
 
@@ -48,13 +48,13 @@ class _QuietHandler(moto_server.MotoRequestHandler):  # type: ignore[misc]  # mo
 def make(
     listener: socket.socket, runtime: Runtime, admin: Admin, names: Names, key: str, record: Path | None
 ) -> BaseWSGIServer:
-    """Return the server, ready for `serve_forever`; moto is this process's from now on.
+    """Return the server, ready for `serve_forever`. It changes moto for the whole process.
 
     Args:
-        listener: its port, taken.
+        listener: the bound port.
         runtime: what jobs run on.
         admin: answers what is asked under `/_filebatch/`.
-        names: what it is called by; requests to others are refused.
+        names: the server's names; requests with another Host are refused.
         key: what requests must hold.
         record: file that each request is appended to, None for none.
     """
@@ -70,7 +70,7 @@ def make(
 
 
 def _service(name: str) -> Any:
-    """Return moto's application for a service; moto's own API, which resets and records, isn't served."""
+    """Return moto's application for a service; moto's own API (reset, recorder) isn't served."""
     return NotFound() if name.startswith("moto_api") else moto_server.create_backend_app(name)
 
 
@@ -82,7 +82,7 @@ def stop_jobs() -> None:
 
 @dataclass
 class Admin:
-    """What is asked under `/_filebatch/`.
+    """Answers requests under `/_filebatch/`.
 
     Attributes:
         provision: reads the feeds, creates what is missing, and puts the settings into the state.
@@ -93,7 +93,7 @@ class Admin:
     state: dict[str, Any] = field(default_factory=dict)
 
     def in_front_of(self, app: Any) -> Any:
-        """Return a WSGI application that answers these paths and hands all others on."""
+        """Return a WSGI application that answers these paths and passes on all others."""
 
         def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")

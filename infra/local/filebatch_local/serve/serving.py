@@ -1,4 +1,4 @@
-"""One server process, from taking its port to ending its jobs."""
+"""One server process: takes its port, provisions, serves, ends its jobs."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Service:
     """What a server is started with.
 
     Attributes:
-        layout: where it reads documents and keeps its state.
-        images: images that are places on this machine.
-        port: where it listens; 0 for any free port.
+        layout: folders of documents and state.
+        images: images that are folders of this machine.
+        port: its port; 0 for any free one.
         feeds: folder of feed files, None for none.
         clock: how fast Batch's time runs.
         vcpus: maxvCpus of the compute environment.
         start_delay: seconds of the clock that a job stays STARTING.
-        docker: run images that aren't places on this machine with the Docker engine, where one answers.
+        docker: run other images with the Docker engine, where there is one.
         tied: end when the process that started it does.
         host: the name or address it listens at, which is also the one in its URLs (queues have some). Whoever has
             the key can do anything with it, jobs included: another than loopback is for a network of containers.
         published: port on loopback under which it is reached as well, as a container's may be; None for none.
-        keep_key: go on with the key of the last start, for clients that retry a server.
+        keep_key: use the key of the last start again.
         record: file that each request is appended to, None for none.
     """
 
@@ -89,12 +89,12 @@ def serve(service: Service) -> None:
     web = server.make(listener, _runtime(service, endpoint, key), admin, names, key, service.record)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     try:
-        seen = feed_watch.look(service.feeds) if service.feeds else {}
+        seen = feed_watch.read(service.feeds) if service.feeds else {}
         provisioning.run()
         log.info("local AWS is up at %s", endpoint)
         if service.feeds:
-            looked_after = (service.feeds, seen, stop, provisioning.run, provisioning.remove)
-            threading.Thread(target=feed_watch.watch, args=looked_after, daemon=True).start()
+            arguments = (service.feeds, seen, stop, provisioning.run, provisioning.remove)
+            threading.Thread(target=feed_watch.watch, args=arguments, daemon=True).start()
         _wait(stop, tied=service.tied)
     finally:
         state_file(service.layout).unlink(missing_ok=True)
@@ -103,9 +103,9 @@ def serve(service: Service) -> None:
 
 @contextlib.contextmanager
 def models_read_once() -> Iterator[None]:
-    """Keep botocore's models while moto is imported, which reads EC2's of several megabytes three times.
+    """Cache botocore's models while moto is imported, which reads EC2's, of several megabytes, three times.
 
-    Not for longer: moto changes what it reads afterwards.
+    No longer than that: moto changes what it reads afterwards.
     """
     from botocore.loaders import JSONFileLoader
 
@@ -119,7 +119,7 @@ def models_read_once() -> Iterator[None]:
 
 
 def state_file(layout: Layout) -> Path:
-    """Return where a running server writes who and where it is."""
+    """Return the file with a running server's process and endpoint."""
     return layout.state / "aws.json"
 
 
@@ -133,10 +133,10 @@ def _runtime(service: Service, endpoint: str, key: str) -> Any:
 
 
 class Provisioning:
-    """The environment of a server, brought up to date by one at a time.
+    """Provisions a server's environment, one call at a time.
 
     Attributes:
-        state: what is told of it: `settings` and `problems`, once it is there.
+        state: `pid`, and once provisioned `settings` and `problems`.
     """
 
     def __init__(self, service: Service, endpoint: str, key: str) -> None:
@@ -158,7 +158,7 @@ class Provisioning:
             return done.feeds
 
     def remove(self, feeds: Iterable[str]) -> None:
-        """Take away what these feeds had."""
+        """Remove these feeds' resources."""
         with self._lock:
             provisioner = self._provisioner()
             for feed in feeds:

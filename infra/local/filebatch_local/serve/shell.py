@@ -44,7 +44,7 @@ def environment(layout: Layout, endpoint: str, settings: Mapping[str, object], k
 
 
 def take_over(variables: Mapping[str, str]) -> None:
-    """Have this process talk to the local AWS, and to no other: no AWS_ variable that it was started with stays."""
+    """Point this process at the local AWS alone: no AWS_ variable that it was started with stays."""
     for name in os.environ.keys() - access.without_aws(os.environ).keys():
         del os.environ[name]
     os.environ.update({name: value for name, value in variables.items() if name.startswith("AWS_")})
@@ -52,25 +52,25 @@ def take_over(variables: Mapping[str, str]) -> None:
 
 
 def script(layout: Layout, variables: Mapping[str, str], published: int | None = None) -> str:
-    """Return what a shell evaluates, POSIX's or another.
+    """Return the script that a shell evaluates.
 
     Args:
         layout: the repository.
         variables: what `environment` says.
-        published: port on loopback at which a server in a container is reached from outside: its shell is there,
-            where neither the container's folders nor its Airflow are. None for a server of this machine.
+        published: port on loopback at which a server in a container is reached. The shell is outside, where the
+            container's folders and its Airflow aren't. None for a server of this machine.
     """
     lines = _outside(variables, published) if published else _inside(layout, variables)
     return (SCRIPTS / "shell.sh").read_text(encoding="utf-8").replace("@exports@", "\n".join(lines))
 
 
 def blocked() -> str:
-    """Return what a shell evaluates that was to become one of a local AWS, and none runs."""
+    """Return the script that a shell evaluates where no local AWS runs."""
     return (SCRIPTS / "not_running.sh").read_text(encoding="utf-8")
 
 
 def _inside(layout: Layout, variables: Mapping[str, str]) -> list[str]:
-    """Put our `aws` first, which asks the local AWS and no other; of AWS CLIs a user's own before the repository's."""
+    """Put our `aws` first on the path, which uses the local AWS alone, and the repository's AWS CLI last."""
     ours, airflow, cli = layout.root / "infra" / "local" / "bin", Path(sys.executable).parent, layout.root / ".venv-cli"
     package = shlex.quote(variables["PYTHONPATH"])
     fixed = {name: value for name, value in variables.items() if name != "PYTHONPATH"}

@@ -1,8 +1,8 @@
-# Evaluated by `eval "$(make -s env)"`, in any POSIX shell: makes it a shell of the local AWS, or refuses.
+# Evaluated by `eval "$(make -s env)"`, in any POSIX shell: sets it up for the local AWS, or refuses.
 #
-# A shell that holds credentials of a real account stays what it is, and its `aws` is blocked: what is typed next was
-# meant for the local AWS. Any other gets the local one's settings and keeps no AWS_ variable of its own; its AWS
-# configuration is empty, so that no profile, role or endpoint of a real account can be reached from it.
+# A shell with credentials of a real account stays as it is, and its `aws` is blocked, as the next command was meant for
+# the local AWS. Any other shell gets the local settings and loses its AWS_ variables; its AWS configuration is empty,
+# so that it can't reach a profile, role or endpoint of a real account.
 _filebatch_real=
 for _filebatch_name in AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_ROLE_ARN \
   AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI; do
@@ -16,8 +16,8 @@ unalias aws 2>/dev/null || :
 unset -f aws 2>/dev/null || :
 if [ -n "$_filebatch_real" ]; then
   eval "aws() {
-    echo 'aws: blocked: this shell holds credentials of a real account, so it did not become one of the local AWS.' \
-      'Take another shell; or unset$_filebatch_real and try again; or unset -f aws' >&2
+    echo 'aws: blocked: this shell holds credentials of a real account, so it is not set up for the local AWS.' \
+      'Use another shell; or unset$_filebatch_real and try again; or unset -f aws' >&2
     return 1
   }"
   aws
