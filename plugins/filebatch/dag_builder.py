@@ -6,7 +6,9 @@ from datetime import UTC, datetime, time, timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, CronDataIntervalTimetable, Param
 
+from filebatch.feeds import windows
 from filebatch.feeds.feed import Feed
+from filebatch.feeds.selection import Selection
 from filebatch.operators.claim_files import ClaimFilesOperator
 from filebatch.operators.notify import NotifyOperator
 from filebatch.operators.process_files import ProcessFilesOperator
@@ -65,37 +67,40 @@ def params(feed: Feed) -> dict[str, Param]:
             type=["null", "array"],
             items={"type": "string"},
             title="Keys",
-            description=f"Exactly these object keys, one a line, each under `{feed.prefix}`.",
+            description=f"Exactly these object keys, one a line, each under {feed.prefix} . "
+            "Each is done, or the log says why not.",
         ),
         "prefix": Param(
             None,
             type=optional,
             title="Prefix",
-            description=f"Only keys that begin with it: `{feed.prefix}2026-01-`.",
+            description=f"Only keys that begin with it, such as {feed.prefix}2026-01- . It goes with all but keys.",
         ),
         "pattern": Param(
             None,
             type=optional,
             title="Pattern",
-            description="Only keys whose rest after the prefix matches this regular expression as a whole.",
+            description="Only keys whose rest after the prefix this regular expression (RE2) matches as a whole.",
         ),
         "from": Param(
             None,
             type=optional,
             title="From",
-            description="Only files of this time or later, UTC: `2026-01-02` or `2026-01-02T03:04:05Z`.",
+            description="Only files of this day or time, or later, UTC: 2026-01-02 or 2026-01-02T03:04:05Z .",
         ),
         "to": Param(
             None,
             type=optional,
             title="To",
-            description="Only files of an earlier time than this, UTC: `2026-01-03`.",
+            description="Only files of up to this day, which is included, or of before this time, UTC. "
+            "The same day as in From is one day.",
         ),
         "force": Param(
             False,
             type="boolean",
             title="Do finished files again",
-            description="Done files are done again, as a new generation; readers see the old result until then.",
+            description="Done files are done again, as a new generation; readers see the old result until then. "
+            "It goes with each of the fields above and with a past date, but not alone.",
         ),
         "wait": Param(
             0,
@@ -110,6 +115,8 @@ def params(feed: Feed) -> dict[str, Param]:
 
 def documentation(feed: Feed) -> str:
     """Return the DAG's page in the UI."""
+    everything, day = Selection(), datetime.combine(feed.start, time.min, UTC)
+    dated = Selection(prefix=feed.prefix, window=windows.of_date(feed.schedule, day))
     rows = {
         "files": f"`{feed.prefix}` + `{feed.pattern}`, from {feed.start}",
         "processor": f"`{feed.processor}`",
@@ -127,6 +134,10 @@ def documentation(feed: Feed) -> str:
 |---|---|
 {table}
 
-**Trigger** with an empty form takes all that waits. **Backfill** takes the files of its dates. Clear `process_files` to
-settle again or to try failed files again; clear `claim_files` of a finished run to do its files again.
+**Trigger** with an empty form takes {everything}. **Backfill**, `airflow dags test` and a trigger with a past date take
+the files of the interval of the schedule that begins at the date, in UTC: {feed.start} means {dated}.
+What is done is done again with `force` alone. A backfill leaves out days that have runs already, unless it reprocesses.
+
+Clear `process_files` to settle again or to try failed files again; clear `claim_files` of a finished run to do its
+files again.
 """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from botocore.config import Config
 
@@ -50,11 +52,23 @@ def run_of(context: Mapping[str, Any]) -> Run:
         str(getattr(found.run_type, "value", found.run_type)),
         found.logical_date,
         found.run_after,
-        found.data_interval_start,
-        found.data_interval_end,
+        airflow_zone(),
     )
     run_hash = jobs.run_hash(found.dag_id, found.run_id)
-    return Run(found.run_id, run_hash, found.clear_number or 0, origin, dict(context["params"]))
+    # Whatever conf says counts, though Airflow may keep it from params (`[core] dag_run_conf_overrides_params`).
+    params = {**context["params"], **(getattr(found, "conf", None) or {})}
+    return Run(found.run_id, run_hash, found.clear_number or 0, origin, params)
+
+
+@cache
+def airflow_zone() -> tzinfo:
+    """Return the zone in which Airflow takes dates that are written without one."""
+    from airflow.sdk.configuration import conf
+
+    name = conf.get("core", "default_timezone", fallback="utc")
+    if name == "system":
+        return datetime.now().astimezone().tzinfo or UTC
+    return UTC if name.lower() == "utc" else ZoneInfo(name)
 
 
 def feed_context(feed: Feed, aws_conn_id: str | None) -> FeedContext:

@@ -82,6 +82,24 @@ def test_the_processor_reference_has_every_option_of_tables() -> None:
         assert f"| `{option.name}` |" in text, option.name
 
 
+def test_a_processor_of_ones_own_is_tried_as_the_reference_says(tmp_path: Path) -> None:
+    document = ROOT / "docs" / "processors.md"
+    code, *_ = blocks(document, "python")
+    (command,) = blocks(document, "sh")
+    package = tmp_path / "processors" / "acme"
+    package.mkdir(parents=True)
+    (package / "lines.py").write_text(code)
+    for name in ("plugins", "worker", "samples", ".venv-worker"):
+        (tmp_path / name).symlink_to(ROOT / name)
+
+    ended = subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    lines = (ROOT / "samples" / "airports.csv").read_bytes().count(b"\n")
+    assert f"rows={lines}" in ended.stdout
+    assert (tmp_path / "out" / "lines.txt").read_text() == f"{lines}\n"
+
+
 def test_the_architecture_names_every_plain_module() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
 

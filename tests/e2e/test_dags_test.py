@@ -116,16 +116,27 @@ def a_claim_of_a_run_that_airflow_has_forgotten(here: System) -> states.Key:
     return record["pk"], record["sk"]
 
 
-def test_a_past_date_takes_the_files_of_its_interval_and_nothing_else(here: System) -> None:
+def test_a_past_date_takes_the_files_of_that_day_and_nothing_else(here: System) -> None:
     for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
         here.put(f"lines/{day}/a.txt", "one\n")
 
-    run = here.dags_test("lines", "2026-01-02")  # its interval is the day before, as Airflow has it
+    run = here.dags_test("lines", "2026-01-01")
 
     assert run.code == 0, run.output[-3000:]
+    assert "files of 2026-01-01 (UTC) under 'lines/'" in run.output
     states = here.states("lines/2026-01-")
     assert states.pop("lines/2026-01-01/a.txt") == "SUCCEEDED"
     assert set(states.values()) <= {"ARRIVED"}
+
+
+def test_a_past_date_and_force_do_that_day_again_in_whatever_zone_airflow_takes_dates(here: System) -> None:
+    there = {**here.variables, "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Europe/Berlin"}
+
+    run = replace(here, variables=there).dags_test("lines", "2026-01-01", conf={"force": True})
+
+    assert run.code == 0, run.output[-3000:]
+    assert here.files()["lines/2026-01-01/a.txt"]["generation"] == 2
+    assert here.states("lines/2026-01-03").get("lines/2026-01-03/a.txt", "ARRIVED") == "ARRIVED"
 
 
 def test_conf_with_keys_takes_just_those_and_force_does_them_again(here: System) -> None:
@@ -160,6 +171,17 @@ def test_a_bad_conf_fails_at_once_and_names_the_field(here: System) -> None:
 
     assert run.code != 0
     assert "param 'keys'" in run.output
+    assert here.jobs() == before
+
+
+def test_a_mistyped_param_does_not_do_everything_that_waits(here: System) -> None:
+    before = here.jobs()
+    here.put("lines/waits.txt", "one\n")
+
+    run = here.dags_test("lines", conf={"key": ["lines/waits.txt"]})
+
+    assert run.code != 0
+    assert "did you mean 'keys'?" in run.output
     assert here.jobs() == before
 
 

@@ -17,6 +17,7 @@ from aws import until
 from filebatch import run_context
 from filebatch.feeds.feed import Feed, load_feed
 from filebatch.feeds.settings import parse
+from filebatch.intake import listing
 from filebatch.queries import health
 from filebatch.runs import jobs
 from filebatch.runs.context import FeedContext
@@ -43,12 +44,20 @@ def provoked(done: Applied, feeds: Path) -> Applied:
     done.put("daily/waits.txt", "one\n")
     asyncio.run(first_event(ArrivalsTrigger.of(daily, "aws_default")))  # in the ledger, claimed by nobody
     done.put("daily/unread.txt", "one\n")
+    done.put("daily/not-ours.tmp", "one\n")
+    swept(done, daily)
     unreadable(done)
     with stuck_job(done):
         time.sleep(1.1)
         publish_health(done, daily)
         until(lambda: value(done, alarm_of(done, "daily", "arrivals-not-taken")))
     return done
+
+
+def swept(here: Applied, feed: Feed) -> None:
+    """Have a sweep count what lies under the feed's prefix."""
+    ctx = FeedContext(feed, parse(here.settings), run_context.connector("aws_default", here.settings["region"]))
+    assert listing.sweep(ctx.s3, ctx.settings.new_files, feed, ctx.ledger).unmatched == 1
 
 
 def unreadable(here: Applied) -> None:
@@ -126,6 +135,7 @@ BREACHED = {
     "dead-letters": "lines",
     "arrivals-not-taken": "daily",
     "oldest-waiting-file": "daily",
+    "unmatched-files": "daily",
     "expected-file-missing": "daily",
     "job-stuck-runnable": "daily",
     "doorbell-still": "tables",
@@ -137,6 +147,7 @@ QUIET = {
     "dead-letters": "daily",
     "arrivals-not-taken": "tables",
     "oldest-waiting-file": "lines",
+    "unmatched-files": "lines",
     "job-stuck-runnable": "lines",
     "doorbell-still": "daily",
     "no-run": "lines",

@@ -1,35 +1,41 @@
 """Which files a run is responsible for, decided in this one place from how the run came about and what it was told.
 
-told by params (form, REST API, conf)      exactly those keys, or what matches prefix, pattern, from and to
-a backfill run, or a date in the past      the files of its data interval as Airflow gives it, nothing else
-everything else                            all that waits for the feed; unless an event rang, the bucket is swept first
+a date (backfill, dags test, form, REST)   the files of the window that begins at it
+params from, to, prefix, pattern           the files that fit all that is given, and the date if there is one
+params keys                                exactly these
+nothing of it                              all that waits; unless an event rang, the bucket is swept first
+
+`force` does what is done again; everything can't be done again at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from difflib import get_close_matches
 from typing import Any
 
 from filebatch.core import clock
 from filebatch.core.errors import SelectionError
-from filebatch.feeds import patterns
+from filebatch.feeds import patterns, windows
 from filebatch.feeds.feed import Feed
+from filebatch.feeds.windows import DAY, Window
 
 # A form that lay open for a while still means now; a date further back means that date.
 NOW_IS_WITHIN = timedelta(hours=1)
+PARAMS = ("keys", "prefix", "pattern", "from", "to", "force", "wait")
+LONGEST_WAIT = 86_400  # seconds
 
 
 @dataclass(frozen=True)
 class Origin:
-    """How a run came about, in Airflow's words; times may be missing in event runs."""
+    """How a run came about, in Airflow's words; event runs have no date. `zone` is Airflow's own."""
 
     run_type: str
     logical_date: datetime | None
     run_after: datetime
-    start: datetime | None
-    end: datetime | None
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True)
@@ -40,24 +46,24 @@ class Selection:
         keys: exactly these keys, if any.
         prefix: only keys that begin with it.
         pattern: only keys whose rest after `prefix` it matches as a whole.
-        start: only files whose time is not earlier.
-        end: only files whose time is earlier.
+        window: only files whose time lies in it.
         force: also files that are done; they are done again as a new generation.
         sweep: compare bucket and ledger first.
+        wait: seconds for which keys are waited for that aren't in the bucket.
     """
 
     keys: tuple[str, ...] = ()
     prefix: str = ""
     pattern: str = ""
-    start: datetime | None = None
-    end: datetime | None = None
+    window: Window = field(default_factory=Window)
     force: bool = False
     sweep: bool = False
+    wait: int = 0
 
     @property
     def everything(self) -> bool:
         """Whether it is all that waits for the feed."""
-        return not (self.keys or self.prefix or self.pattern or self.start or self.end or self.force)
+        return not (self.keys or self.prefix or self.pattern or self.window != Window())
 
     def takes(self, key: str, file_time: datetime) -> bool:
         """Tell whether a file is one of these."""
@@ -67,79 +73,88 @@ class Selection:
             return False
         if self.pattern and patterns.fullmatch(self.pattern, key[len(self.prefix) :]) is None:
             return False
-        return not (self.start and file_time < self.start) and not (self.end and file_time >= self.end)
+        return self.window.takes(file_time)
 
     def __str__(self) -> str:
-        """Say it for people."""
+        """Say it for people: log, skip reason, ledger and documents all have these words."""
+        return f"{self._named()}; done ones again" if self.force else self._named()
+
+    def _named(self) -> str:
         if self.everything:
-            return "all that waits"
-        span = " ".join(
-            f"{word} {clock.to_iso(time)}"
-            for word, time in (("from", self.start), ("to", self.end))
-            if time is not None
-        )
-        named = (
-            f"{len(self.keys)} named keys" if self.keys else f"files {self.prefix!r} {self.pattern!r} {span}".strip()
-        )
-        return f"{named}, done ones again" if self.force else named
+            return "all files that wait"
+        if self.keys:
+            return f"{len(self.keys)} named file{'s' if len(self.keys) > 1 else ''}"
+        span = f" {self.window}" if self.window != Window() else ""
+        rest = f" that go on as {self.pattern!r}" if self.pattern else ""
+        return f"files{span} under {self.prefix!r}{rest}"
 
 
 def select(feed: Feed, origin: Origin, params: Mapping[str, Any]) -> Selection:
     """Decide what a run is responsible for.
 
     Raises:
-        SelectionError: a param can't be understood; it names the param.
+        SelectionError: a param is unknown, can't be understood, or doesn't go with another; it names the param.
     """
-    told = _told(feed, params)
-    if told:
-        return told
-    if origin.run_type == "backfill" or (origin.run_type == "manual" and _is_past(origin)):
-        return Selection(prefix=feed.prefix, start=origin.start, end=origin.end)
+    _check_names(params)
+    keys, wait = _keys(feed, params.get("keys")), _seconds(params.get("wait"))
+    prefix, pattern = _prefix(feed, params.get("prefix")), _regex(params.get("pattern"))
+    window, force = _window(params, _dated(feed, origin)), _flag("force", params.get("force"))
+    some = bool(prefix or pattern or window != Window())
+    if keys and some:
+        raise SelectionError("keys", "no date, prefix, pattern, from or to beside the keys", list(keys))
+    if wait and not keys:
+        raise SelectionError("wait", "keys beside it, which are waited for", wait)
+    if keys or some:
+        return Selection(keys, "" if keys else prefix or feed.prefix, pattern, window, force, wait=wait)
+    if force:
+        raise SelectionError(
+            "force", f"{', '.join(PARAMS[:5])} or a date beside it: everything isn't done again", force
+        )
     return Selection(sweep=origin.run_type != "asset_triggered")
 
 
-def _is_past(origin: Origin) -> bool:
-    return origin.logical_date is not None and origin.run_after - origin.logical_date > NOW_IS_WITHIN
+def _dated(feed: Feed, origin: Origin) -> Window:
+    """Return the window of a run's date; that of a run of now, or of the schedule, is no date that somebody named."""
+    if origin.logical_date is None or origin.run_type not in ("backfill", "manual"):
+        return Window()
+    if origin.run_type == "backfill":
+        return windows.of_date(feed.schedule, origin.logical_date)
+    if abs(origin.run_after - origin.logical_date) <= NOW_IS_WITHIN:
+        return Window()
+    return windows.of_date(feed.schedule, windows.as_written(origin.logical_date, origin.zone))
 
 
-def _told(feed: Feed, params: Mapping[str, Any]) -> Selection | None:
-    keys = _keys(feed, params.get("keys") or [])
-    prefix = _text("prefix", params.get("prefix"))
-    pattern = _regex(params.get("pattern"))
-    start, end = _time("from", params.get("from")), _time("to", params.get("to"))
-    force = params.get("force") or False
-    if not isinstance(force, bool):
-        raise SelectionError("force", "true or false", force)
-    if not (keys or prefix or pattern or start or end):
-        if force:
-            raise SelectionError(
-                "force", "keys, prefix, pattern, from or to beside it, so that not everything is done again", force
-            )
-        return None
-    if keys and (prefix or pattern or start or end):
-        raise SelectionError("keys", "either keys, or prefix, pattern, from and to", list(keys))
-    if prefix and not (prefix.startswith(feed.prefix) or feed.prefix.startswith(prefix)):
-        raise SelectionError("prefix", f"a prefix under the feed's {feed.prefix!r}", prefix)
-    if start and end and start >= end:
-        raise SelectionError("to", f"a time later than from ({clock.to_iso(start)})", params.get("to"))
-    return Selection(keys, "" if keys else prefix or feed.prefix, pattern, start, end, force)
+def _check_names(params: Mapping[str, Any]) -> None:
+    for name in params:
+        if name not in PARAMS:
+            near = get_close_matches(str(name), PARAMS, n=1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            raise SelectionError(str(name), f"one of the params {', '.join(PARAMS)}{meant}", params[name])
 
 
 def _keys(feed: Feed, given: Any) -> tuple[str, ...]:
-    if not isinstance(given, list) or not all(isinstance(key, str) and key for key in given):
-        raise SelectionError("keys", "a list of object keys", given)
-    for key in given:
-        if not feed.matches(key):
-            raise SelectionError(
-                "keys", f"keys under {feed.prefix!r} that match the feed's pattern {feed.pattern!r}", key
-            )
-    return tuple(dict.fromkeys(given))
+    if given is None:
+        return ()
+    if not isinstance(given, list) or not all(isinstance(key, str) for key in given) or not any(given):
+        raise SelectionError("keys", "a list of object keys, at least one; null or nothing where none is meant", given)
+    keys = tuple(dict.fromkeys(filter(None, given)))  # the form makes an empty one of a line end
+    for key in keys:
+        if why := feed.mismatch(key):
+            raise SelectionError("keys", f"keys of files of the feed; {why}", key)
+    return keys
 
 
 def _text(field: str, given: Any) -> str:
-    if given is not None and not isinstance(given, str):
-        raise SelectionError(field, "text", given)
+    if given is not None and (not isinstance(given, str) or not given):
+        raise SelectionError(field, "text; null or nothing where none is meant", given)
     return given or ""
+
+
+def _prefix(feed: Feed, given: Any) -> str:
+    prefix = _text("prefix", given)
+    if prefix and not (prefix.startswith(feed.prefix) or feed.prefix.startswith(prefix)):
+        raise SelectionError("prefix", f"a prefix under the feed's {feed.prefix!r}", prefix)
+    return prefix
 
 
 def _regex(given: Any) -> str:
@@ -151,10 +166,44 @@ def _regex(given: Any) -> str:
     return pattern
 
 
-def _time(field: str, given: Any) -> datetime | None:
-    if given in (None, ""):
+def _flag(field: str, given: Any) -> bool:
+    if given is not None and not isinstance(given, bool):
+        raise SelectionError(field, "true or false", given)
+    return bool(given)
+
+
+def _seconds(given: Any) -> int:
+    if given is not None and (type(given) is not int or not 0 <= given <= LONGEST_WAIT):
+        raise SelectionError("wait", f"seconds, 0 to {LONGEST_WAIT}", given)
+    return given or 0
+
+
+def _window(params: Mapping[str, Any], dated: Window) -> Window:
+    """Return the one window that a run has: that of its date, or that of the params."""
+    start, end = _time("from", params.get("from")), _time("to", params.get("to"), whole_day=True)
+    if dated != Window() and (start or end):
+        field = "from" if start else "to"
+        raise SelectionError(field, f"nothing, as the run's date says already: files {dated}", params[field])
+    if start and end and start >= end:
+        expected = f"a day that isn't before from, or a time that is later ({clock.to_iso(start)})"
+        raise SelectionError("to", expected, params["to"])
+    return dated if dated != Window() else Window(start, end)
+
+
+def _time(field: str, given: Any, *, whole_day: bool = False) -> datetime | None:
+    """Return a time in UTC; of a date its midnight, or where the whole day is meant the next one."""
+    if given is None:
         return None
     try:
-        return clock.parse_utc(given).astimezone(UTC)
+        moment = clock.parse_utc(given).astimezone(UTC)
+        return moment + DAY if whole_day and _is_date(given) else moment
     except (TypeError, ValueError, OverflowError) as error:
         raise SelectionError(field, "a date or time such as 2026-01-02 or 2026-01-02T03:04:05Z", given) from error
+
+
+def _is_date(written: str) -> bool:
+    try:
+        date.fromisoformat(written)
+    except ValueError:
+        return False
+    return True

@@ -15,6 +15,7 @@ from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.feeds.standing import Standing
+from filebatch.feeds.windows import Window
 from filebatch.intake.arrivals import Taken, no_work, record
 
 # A window of more days than this is one listing of the whole prefix rather than one a day.
@@ -98,8 +99,8 @@ def _definition(feed: Feed) -> str:
 
 
 def _narrowed(feed: Feed, selection: Selection) -> Iterable[str]:
-    found = prefixes(feed, selection.start, selection.end)
-    if found == [feed.prefix] and (selection.start or selection.end):
+    found = prefixes(feed, selection.window.start, selection.window.end)
+    if found == [feed.prefix] and selection.window != Window():
         log.info("feed %s: the keys' layout does not bound the window; all of %r is listed", feed.name, feed.prefix)
     wanted = selection.prefix or feed.prefix
     return [max(prefix, wanted, key=len) for prefix in found if prefix.startswith(wanted) or wanted.startswith(prefix)]

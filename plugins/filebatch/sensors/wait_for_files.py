@@ -53,7 +53,7 @@ class WaitForFilesSensor(S3KeySensor):
         self.log.info("this run is responsible for %s", selection)
         if selection.everything:
             return
-        wait = timedelta(seconds=int(run.params.get("wait") or 0)) if selection.keys else HELD_FILES_TIMEOUT
+        wait = timedelta(seconds=selection.wait) if selection.keys else HELD_FILES_TIMEOUT
         self._look(context, selection, clock.now() + wait)
 
     def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 from aws import feed_of
 from filebatch.core.errors import SelectionError
 from filebatch.feeds.selection import Origin, Selection, select
+from filebatch.feeds.windows import Window
 from values import JSON, KEYS, MOMENTS
 
-FEED = feed_of("weather", pattern=r"(?P<date>\d{4}-\d{2}-\d{2})/[^/]+\.csv")
+FEED = feed_of("weather", schedule="0 0 * * *", pattern=r"(?P<date>\d{4}-\d{2}-\d{2})/[^/]+\.csv")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = datetime(2026, 1, 2, tzinfo=UTC)
-WINDOW = Origin("backfill", DAY, NOW, DAY, DAY + timedelta(days=1))
+WINDOW = Origin("backfill", DAY, NOW)
+LIVE = Origin("manual", NOW, NOW)
+WHOLE = Window(DAY, DAY + timedelta(days=1))
 KEY = "weather/2026-01-02/oslo.csv"
 
 
@@ -27,63 +31,93 @@ def params(**given):
 @pytest.mark.parametrize(
     ("origin", "sweep"),
     [
-        (Origin("asset_triggered", None, NOW, None, None), False),
-        (Origin("scheduled", NOW, NOW, NOW - timedelta(minutes=15), NOW), True),
-        (Origin("manual", NOW, NOW, DAY, NOW), True),
-        (Origin("manual", None, NOW, None, None), True),
-        (Origin("scheduled", NOW - timedelta(days=3), NOW, DAY, NOW), True),
-        (Origin("manual", NOW - timedelta(minutes=59), NOW, DAY, NOW), True),
+        (Origin("asset_triggered", None, NOW), False),
+        (Origin("scheduled", NOW, NOW), True),
+        (Origin("manual", NOW, NOW), True),
+        (Origin("manual", None, NOW), True),
+        (Origin("scheduled", NOW - timedelta(days=3), NOW), True),
+        (Origin("manual", NOW - timedelta(minutes=59), NOW), True),
     ],
 )
 def test_a_live_run_takes_all_that_waits_and_sweeps_unless_an_event_rang(origin, sweep):
     found = select(FEED, origin, params())
     assert found.everything
     assert found.sweep is sweep
-    assert str(found) == "all that waits"
+    assert str(found) == "all files that wait"
 
 
-@pytest.mark.parametrize("origin", [WINDOW, replace(WINDOW, run_type="manual")])
-def test_a_backfill_or_a_date_in_the_past_takes_its_interval_and_nothing_else(origin):
-    found = select(FEED, origin, params())
-    assert (found.start, found.end) == (DAY, DAY + timedelta(days=1))
-    assert not found.everything
-    assert not found.sweep
-    assert not found.force
+@pytest.mark.parametrize("run_type", ["backfill", "manual"])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_date_means_the_window_that_begins_there_however_the_run_came_about(run_type, force):
+    found = select(FEED, replace(WINDOW, run_type=run_type), params(force=force))
+    assert found == Selection(prefix="weather/", window=WHOLE, force=force)
 
 
-def test_params_come_before_the_interval():
-    found = select(FEED, WINDOW, params(keys=[KEY]))
-    assert found == Selection(keys=(KEY,))
+def test_a_date_in_the_future_is_a_date_too():
+    assert select(FEED, Origin("manual", NOW.replace(hour=0) + timedelta(days=3), NOW), params()).window == Window(
+        datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC)
+    )
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo", "Pacific/Auckland"])
+def test_a_date_that_somebody_wrote_means_the_same_in_whatever_zone_airflow_took_it(zone):
+    written = datetime(2026, 1, 2, tzinfo=ZoneInfo(zone))
+    for asked in (written, DAY):
+        assert select(FEED, Origin("manual", asked, NOW, ZoneInfo(zone)), params()).window == WHOLE
 
 
 @pytest.mark.parametrize(
     ("given_params", "expected"),
     [
-        ({"keys": [KEY, KEY]}, Selection(keys=(KEY,))),
-        ({"keys": [KEY], "force": True}, Selection(keys=(KEY,), force=True)),
+        ({"prefix": "weather/2026-01-02/o"}, Selection(prefix="weather/2026-01-02/o", window=WHOLE)),
+        ({"pattern": ".*", "force": True}, Selection(prefix="weather/", pattern=".*", window=WHOLE, force=True)),
+    ],
+)
+def test_a_date_and_what_narrows_it_compose(given_params, expected):
+    assert select(FEED, WINDOW, params(**given_params)) == expected
+
+
+@pytest.mark.parametrize(
+    ("given_params", "expected"),
+    [
+        ({"keys": [KEY, KEY, ""]}, Selection(keys=(KEY,))),
+        ({"keys": [KEY], "force": True, "wait": 60}, Selection(keys=(KEY,), force=True, wait=60)),
         ({"prefix": "weather/2026-01"}, Selection(prefix="weather/2026-01")),
         ({"prefix": "wea"}, Selection(prefix="wea")),
         ({"pattern": r".*oslo\.csv"}, Selection(prefix="weather/", pattern=r".*oslo\.csv")),
-        ({"from": "2026-01-02"}, Selection(prefix="weather/", start=DAY)),
+        ({"from": "2026-01-02"}, Selection(prefix="weather/", window=Window(DAY))),
+        ({"from": "2026-01-02", "to": "2026-01-02"}, Selection(prefix="weather/", window=WHOLE)),
+        ({"to": "2026-01-02"}, Selection(prefix="weather/", window=Window(None, WHOLE.end))),
         (
-            {"from": "2026-01-02T01:00:00+01:00", "to": "2026-01-03", "force": True},
-            Selection(prefix="weather/", start=DAY, end=DAY + timedelta(days=1), force=True),
+            {"from": "2026-01-02T01:00:00+01:00", "to": "2026-01-03T00:00", "force": True},
+            Selection(prefix="weather/", window=WHOLE, force=True),
         ),
     ],
 )
 def test_what_params_say_is_what_is_selected(given_params, expected):
-    assert select(FEED, WINDOW, params(**given_params)) == expected
+    assert select(FEED, LIVE, params(**given_params)) == expected
 
 
 @pytest.mark.parametrize(
     ("given_params", "field", "expected"),
     [
+        ({"key": [KEY]}, "key", "did you mean 'keys'?"),
+        ({"forced": True}, "forced", "did you mean 'force'?"),
+        ({"colour": None}, "colour", "one of the params keys, prefix"),
+        ({"keys": []}, "keys", "at least one"),
         ({"keys": "weather/x"}, "keys", "a list of object keys"),
+        ({"prefix": ""}, "prefix", "text; null or nothing"),
+        ({"pattern": ""}, "pattern", "text; null or nothing"),
+        ({"from": ""}, "from", "a date or time"),
+        ({"keys": [KEY], "from": "2026-01-02"}, "keys", "no date, prefix"),
+        ({"wait": 5}, "wait", "keys beside it"),
+        ({"keys": [KEY], "wait": "5"}, "wait", "seconds"),
+        ({"keys": [KEY], "wait": True}, "wait", "seconds"),
         ({"keys": [1]}, "keys", "a list of object keys"),
         ({"keys": [""]}, "keys", "a list of object keys"),
-        ({"keys": ["other/x.csv"]}, "keys", "keys under 'weather/' that match the feed's pattern"),
-        ({"keys": ["weather/x.csv"]}, "keys", "keys under 'weather/' that match the feed's pattern"),
-        ({"keys": [KEY], "prefix": "weather/"}, "keys", "either keys, or prefix"),
+        ({"keys": ["other/x.csv"]}, "keys", "its key doesn't match"),
+        ({"keys": ["weather/x.csv"]}, "keys", "its key doesn't match"),
+        ({"keys": [KEY], "prefix": "weather/"}, "keys", "no date, prefix"),
         ({"prefix": 7}, "prefix", "text"),
         ({"prefix": "other/"}, "prefix", "a prefix under the feed's 'weather/'"),
         ({"pattern": "("}, "pattern", "a regular expression"),
@@ -92,19 +126,25 @@ def test_what_params_say_is_what_is_selected(given_params, expected):
         ({"from": "soon"}, "from", "a date or time such as 2026-01-02"),
         ({"from": "0001-01-01T00:00:00+14:00"}, "from", "a date or time such as 2026-01-02"),
         ({"to": 7}, "to", "a date or time such as 2026-01-02"),
-        ({"from": "2026-01-02", "to": "2026-01-02"}, "to", "a time later than from"),
+        ({"from": "2026-01-02", "to": "2026-01-01"}, "to", "a day that isn't before from"),
         ({"force": "yes"}, "force", "true or false"),
-        ({"force": True}, "force", "keys, prefix, pattern, from or to beside it"),
+        ({"force": True}, "force", "keys, prefix, pattern, from, to or a date beside it"),
     ],
 )
 def test_a_param_that_is_wrong_is_named(given_params, field, expected):
     with pytest.raises(SelectionError, match=f"^param '{field}': expected ") as error:
-        select(FEED, WINDOW, params(**given_params))
+        select(FEED, LIVE, params(**given_params))
     assert expected in str(error.value)
     assert error.value.field == field
 
 
-NAMES = st.sampled_from(["keys", "prefix", "pattern", "from", "to", "force"])
+@pytest.mark.parametrize("given_params", [{"from": "2026-01-02"}, {"to": "2026-01-02"}, {"keys": [KEY]}])
+def test_a_run_has_one_window_and_named_files_have_none(given_params):
+    with pytest.raises(SelectionError):
+        select(FEED, WINDOW, params(**given_params))
+
+
+NAMES = st.sampled_from(["keys", "prefix", "pattern", "from", "to", "force", "wait", "key", ""])
 LIKELY = st.sampled_from(["weather/", "2026-01-02", KEY, ".*", "0001-01-01T00:00:00+14:00", "9999-12-31T23:00-14:00"])
 
 
@@ -121,14 +161,14 @@ def test_any_params_are_a_selection_or_a_selection_error(given_params, run_type)
 
 @given(KEYS, MOMENTS)
 def test_a_window_takes_the_times_from_its_start_to_before_its_end(key, moment):
-    window = Selection(start=DAY, end=DAY + timedelta(days=1))
+    window = Selection(window=WHOLE)
     assert window.takes(key, moment) == (DAY <= moment < DAY + timedelta(days=1))
 
 
 @given(MOMENTS)
 def test_windows_side_by_side_take_each_file_once(moment):
     edges = [datetime(year, 1, 1, tzinfo=UTC) for year in range(1970, 2102)]
-    windows = [Selection(start=start, end=end) for start, end in pairwise(edges)]
+    windows = [Selection(window=Window(start, end)) for start, end in pairwise(edges)]
     assert sum(window.takes("any", moment) for window in windows) == 1
 
 
@@ -146,5 +186,11 @@ def test_a_pattern_matches_the_whole_rest_after_the_prefix(key, takes):
 
 
 def test_a_selection_says_itself_to_people():
-    assert str(Selection(keys=("a", "b"), force=True)) == "2 named keys, done ones again"
-    assert str(Selection(prefix="a/", start=DAY)) == "files 'a/' '' from 2026-01-02T00:00:00.000Z"
+    assert str(Selection(keys=("a", "b"), force=True)) == "2 named files; done ones again"
+    assert str(Selection(prefix="a/", window=Window(DAY))) == "files from 2026-01-02 00:00 (UTC) under 'a/'"
+    assert (
+        str(Selection(prefix="a/", window=WHOLE, force=True)) == "files of 2026-01-02 (UTC) under 'a/'; done ones again"
+    )
+    assert str(Selection(prefix="a/", pattern=".*x", window=Window(DAY, WHOLE.end + timedelta(days=1)))) == (
+        "files of 2026-01-02 to 2026-01-03, both included (UTC) under 'a/' that go on as '.*x'"
+    )

@@ -8,6 +8,7 @@ from aws import feed_of, recorded
 from filebatch.core import clock, states
 from filebatch.core.contract import FileVersion
 from filebatch.feeds.selection import Selection
+from filebatch.feeds.windows import Window
 from filebatch.intake import arrivals, listing
 from filebatch.intake.arrivals import Taken
 
@@ -37,8 +38,9 @@ def swept(place, feed=FEED):
     return listing.sweep(place.connect("s3"), place.new_files, feed, place.ledger)
 
 
-def selected(place, feed=FEED, **fields):
-    return listing.selected(place.connect("s3"), place.new_files, feed, Selection(**fields))
+def selected(place, feed=FEED, *, start=None, end=None, **fields):
+    selection = Selection(window=Window(start, end), **fields)
+    return listing.selected(place.connect("s3"), place.new_files, feed, selection)
 
 
 def test_every_version_of_every_key_is_listed(place):
