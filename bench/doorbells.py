@@ -1,7 +1,7 @@
 """`make bench-doorbells`: what 60 idle feeds add to a triggerer, in CPU and memory, beside the stock SQS trigger.
 
-Real triggerers of a whole local system of its own: first with all feeds paused, which takes their doorbells from the
-triggerer, then awake on one triggerer and on two, then with the stock trigger on the same queues.
+Real triggerers of a local system of its own: first with all feeds paused, so that the triggerer runs no doorbells, then
+unpaused on one triggerer and on two, then with the stock trigger on the same queues.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from local_system.system import down, up
 
 CPU_TARGET = 10.0  # % of a core
 MEMORY_TARGET = 100.0  # MB
-SETTLING = 30.0  # seconds after a start
-PATIENCE = 180.0
+WINDOW = 5.0  # seconds over which a start's end is looked for
+IDLE = 0.9  # a triggerer has started when it uses no less than this part of what it used in the window before
+TIMEOUT = 180.0
 ROOT = Layout.here().root
 # Each feed's schedule with runs that cost nothing; and the stock trigger on each feed's queue.
 DAG_FILES = (ROOT / "tests" / "scheduler" / "bells_file.py", ROOT / "bench" / "stock_bells.py")
@@ -34,7 +35,7 @@ DAG_FILES = (ROOT / "tests" / "scheduler" / "bells_file.py", ROOT / "bench" / "s
 
 @dataclass(frozen=True)
 class Cost:
-    """What one triggerer takes: % of a core; MB of memory, where pages that two processes share count twice.
+    """What one triggerer uses: % of a core; MB of memory, where pages that two processes share count twice.
 
     It forks the process that runs triggers, and the first trigger of any kind ends most of the sharing: that isn't
     counted as what feeds add.
@@ -51,9 +52,26 @@ class Cost:
 
 
 def measure(triggerers: Sequence[parts.Part], seconds: float) -> list[Cost]:
-    """Watch triggerers, the process that each runs its triggers in included."""
-    time.sleep(SETTLING)
+    """Measure triggerers, each with the process that runs its triggers."""
     trees = [[process, *process.children()] for process in (psutil.Process(part.pid) for part in triggerers)]
+    _wait_until_started(trees)
+    return _costs(trees, seconds)
+
+
+def _wait_until_started(trees: Sequence[Sequence[psutil.Process]]) -> None:
+    """Wait until the processes' CPU no longer falls from one window to the next."""
+    before = float("inf")
+
+    def started() -> bool:
+        nonlocal before
+        last, before = before, sum(cost.share for cost in _costs(trees, WINDOW))
+        return before >= IDLE * last
+
+    _wait(started)
+
+
+def _costs(trees: Sequence[Sequence[psutil.Process]], seconds: float) -> list[Cost]:
+    """Measure for so many seconds what each tree of processes uses."""
     began, before = time.monotonic(), [_cpu(tree) for tree in trees]
     time.sleep(seconds)
     taken = time.monotonic() - began
@@ -67,8 +85,8 @@ def _cpu(tree: Sequence[psutil.Process]) -> float:
     return float(sum(times.user + times.system for times in (process.cpu_times() for process in tree)))
 
 
-class UnitContext:
-    """A local system whose feeds and triggerers are awake as they are needed."""
+class LocalSystem:
+    """A local system whose DAGs are unpaused and whose triggerers are started as needed."""
 
     def __init__(self, config: Config, feeds: Collection[str]) -> None:
         self._config = config
@@ -77,7 +95,7 @@ class UnitContext:
         self.stock = {f"stock-{feed}" for feed in feeds}
 
     def triggerers(self, count: int) -> list[parts.Part]:
-        """End all triggerers, start so many, and wait until Airflow has heard of them."""
+        """Stop all triggerers, start so many, and wait until Airflow lists them."""
         others = [part for part in parts.recorded(self._config) if part.name != "triggerer"]
         parts.stop([part for part in parts.recorded(self._config) if part.name == "triggerer"])
         parts.record(self._config, others)
@@ -86,15 +104,15 @@ class UnitContext:
         _wait(lambda: airflow.triggerers(self._config.api) == count)
         return [part for part in parts.recorded(self._config) if part.name == "triggerer"]
 
-    def wake(self, *dag_ids: str) -> None:
-        """Have these DAGs awake and no others, and wait until their watchers have come and all others have gone."""
+    def unpause_only(self, *dag_ids: str) -> None:
+        """Unpause these DAGs and pause all others, and wait until Airflow has the watchers of these alone."""
         for dag_id in self.feeds | self.stock:
             airflow.ask(self._config.api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": dag_id not in dag_ids})
         _wait(lambda: airflow.watched(self._config.api) == set(dag_ids))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and say whether the targets are met."""
+    """Measure; return 0 where the targets are met, else 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feeds", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=320.0, help="long enough for each health report to be sent")
@@ -104,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state, dags = Path(folder) / "state", _dags(Path(folder), feeds)
         config = Config(Layout.here(state), Path(sys.executable), free_port(), free_port(), dags)
         try:
-            added = compare(UnitContext(config, feeds), options.seconds)
+            added = compare(LocalSystem(config, feeds), options.seconds)
         finally:
             down(config)
     met = all(cost.share < CPU_TARGET and cost.memory < MEMORY_TARGET for cost in added)
@@ -112,19 +130,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if met else 1
 
 
-def compare(bench: UnitContext, seconds: float) -> list[Cost]:
+def compare(system: LocalSystem, seconds: float) -> list[Cost]:
     """Return what idle feeds add to each triggerer."""
-    bench.wake()
-    (idle,) = measure(bench.triggerers(1), min(seconds, 60.0))
+    system.unpause_only()
+    (idle,) = measure(system.triggerers(1), min(seconds, 60.0))
     print(f"a triggerer without doorbells: {idle}", flush=True)
-    bench.wake(*bench.feeds)
+    system.unpause_only(*system.feeds)
     added = []
     for count in (1, 2):
-        for cost in measure(bench.triggerers(count), seconds):
+        for cost in measure(system.triggerers(count), seconds):
             added.append(cost - idle)
-            print(f"{len(bench.feeds)} idle feeds add to one of {count}: {added[-1]}", flush=True)
-    bench.wake(*bench.stock)
-    stock = measure(bench.triggerers(1), min(seconds, 60.0))[0] - idle
+            print(f"{len(system.feeds)} idle feeds add to one of {count}: {added[-1]}", flush=True)
+    system.unpause_only(*system.stock)
+    stock = measure(system.triggerers(1), min(seconds, 60.0))[0] - idle
     ours = added[0]
     print(f"as many stock SQS triggers add to one: {stock}")
     print(
@@ -145,10 +163,10 @@ def _dags(folder: Path, feeds: Sequence[str]) -> Path:
 
 
 def _wait(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not ready():
         if time.monotonic() > deadline:
-            raise SystemExit(f"nothing within {PATIENCE:.0f} s")
+            raise SystemExit(f"Airflow didn't get there within {TIMEOUT:.0f} s")
         time.sleep(1)
 
 

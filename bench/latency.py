@@ -1,7 +1,7 @@
 """`python bench/latency.py`: how long a dropped file takes on a running local system, and how long a burst does.
 
 From the PUT's response to `committed_at` in the file's `_result.json`. One drop after the other, each into an idle
-system; then, with `--burst N`, N files at once while the runs of an earlier handful are still going on.
+system; then, with `--burst N`, N files at once while a run processes a few earlier ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +23,14 @@ from filebatch.core import clock, states
 from filebatch.core.ledger import Ledger
 from filebatch_local.base.layout import Layout
 from filebatch_local.serve.background import LocalAws, running
+from local_system import airflow
+from local_system.config import API_PORT, Config
 
 FEED = "tables"
 TARGET = 10.0  # seconds, 95th percentile
 BURST_TARGET = 120.0  # seconds for all of a burst
-PATIENCE = 300.0
-GOING_ON = 5  # files that are under way when a burst comes
+TIMEOUT = 300.0
+ALREADY_CLAIMED = 5  # files that a run is processing when the burst comes
 
 
 class Drops:
@@ -48,14 +50,14 @@ class Drops:
 
     def committed(self, keys: Sequence[states.Key], every: float) -> list[datetime]:
         """Wait until all files have a result; return when each was committed."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            items = self._ledger.get_many(keys)
-            if len(items) == len(keys) and all(item["state"] in states.SETTLED_STATES for item in items.values()):
-                return [self._committed_at(items[key]) for key in keys]
-            if time.monotonic() > deadline:
-                raise SystemExit(f"not settled after {PATIENCE:.0f} s: {[key for key in keys if key not in items]}")
-            time.sleep(every)
+        _wait(lambda: self.are(keys, *states.SETTLED_STATES), every, f"results of {len(keys)} files")
+        items = self._ledger.get_many(keys)
+        return [self._committed_at(items[key]) for key in keys]
+
+    def are(self, keys: Sequence[states.Key], *found: str) -> bool:
+        """Tell whether the ledger has all these files in one of these states."""
+        items = self._ledger.get_many(keys)
+        return len(items) == len(keys) and all(item["state"] in found for item in items.values())
 
     def _committed_at(self, item: Any) -> datetime:
         if item["state"] != states.SUCCEEDED or item["generation"] != 1 or item["attempts"] != 1:
@@ -65,22 +67,28 @@ class Drops:
         return clock.parse_utc(result["committed_at"])
 
 
-def one_by_one(drops: Drops, count: int, pause: float) -> list[float]:
+def one_by_one(drops: Drops, count: int, api: airflow.Api) -> list[float]:
     """Drop files into an idle system, one after the other; return the seconds each took."""
     taken = []
     for number in range(count):
+        _wait(lambda: not _unfinished(api), 0.5, f"the end of {FEED}'s runs")
         key, answered = drops.drop(number)
         (committed,) = drops.committed([key], every=0.5)
         taken.append((committed - answered).total_seconds())
         _say(f"drop {number + 1:2d}  {taken[-1]:5.2f} s")
-        time.sleep(pause)
     return taken
+
+
+def _unfinished(api: airflow.Api) -> int:
+    """Return the number of the feed's runs that are queued or running."""
+    path = f"/api/v2/dags/{FEED}/dagRuns?state=queued&state=running&limit=1"
+    return int(airflow.ask(api, "GET", path)["total_entries"])
 
 
 def burst(drops: Drops, count: int) -> float:
     """Drop many files at once while others are under way; return the seconds until the last had its result."""
-    first = [drops.drop(100_000 + number)[0] for number in range(GOING_ON)]
-    time.sleep(4)
+    first = [drops.drop(100_000 + number)[0] for number in range(ALREADY_CLAIMED)]
+    _wait(lambda: drops.are(first, states.CLAIMED), 0.1, "a run that processes files")
     with ThreadPoolExecutor(8) as pool:
         dropped = list(pool.map(drops.drop, range(1000, 1000 + count)))
     committed = drops.committed([key for key, _ in dropped] + first, every=2.0)
@@ -88,14 +96,15 @@ def burst(drops: Drops, count: int) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and judge; the exit code is 1 where a target is missed."""
+    """Measure; return 1 where a target is missed, else 0."""
     options = _parser().parse_args(arguments)
     aws = running(Layout.here(options.state))
     if aws is None:
         raise SystemExit("no local system runs: start it with `make up`")
     drops, met = Drops(aws), True
+    api = Config(Layout.here(options.state), Path(sys.executable), api_port=options.api_port).api
     if options.drops:
-        taken = sorted(one_by_one(drops, options.drops, options.pause))
+        taken = sorted(one_by_one(drops, options.drops, api))
         p95 = statistics.quantiles(taken, n=20, method="inclusive")[-1] if len(taken) > 1 else taken[0]
         _say(f"{len(taken)} drops: p50 {statistics.median(taken):.2f} s, p95 {p95:.2f} s, max {taken[-1]:.2f} s")
         met = p95 <= TARGET
@@ -110,10 +119,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Latency of drops on a running local system.")
     parser.add_argument("--state", type=Path, help="the system's state folder (default: .local)")
+    parser.add_argument("--api-port", type=int, default=API_PORT, help=f"port of Airflow (default: {API_PORT})")
     parser.add_argument("--drops", type=int, default=20, help="files that are dropped one by one")
-    parser.add_argument("--pause", type=float, default=8.0, help="seconds between two drops, for the run to end")
     parser.add_argument("--burst", type=int, default=0, help="files that are dropped at once afterwards")
     return parser
+
+
+def _wait(look: Callable[[], bool], every: float, what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while not look():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"waited {TIMEOUT:.0f} s in vain for {what}")
+        time.sleep(every)
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,6 @@
 """`make bench-parse`: what loading our DAG folder costs, beside one that only imports the stock sensor and operator.
 
-Both are loaded by fresh processes in turn; the medians of their CPU seconds are compared in one run. With --check the
+Fresh processes load both in turn; the medians of their CPU seconds are compared. With --check the
 exit code is 1 where ours costs more than 1.3 times as much.
 """
 

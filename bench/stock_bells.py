@@ -1,4 +1,4 @@
-"""DAG file: each feed's queue watched with the stock trigger, as anybody would who wants files taken within seconds."""
+"""DAG file: each feed's queue watched with the stock trigger, as close as it comes to our doorbell."""
 
 import json
 import os

@@ -4,6 +4,8 @@ import functools
 import itertools
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,20 @@ class Batch:
         return [job["jobId"] for page in pages for job in page["jobSummaryList"]]
 
 
+@dataclass(frozen=True)
+class Gate:
+    """A job that runs `waits` in a shell goes on once the gate is open."""
+
+    file: Path
+
+    @property
+    def waits(self) -> str:
+        return f"while [ ! -e '{self.file}' ]; do sleep 0.02; done"
+
+    def open(self) -> None:
+        self.file.touch()
+
+
 def until(found: Any, what: str) -> Any:
     """Ask again until there is an answer, and no longer than a test may take."""
     deadline = time.monotonic() + WITHIN
@@ -82,6 +98,13 @@ def until(found: Any, what: str) -> Any:
 
 def client(aws: LocalAws, service: str) -> Any:
     return aws.client(service, retries={"max_attempts": 0})
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    gate = Gate(tmp_path / "gate")
+    yield gate
+    gate.open()  # for jobs of a test that failed
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,1 @@
-"""The demo: the whole way of some files on one laptop, with real parts, shown as it happens."""
+"""The demo: some files are dropped, processed and reported on one laptop, with the real parts."""

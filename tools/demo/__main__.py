@@ -1,6 +1,6 @@
 """`python -m demo [FILE …]`: drop files, run the feed `tables` with `airflow dags test`, show what became of them.
 
-Exit code 0 unless a file FAILED or the run did; an INVALID file is its supplier's business.
+Exit code 0 unless a file or the run failed; INVALID files are no failure.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _drops(files: Sequence[str]) -> dict[str, bytes]:
-    """Return what is dropped: content by file name. A file that can't be read ends the demo before it begins."""
+    """Return the files to drop, content by name; exit where one doesn't exist."""
     if files:
         return _named([Path(file) for file in files])
     drops = _named(sorted(path for path in (ROOT / "samples").iterdir() if path.suffix != ".md"))
@@ -84,7 +84,7 @@ def _named(paths: Sequence[Path]) -> dict[str, bytes]:
 
 
 def _dags() -> Path:
-    """Copy the DAGs, with a feed that shows values: the demo tells of files to whoever gave them to it."""
+    """Copy the DAGs, with `show_values` in the feed: whoever runs the demo has the files."""
     dags = ROOT / ".local" / "demo" / "dags"
     shutil.rmtree(dags, ignore_errors=True)
     shutil.copytree(ROOT / "dags", dags)
@@ -94,7 +94,7 @@ def _dags() -> Path:
 
 
 def _airflow_home() -> str:
-    """Return an AIRFLOW_HOME of the demo's own, with the database that set-up made."""
+    """Return the demo's own AIRFLOW_HOME, with a copy of the database that set-up made."""
     made = Layout.here().airflow_home(Path(sys.prefix))
     home = ROOT / ".local" / "demo"
     home.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def _airflow_home() -> str:
 
 
 def _run_dag(shell: Mapping[str, str], say: Callable[[str], None]) -> int:
-    """Run the feed's DAG as anybody would, its output in a log; name its tasks as they start, show a failure's end."""
+    """Run the feed's DAG, with its output in a log; print its tasks as they start, and the log's end if it fails."""
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", FEED]
     environment = {**os.environ, **shell, "PYTHONUNBUFFERED": "1"}
     say(f"running airflow dags test {FEED} (half a minute; log: {LOG.relative_to(ROOT)})")
@@ -123,7 +123,7 @@ def _run_dag(shell: Mapping[str, str], say: Callable[[str], None]) -> int:
 
 
 def _summary(clients: Mapping[str, Any], settings: Mapping[str, Any], notes: list[dict[str, Any]]) -> dict[str, Any]:
-    """Read back what happened, write demo-output/ and hold the summary to its schema."""
+    """Read back what happened, check the summary against its schema, and write demo-output/."""
     items = [item for item in Ledger(clients["dynamodb"], settings["ledger"]).scan() if "key" in item]
     summary = {
         "files": report.file_rows(items),

@@ -1,4 +1,4 @@
-"""Reading back what a run did, and showing it."""
+"""Reads back what a run did, and formats it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def job_row(batch: Any, queue: str) -> dict[str, Any] | None:
 
 
 def download(s3: Any, bucket: str, items: Iterable[Mapping[str, Any]], folder: Path) -> int:
-    """Fetch the results that the ledger points to, as they lie in the bucket; return the number of objects."""
+    """Fetch the results that the ledger points to, under their keys; return the number of objects."""
     count = 0
     for item in items:
         if not item.get("result"):
@@ -85,16 +85,16 @@ def download(s3: Any, bucket: str, items: Iterable[Mapping[str, Any]], folder: P
 
 
 def check(summary: Mapping[str, Any]) -> None:
-    """Hold a summary to its schema; jsonschema's ValidationError says where it doesn't fit."""
+    """Check a summary against its schema; jsonschema's ValidationError says what doesn't match."""
     import jsonschema
 
     jsonschema.validate(summary, json.loads((FOLDER / "summary.schema.json").read_text(encoding="utf-8")))
 
 
 def show(summary: Mapping[str, Any]) -> str:
-    """Return the summary for people."""
+    """Return the summary as text."""
     files = [
-        (file["key"], file["state"], file["rows"], file["seconds"], _short(file["error"] or _place(file["result"])))
+        (file["key"], file["state"], file["rows"], file["seconds"], _short(file["error"] or _key(file["result"])))
         for file in summary["files"]
     ]
     metrics = [(each["name"], each["unit"], each["sum"], each["samples"]) for each in summary["metrics"]]
@@ -121,14 +121,14 @@ def _file_row(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _notification(notification: Mapping[str, Any]) -> str:
-    """Return a notification as a subscriber got it; of many files the first few."""
+    """Return a notification as a subscriber got it, with the first files only."""
     message = notification["message"]
     files = [*message["files"][:3], *(["…"] if len(message["files"]) > 3 else [])]
     body = json.dumps({**message, "files": files}, indent=2, ensure_ascii=False)
     return f"SNS to {notification['topic']}\nSubject: {notification['subject']}\n{body}"
 
 
-def _place(uri: str | None) -> str:
+def _key(uri: str | None) -> str:
     return "/".join(uri.split("/")[3:]) if uri else ""
 
 

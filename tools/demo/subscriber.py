@@ -1,4 +1,4 @@
-"""A subscriber of the topics, as an inbox of anybody's would be."""
+"""A subscriber of the topics, which collects their notifications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Subscriber:
     queue: str
 
     def received(self) -> list[dict[str, Any]]:
-        """Return the notifications that have come, and take them."""
+        """Return the notifications that have come, and delete them."""
         found: list[dict[str, Any]] = []
         while messages := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:

@@ -19,7 +19,7 @@ STARTS = ": `make up` starts it"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; return the exit code."""
+    """Run the command; return the exit code."""
     options = _parser().parse_args(arguments)
     config = Config(Layout.here(options.state), Path(sys.executable), options.aws_port, options.api_port)
     try:
@@ -44,7 +44,7 @@ def _up(config: Config) -> int:
         _say(_problems(config, found) + "; `make down` ends the rest")
         return 1
     if found.parts and found.aws:
-        _say("was up already")
+        _say("up already")
         _show(config, found.aws)
         return 0
     _say("starting the local AWS and Airflow (half a minute) ...")

@@ -1,4 +1,4 @@
-"""Asking a local Airflow over its REST API, as its only user, who is an admin."""
+"""A local Airflow's REST API, used as its only user, an admin."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Api:
     """A local Airflow's API server.
 
     Attributes:
-        url: where it is.
-        password: its user's, "" before the first start.
+        url: its URL.
+        password: the user's; "" before the first start.
     """
 
     url: str
@@ -34,7 +34,7 @@ class Api:
 
     @classmethod
     def of(cls, url: str, passwords: Path) -> Api:
-        """Return a server whose password lies in a file."""
+        """Return a server whose password is in a file."""
         known = json.loads(passwords.read_text(encoding="utf-8")) if passwords.exists() else {}
         return cls(url, known.get(USER, ""))
 
@@ -45,21 +45,21 @@ class Api:
 
 
 def new_password(passwords: Path) -> None:
-    """Give the user another password, which only the owner of the file may read."""
+    """Write a new password for the user; only the file's owner can read it."""
     private.write(passwords, json.dumps({USER: secrets.token_urlsafe(32)}))
 
 
 def unhealthy(api: Api, since: float) -> list[str]:
-    """Return which parts Airflow doesn't call healthy, or last heard of before `since` (seconds since 1970)."""
+    """Return the parts that Airflow calls unhealthy or last heard of before `since` (seconds since 1970)."""
     try:
         found = ask(api, "GET", "/api/v2/monitor/health")
     except httpx.HTTPError:
         return ["api-server"]
-    return [part for part in PARTS if not _is_well(part, found.get(part) or {}, since)]
+    return [part for part in PARTS if not _is_healthy(part, found.get(part) or {}, since)]
 
 
 def unpaused(api: Api) -> list[str]:
-    """Return the ids of DAGs that Airflow knows and that aren't paused; none where it doesn't answer."""
+    """Return the ids of Airflow's unpaused DAGs; none where it doesn't answer."""
     try:
         return [dag["dag_id"] for dag in ask(api, "GET", "/api/v2/dags?paused=false&limit=1000")["dags"]]
     except httpx.HTTPError:
@@ -67,7 +67,7 @@ def unpaused(api: Api) -> list[str]:
 
 
 def watched(api: Api) -> set[str]:
-    """Return the ids of DAGs that an asset starts whose watchers Airflow has set up; none where it doesn't answer."""
+    """Return the ids of DAGs whose assets have watchers in Airflow's database; none where it doesn't answer."""
     try:
         assets = ask(api, "GET", "/api/v2/assets?limit=1000")["assets"]
     except httpx.HTTPError:
@@ -76,14 +76,14 @@ def watched(api: Api) -> set[str]:
 
 
 def triggerers(api: Api) -> int:
-    """Return how many triggerers are at work; for a while Airflow calls one alive that has ended, too."""
+    """Return the number of running triggerers; for a while Airflow counts one that has ended."""
     return int(ask(api, "GET", "/api/v2/jobs?job_type=TriggererJob&is_alive=true&job_state=running")["total_entries"])
 
 
 def unpause(api: Api, dag_id: str) -> None:
-    """Have a DAG's runs start; one that Airflow doesn't know yet is left for later.
+    """Unpause a DAG; do nothing where Airflow doesn't know it yet.
 
-    Its file is read again at once: until then nothing watches the assets of a DAG that was paused.
+    Its file is parsed again at once, as until then nothing watches the assets of a DAG that was paused.
     """
     try:
         dag = ask(api, "PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
@@ -94,10 +94,10 @@ def unpause(api: Api, dag_id: str) -> None:
 
 
 def ask(api: Api, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    """Ask something of the REST API and return its answer.
+    """Send a request to the REST API and return its answer.
 
     Raises:
-        httpx.HTTPError: nobody answers, or the answer is no (HTTPStatusError).
+        httpx.HTTPError: nobody answers, or the request is refused (HTTPStatusError).
     """
     # No proxy: it couldn't reach this machine, and would get the password.
     with httpx.Client(base_url=api.url, timeout=TIMEOUT, trust_env=False) as client:
@@ -106,6 +106,6 @@ def ask(api: Api, method: str, path: str, body: Mapping[str, Any] | None = None)
         return client.request(method, path, json=body, headers=headers).raise_for_status().json()
 
 
-def _is_well(part: str, found: Mapping[str, str | None], since: float) -> bool:
+def _is_healthy(part: str, found: Mapping[str, str | None], since: float) -> bool:
     heard = found.get(f"latest_{part}_heartbeat")
     return found.get("status") == "healthy" and bool(heard) and datetime.fromisoformat(str(heard)).timestamp() > since

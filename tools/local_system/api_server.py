@@ -1,7 +1,7 @@
-"""`python -m local_system.api_server`: Airflow's API server and UI, behind the gate.
+"""`python -m local_system.api_server`: Airflow's API server and UI, behind the gate (web_gate.py).
 
 As `airflow api-server` starts it, in one process (airflow/cli/commands/api_server_command.py of 3.2.1 and 3.3.2).
-A plugin's middleware would do, too; but Airflow goes on without a plugin that can't be loaded, and so without a gate.
+Not a plugin's middleware: Airflow starts without a plugin that can't be loaded, and so without the gate.
 """
 
 from __future__ import annotations

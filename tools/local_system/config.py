@@ -1,4 +1,4 @@
-"""Where a local system keeps its things, and the settings its Airflow runs with."""
+"""A local system's folders and ports, and the settings that its Airflow runs with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ API_PORT = 8080
 
 
 class LocalSystemError(Exception):
-    """The local system can't do what was asked; says what was expected, what was found and what to do."""
+    """The local system can't do what was asked; the message says what was expected, found, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Config:
     """A local system's folders, ports and Airflow.
 
     Attributes:
-        layout: the repository, and where state is kept.
+        layout: folders of the repository and of state.
         python: interpreter of the environment that has Airflow.
         aws_port: port of the local AWS on loopback.
         api_port: port of Airflow's API server and UI on loopback.
         dags: DAG folder; None for the repository's.
-        aws_user: what Airflow calls itself when it asks the local AWS.
+        aws_user: the name with which Airflow uses the local AWS.
         extra_environment: further environment of single processes, by name.
     """
 
@@ -63,7 +63,7 @@ class Config:
 
     @property
     def api(self) -> Api:
-        """The API server, and what it is asked with."""
+        """The API server, with its password."""
         return Api.of(f"http://{HOST}:{self.api_port}", self.passwords)
 
 
@@ -88,11 +88,11 @@ def airflow_environment(config: Config, endpoint: str, settings: Mapping[str, ob
         "AIRFLOW__API__PORT": str(config.api_port),
         "AIRFLOW__API__BASE_URL": config.api.url,
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "1000",  # feeds that are asked after at once
+        "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "1000",  # more than the feeds that are listed at once
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(config.logs / "tasks"),
         # Airflow 3.2 assigns this many asset triggers and no more: one is needed for each feed.
         "AIRFLOW__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP": "1000",
-        # The share of a drop's way that is Airflow's loops asleep, on a machine of one's own.
+        # Airflow's loops sleep this long between passes, which is part of each file's latency.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -101,7 +101,7 @@ def airflow_environment(config: Config, endpoint: str, settings: Mapping[str, ob
 
 
 def signing_secrets(folder: Path) -> dict[str, str]:
-    """Return what Airflow's processes sign with, the same as at the last start; a folder keeps it."""
+    """Return the secrets with which Airflow's processes sign, kept in a folder from start to start."""
     folder.mkdir(parents=True, exist_ok=True)
     return {
         "AIRFLOW__API_AUTH__JWT_SECRET": private.secret(folder / ".jwt-secret", 64),

@@ -1,4 +1,4 @@
-"""Airflow's four processes: started, written down, asked after and ended by their recorded ids."""
+"""Airflow's four processes: started, recorded, and found and ended by their records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Part(Process):
 
 
 def recorded(config: Config) -> list[Part]:
-    """Return the parts that were started last, whether they live or not."""
+    """Return the parts that were started last, running or not."""
     try:
         return [Part(**each) for each in json.loads(config.record.read_text(encoding="utf-8"))]
     except FileNotFoundError:
@@ -38,12 +38,12 @@ def recorded(config: Config) -> list[Part]:
 
 
 def record(config: Config, parts: list[Part]) -> None:
-    """Write the parts down."""
+    """Record the parts."""
     config.record.write_text(json.dumps([asdict(part) for part in parts], indent=2), encoding="utf-8")
 
 
 def start_all(config: Config, names: Iterable[str], environment: Mapping[str, str]) -> None:
-    """Start parts, each written down as soon as it runs."""
+    """Start parts; record each as soon as it runs."""
     for name in names:
         record(config, [*recorded(config), start(config, name, environment)])
 

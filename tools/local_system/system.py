@@ -1,4 +1,4 @@
-"""Bringing the whole up and down."""
+"""Starts, stops and checks the whole local system."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from filebatch_local.serve.background import LocalAws
 from local_system import airflow, parts
 from local_system.config import HOST, Config, LocalSystemError, airflow_environment
 
-HEALTHY_WITHIN = 180.0  # seconds; Airflow's four processes take their time on two cores
+HEALTHY_WITHIN = 180.0  # seconds; Airflow's four processes start slowly on two cores
 ASKED_EVERY = 0.5
 FIRST = ("api-server", "dag-processor")
 
 
 @dataclass(frozen=True)
 class Status:
-    """What of a system runs.
+    """What is running.
 
     Attributes:
         aws: the local AWS, None if it's gone.
-        parts: those that were started, by whether they live.
-        unhealthy: what Airflow itself says is not healthy; empty where all is well.
-        dags: DAGs that Airflow knows and that aren't paused.
+        parts: the parts that were started, and whether each runs.
+        unhealthy: the parts that Airflow calls unhealthy.
+        dags: Airflow's unpaused DAGs.
     """
 
     aws: LocalAws | None
@@ -48,12 +48,12 @@ class Status:
 
     @property
     def healthy(self) -> bool:
-        """Whether all of it works."""
+        """Whether all parts run and are healthy."""
         return bool(self.aws and self.parts and not self.dead and not self.unhealthy)
 
 
 def status(config: Config) -> Status:
-    """Ask after every part."""
+    """Check every part."""
     started = parts.recorded(config)
     found = {part.name: part.is_alive() for part in started}
     since = max((part.started for part in started), default=0.0)
@@ -91,7 +91,7 @@ def up(config: Config, aws_options: Sequence[str] = ()) -> LocalAws:
 
 
 def down(config: Config) -> bool:
-    """End what was started; tell whether there was anything."""
+    """Stop what was started; tell whether there was anything."""
     started = parts.recorded(config)
     parts.stop(started)
     config.record.unlink(missing_ok=True)
@@ -118,11 +118,11 @@ def _make_database(config: Config, environment: Mapping[str, str]) -> None:
     marker.write_text(version, encoding="utf-8")
 
 
-def _are_unpaused(config: Config, feeds: set[str], awake: set[str]) -> bool:
-    """Wake the feeds that an earlier `airflow dags test` left paused in the database; tell whether all are awake."""
-    for feed in feeds - awake:
+def _are_unpaused(config: Config, feeds: set[str], unpaused: set[str]) -> bool:
+    """Unpause the feeds that an earlier `airflow dags test` left paused; tell whether all are unpaused."""
+    for feed in feeds - unpaused:
         airflow.unpause(config.api, feed)
-    return feeds <= awake
+    return feeds <= unpaused
 
 
 def _wait(config: Config, ready: Callable[[Status], bool]) -> None:
@@ -130,8 +130,8 @@ def _wait(config: Config, ready: Callable[[Status], bool]) -> None:
     while not ready(found := status(config)):
         if found.dead:
             logs = ", ".join(str(parts.log_file(config, name)) for name in found.dead)
-            raise LocalSystemError(f"ended soon after the start: {', '.join(found.dead)}; see {logs}")
+            raise LocalSystemError(f"ended: {', '.join(found.dead)}; see {logs}")
         if time.monotonic() > deadline:
-            told = f"not well: {', '.join(found.unhealthy) or 'none'}; DAGs: {', '.join(found.dags) or 'none'}"
+            told = f"unhealthy: {', '.join(found.unhealthy) or 'none'}; DAGs: {', '.join(found.dags) or 'none'}"
             raise LocalSystemError(f"not healthy after {HEALTHY_WITHIN:.0f} s; {told}; logs: {config.logs}")
         time.sleep(ASKED_EVERY)

@@ -1,4 +1,4 @@
-"""In front of Airflow's web server: no page but its own asks anything, and a link logs its developer in.
+"""In front of Airflow's web server: only its own pages may send requests, and a link logs the developer in.
 
 An ASGI application (https://asgi.readthedocs.io/en/latest/specs/www.html) around Airflow's.
 """
@@ -24,13 +24,13 @@ COOKIE = "_token"
 
 
 class WebGate:
-    """Airflow's application, for those who may ask it."""
+    """Airflow's application, behind the check of a request's headers."""
 
     def __init__(self, app: App, names: Names) -> None:
         self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on what may pass; answer 403 to what comes from another page, or by a name that isn't the server's."""
+        """Pass on allowed requests; answer 403 to those of another page or under another name than the server's."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif refusal := foreign(_headers(scope), self._names, own_pages=True):
@@ -41,7 +41,7 @@ class WebGate:
             await self._app(scope, receive, send)
 
     async def _log_in(self, scope: Scope, send: Send) -> None:
-        """Have Airflow itself judge the password in a link, and keep its token as its own login page does."""
+        """Check the password in a link with Airflow itself, and set the cookie that its login page sets."""
         password = parse_qs(scope["query_string"].decode("ascii", "replace")).get("key", [""])[0]
         transport = httpx.ASGITransport(self._app)
         async with httpx.AsyncClient(transport=transport, base_url="http://airflow") as airflow:
@@ -54,7 +54,7 @@ class WebGate:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """Return a request's headers; one that comes twice is one that nobody expects."""
+    """Return a request's headers; the values of one that comes twice are joined, so that neither is accepted."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()

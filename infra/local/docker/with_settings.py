@@ -17,7 +17,7 @@ WITHIN = 60.0  # seconds; a machine that restarts its containers starts them in 
 
 
 def environment(endpoint: str, key_file: Path, within: float = WITHIN) -> dict[str, str]:
-    """Return what Airflow needs of the local AWS, once that is provisioned.
+    """Return the variables with which Airflow uses the local AWS, once that is provisioned.
 
     Raises:
         OSError: it wasn't in time.
@@ -35,7 +35,7 @@ def environment(endpoint: str, key_file: Path, within: float = WITHIN) -> dict[s
 
 
 def airflows_secrets(passwords: Path) -> dict[str, str]:
-    """Return what Airflow signs with; the first container to ask makes it, and the password of Airflow's user."""
+    """Return the secrets with which Airflow signs; the first container makes them, and the password of the user."""
     if not passwords.exists():
         new_password(passwords)
     return signing_secrets(passwords.parent)

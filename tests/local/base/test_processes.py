@@ -64,8 +64,9 @@ def test_a_later_process_with_the_same_id_is_another_one(start):
     process, _ = start(WAITS, "signal.SIG_DFL")
     later = Process.of(process.pid)
     processes.stop([Process(later.pid, later.started - 100)], within=0)
-    assert later.is_alive()
     assert not Process(later.pid, later.started - 100).is_alive()
+    processes.stop([later], within=10)
+    assert process.wait() == -signal.SIGTERM, "the earlier one would have been killed"
 
 
 def test_one_that_has_ended_and_waits_for_its_parent_is_not_alive(tmp_path):

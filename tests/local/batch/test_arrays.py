@@ -19,11 +19,12 @@ def test_an_array_runs_each_child_with_its_index(batch):
     assert [child["arrayProperties"]["index"] for child in children] == [0, 1, 2]
 
 
-def test_one_failed_child_fails_the_parent_which_waits_pending_for_all(batch):
-    script = "test $AWS_BATCH_JOB_ARRAY_INDEX != 0 || exit 5; sleep 0.4"
+def test_one_failed_child_fails_the_parent_which_waits_pending_for_all(batch, gate):
+    script = f"test $AWS_BATCH_JOB_ARRAY_INDEX != 0 || exit 5; {gate.waits}"
     job_id = batch.submit(batch.define("sh", "-c", script), arrayProperties={"size": 3})
     batch.reached(f"{job_id}:0", "FAILED")
     assert batch.describe(job_id)["status"] == "PENDING"
+    gate.open()
     job = batch.ended(job_id)
     assert (job["status"], job["statusReason"]) == ("FAILED", "Array Child Job failed")
     assert {state: count for state, count in job["arrayProperties"]["statusSummary"].items() if count} == {

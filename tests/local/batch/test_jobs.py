@@ -187,10 +187,16 @@ def test_too_much_memory_is_killed_with_batchs_reason(batch):
     assert len(job["attempts"]) == 1
 
 
-def test_memory_that_is_overridden_counts(batch):
-    definition = batch.define("python", "-c", "x = bytearray(60_000_000); import time; time.sleep(0.6)", memory="32")
+def test_memory_that_is_overridden_counts(batch, gate, wait_until):
+    code = "import subprocess, sys; x = bytearray(60_000_000); print(1, flush=True); subprocess.run(sys.argv[1:])"
+    definition = batch.define("python", "-c", code, "sh", "-c", gate.waits, memory="32")
     more = {"resourceRequirements": [{"type": "MEMORY", "value": "256"}]}
-    job = batch.ended(batch.submit(definition, containerOverrides=more))
+    job_id = batch.submit(definition, containerOverrides=more)
+    wait_until(lambda: batch.output(batch.reached(job_id, "RUNNING")), "its memory to be taken")
+    # The same without an override is ended for its memory, so that both have been looked at.
+    assert batch.ended(batch.submit(definition))["container"]["reason"].startswith("OutOfMemoryError")
+    gate.open()
+    job = batch.ended(job_id)
     assert job["status"] == "SUCCEEDED"
     assert {"type": "MEMORY", "value": "256"} in job["container"]["resourceRequirements"]
 
@@ -235,10 +241,11 @@ def test_a_vanished_job_is_unknown(batch, kill):
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_job_waits_for_those_it_depends_on(batch):
-    first = batch.submit(batch.define("sleep", "0.3"))
+def test_a_job_waits_for_those_it_depends_on(batch, gate):
+    first = batch.submit(batch.define("sh", "-c", gate.waits))
     second = batch.submit(batch.define("true"), dependsOn=[{"jobId": first}])
     batch.reached(second, "PENDING")
+    gate.open()
     assert batch.ended(second)["startedAt"] >= batch.describe(first)["stoppedAt"]
 
 

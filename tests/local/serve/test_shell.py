@@ -130,9 +130,9 @@ def test_the_runbooks_purge_empties_the_local_queue(shell, elsewhere):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("sqs list-queues --endpoint-url https://sqs.eu-west-1.amazonaws.com", "take another"),
-        ("sqs list-queues --endpoint-url=https://sqs.eu-west-1.amazonaws.com", "take another"),
-        ("--endpoint-url https://sqs.eu-west-1.amazonaws.com sqs list-queues", "take another"),
+        ("sqs list-queues --endpoint-url https://sqs.eu-west-1.amazonaws.com", "use another shell"),
+        ("sqs list-queues --endpoint-url=https://sqs.eu-west-1.amazonaws.com", "use another shell"),
+        ("--endpoint-url https://sqs.eu-west-1.amazonaws.com sqs list-queues", "use another shell"),
         ("sqs list-queues --profile prod", "could not be found"),
         ("sqs list-queues --no-sign-request", "expected the access key"),
     ],
