@@ -138,6 +138,8 @@ def _keys(feed: Feed, given: Any) -> tuple[str, ...]:
     if not isinstance(given, list) or not all(isinstance(key, str) for key in given) or not any(given):
         raise SelectionError("keys", "a list of object keys, at least one; null or nothing where none is meant", given)
     keys = tuple(dict.fromkeys(filter(None, given)))  # the form makes an empty one of a line end
+    if len(keys) > feed.packing.claim:
+        raise SelectionError("keys", f"at most {feed.packing.claim} keys, as many as a run claims", f"{len(keys)} keys")
     for key in keys:
         if why := feed.mismatch(key):
             raise SelectionError("keys", f"keys of files of the feed; {why}", key)

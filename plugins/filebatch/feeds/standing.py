@@ -43,7 +43,7 @@ def why(feed: Feed, file: FileVersion) -> str:
     if standing is Standing.IGNORED:
         return "a marker that a tool left, and no file"
     if standing is Standing.HISTORY:
-        return f"of before the feed's start, {feed.start}"
+        return f"history, as it is of before the feed's start, {feed.start}"
     return feed.mismatch(file.key)
 
 

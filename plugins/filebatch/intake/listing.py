@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from filebatch.core import clock, states
@@ -16,7 +18,8 @@ from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.feeds.standing import Standing
 from filebatch.feeds.windows import Window
-from filebatch.intake.arrivals import Taken, no_work, record
+from filebatch.intake import arrivals
+from filebatch.intake.arrivals import Taken
 
 # A window of more days than this is one listing of the whole prefix rather than one a day.
 MAX_DAYS = 366
@@ -55,14 +58,40 @@ def prefixes(feed: Feed, start: datetime | None, end: datetime | None) -> list[s
     return list(dict.fromkeys(found))
 
 
-def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> list[FileVersion]:
+@dataclass(frozen=True)
+class Looked:
+    """What a look at the bucket found.
+
+    Attributes:
+        files: the files of a selection.
+        no_work: what else it names that is no work.
+        why: of named keys, why they are no work.
+    """
+
+    files: Sequence[FileVersion] = ()
+    no_work: Taken = field(default_factory=Taken)
+    why: Mapping[str, str] = field(default_factory=dict)
+
+
+def look(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Looked:
     """List the file versions that a selection names, whatever their state; of named keys the current version."""
     if selection.keys:
         listed = (versions(s3, bucket, key, latest=True) for key in selection.keys)
     else:
         listed = (versions(s3, bucket, prefix) for prefix in _narrowed(feed, selection))
-    # One prefix may begin with another: `a.csv` and `a.csv.gz`, day 1 and day 10.
-    return list(dict.fromkeys(file for files in listed for file in files if _is_selected(feed, selection, file)))
+    files: dict[FileVersion, None] = {}  # one prefix may begin with another: `a.csv` and `a.csv.gz`, day 1 and day 10
+    no_work: dict[FileVersion, None] = {}
+    for file in chain.from_iterable(listed):
+        found = standing.of(feed, file)
+        if _is_named(feed, selection, file, found):
+            (files if found is Standing.WORK else no_work)[file] = None
+    why = {file.key: standing.why(feed, file) for file in no_work} if selection.keys else {}
+    return Looked(list(files), sum((arrivals.no_work(feed, file) for file in no_work), Taken()), why)
+
+
+def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Sequence[FileVersion]:
+    """List the files of a selection alone."""
+    return look(s3, bucket, feed, selection).files
 
 
 def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
@@ -75,12 +104,12 @@ def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
     taken, recent = Taken(), []
     for file in versions(s3, bucket, feed.prefix):
         if standing.of(feed, file) is not Standing.WORK:
-            taken += no_work(feed, file)
+            taken += arrivals.no_work(feed, file)
         elif clock.parse_utc(file.last_modified) >= since:
             recent.append(file)
     known = ledger.get_many([states.file_key(file) for file in recent])
     fresh = [file for file in recent if states.file_key(file) not in known]
-    taken += Taken(known=len(known)) + record(ledger, feed, fresh, clock.now())
+    taken += Taken(known=len(known)) + arrivals.record(ledger, feed, fresh, clock.now())
     ledger.move(states.swept(feed.name, _definition(feed), began, taken.unmatched))
     return taken
 
@@ -106,10 +135,11 @@ def _narrowed(feed: Feed, selection: Selection) -> Iterable[str]:
     return [max(prefix, wanted, key=len) for prefix in found if prefix.startswith(wanted) or wanted.startswith(prefix)]
 
 
-def _is_selected(feed: Feed, selection: Selection, file: FileVersion) -> bool:
-    taken = {Standing.WORK, Standing.HISTORY} if selection.keys else {Standing.WORK}
-    file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-    return selection.takes(file.key, file_time) and standing.of(feed, file) in taken
+def _is_named(feed: Feed, selection: Selection, file: FileVersion, found: Standing) -> bool:
+    """Tell whether a selection names a file; of a key that is none of the feed's nobody can say which day it is of."""
+    if found in (Standing.UNMATCHED, Standing.IGNORED) and not selection.keys:
+        return file.key.startswith(selection.prefix)
+    return selection.takes(file.key, feed.file_time(file.key, clock.parse_utc(file.last_modified)))
 
 
 def _version(bucket: str, found: dict[str, Any]) -> FileVersion:

@@ -17,8 +17,10 @@ from filebatch.core.ledger import Item
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.intake import arrivals, listing
+from filebatch.intake.listing import Looked
 from filebatch.run_context import AWS_CONN_ID, Run, feed_context, run_of
-from filebatch.runs import claiming, infrastructure, jobs, open_items, takeover
+from filebatch.runs import answers, claiming, infrastructure, jobs, open_items, takeover
+from filebatch.runs.answers import Nothing
 from filebatch.runs.claiming import Claim, Planned
 from filebatch.runs.context import FeedContext
 
@@ -32,8 +34,8 @@ class ClaimFilesOperator(BaseOperator):
     XCom is a small document: `token` of the claim, URI of the `manifest`, numbers of `files` and `units`.
 
     Raises:
-        AirflowSkipException: nothing waits; the run stays green and nothing is submitted.
-        AirflowFailException: the params or the deployment are wrong; trying again can't help.
+        AirflowSkipException: there is nothing to do; the run stays green and nothing is submitted.
+        AirflowFailException: none of the named keys is done, or the params or the deployment are wrong.
     """
 
     def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
@@ -53,21 +55,26 @@ class ClaimFilesOperator(BaseOperator):
             raise AirflowFailException(str(error)) from error
         if selection.everything:
             ctx.ledger.move(states.answered(self.feed.name, began))
-        if claim is None:
-            raise AirflowSkipException(f"nothing to do for {self.feed.name}: {selection}; no file waits")
+        if isinstance(claim, Nothing):
+            refuse = AirflowFailException if selection.keys else AirflowSkipException
+            raise refuse(f"nothing to do for {self.feed.name}: {selection}: {claim.why}")
         self.log.info("claimed %s files in %s units: %s", claim.files, claim.units, claim.manifest)
         return asdict(claim)
 
-    def _claim(self, ctx: FeedContext, run: Run, selection: Selection, context: Mapping[str, Any]) -> Claim | None:
+    def _claim(self, ctx: FeedContext, run: Run, selection: Selection, context: Mapping[str, Any]) -> Claim | Nothing:
         latest = ctx.ledger.latest_run(self.feed.name, run.hash)
         if latest and not _settled_and_cleared(latest, run):
-            return self._resume(ctx, run, selection, latest)
+            return self._resume(ctx, run, selection, latest) or Nothing("its first try had nothing to do")
         self._take_in(ctx, run, selection, context)
         planned = self._plan(ctx, selection, latest)
-        if not planned and selection.everything:
-            return None
+        if isinstance(planned, Nothing) and selection.everything:
+            return planned
         epoch = latest["epoch"] + 1 if latest else 1
-        return self._open(ctx, run, planned, epoch=epoch, why=f"{selection}{', again' if latest else ''}")
+        why = f"{selection}{', again' if latest else ''}"
+        if isinstance(planned, Nothing):
+            self._open(ctx, run, [], epoch=epoch, why=why)
+            return planned
+        return self._open(ctx, run, planned, epoch=epoch, why=why) or Nothing("other runs took them all meanwhile")
 
     def _resume(self, ctx: FeedContext, run: Run, selection: Selection, record: Item) -> Claim | None:
         """End where the claim that was begun ends."""
@@ -81,7 +88,8 @@ class ClaimFilesOperator(BaseOperator):
         planned = claiming.read_plan(ctx, token)
         if planned is None:
             earlier = jobs.token(run.hash, record["epoch"] - 1)
-            planned = self._plan(ctx, selection, ctx.ledger.get(states.run_key(self.feed.name, earlier)))
+            found = self._plan(ctx, selection, ctx.ledger.get(states.run_key(self.feed.name, earlier)))
+            planned = [] if isinstance(found, Nothing) else found
         return claiming.make_claim(ctx, token, run.run_id, planned)
 
     def _open(self, ctx: FeedContext, run: Run, planned: list[Planned], *, epoch: int, why: str) -> Claim | None:
@@ -104,12 +112,17 @@ class ClaimFilesOperator(BaseOperator):
             self.log.info("the sweep found %s", listing.sweep(ctx.s3, ctx.settings.new_files, self.feed, ctx.ledger))
         takeover.take_over(ctx, run.hash, lambda run_id: is_over(context["ti"], self.feed.name, run_id))
 
-    def _plan(self, ctx: FeedContext, selection: Selection, earlier: Item | None) -> list[Planned]:
+    def _plan(self, ctx: FeedContext, selection: Selection, earlier: Item | None) -> list[Planned] | Nothing:
         """Plan the files of a selection; after an earlier claim of the same run its files too, all done again."""
-        items = self._items(ctx, selection) if earlier is None else self._again(ctx, selection, earlier)
+        looked = self._look(ctx, selection)
+        items = self._items(ctx, selection, looked) if earlier is None else self._again(ctx, selection, earlier, looked)
         asked, force = earlier is not None or not selection.everything, earlier is not None or selection.force
         planned = [each for item in items if (each := claiming.plan_one(item, asked=asked, force=force))]
         self._report_held(items, planned)
+        if not planned:
+            return answers.nothing(selection, items, looked)
+        for line in answers.left_out(selection, items, looked, {each.key for each in planned}):
+            self.log.warning("not done: %s", line)
         left = len(planned) - self.feed.packing.claim
         if left > 0:
             self.log.warning("%s of %s files are left for later runs", left, len(planned))
@@ -129,22 +142,27 @@ class ClaimFilesOperator(BaseOperator):
             raise AirflowException(f"{told}; clear this task when they have ended")
         self.log.warning("%s", told)
 
-    def _again(self, ctx: FeedContext, selection: Selection, earlier: Item) -> list[Item]:
+    def _look(self, ctx: FeedContext, selection: Selection) -> Looked:
+        """Look at the bucket for what is asked for; what waits is in the ledger already."""
+        if selection.everything:
+            return Looked()
+        return listing.look(ctx.s3, ctx.settings.new_files, self.feed, selection)
+
+    def _again(self, ctx: FeedContext, selection: Selection, earlier: Item, looked: Looked) -> list[Item]:
         """Return all files of the run's earlier claim, and of its window or params."""
         keys = {planned.key for planned in claiming.read_plan(ctx, earlier["sk"]) or []}
         items = list(ctx.ledger.get_many(list(keys)).values())
         if not selection.everything:
-            items += [item for item in self._items(ctx, selection) if (item["pk"], item["sk"]) not in keys]
+            items += [item for item in self._items(ctx, selection, looked) if (item["pk"], item["sk"]) not in keys]
         return items
 
-    def _items(self, ctx: FeedContext, selection: Selection) -> list[Item]:
+    def _items(self, ctx: FeedContext, selection: Selection, looked: Looked) -> list[Item]:
         """Return the ledger's items of a selection; files that the ledger hasn't got are recorded on the way."""
         if selection.everything:
             return open_items.waiting_files(ctx, clock.now(), self.feed.packing.claim)
-        files = listing.selected(ctx.s3, ctx.settings.new_files, self.feed, selection)
-        keys = [states.file_key(file) for file in files]
+        keys = [states.file_key(file) for file in looked.files]
         known = ctx.ledger.get_many(keys)
-        fresh = [file for file in files if states.file_key(file) not in known]
+        fresh = [file for file in looked.files if states.file_key(file) not in known]
         if fresh:
             arrivals.record(ctx.ledger, self.feed, fresh, clock.now())
             known = ctx.ledger.get_many(keys)

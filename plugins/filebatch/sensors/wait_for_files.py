@@ -72,7 +72,10 @@ class WaitForFilesSensor(S3KeySensor):
 
     def _missing_keys(self, context: Any, selection: Selection) -> str:
         missing = [key for key in selection.keys if not self._check_key(key, context)]
-        return f"not in the bucket {self.bucket_name}: {missing}" if missing else ""
+        if not missing:
+            return ""
+        others = f"; so none of the {len(selection.keys)} named files is done" if len(selection.keys) > 1 else ""
+        return f"not in the bucket {self.bucket_name}: {missing}{others}"
 
     def _held(self, selection: Selection) -> str:
         """Name the runs that hold files of a window."""

@@ -138,6 +138,12 @@ def test_a_param_that_is_wrong_is_named(given_params, field, expected):
     assert error.value.field == field
 
 
+def test_a_run_is_not_asked_for_more_keys_than_it_claims():
+    feed = feed_of("orders", packing={"claim": 2})
+    with pytest.raises(SelectionError, match="at most 2 keys"):
+        select(feed, LIVE, params(keys=["orders/a", "orders/b", "orders/c"]))
+
+
 @pytest.mark.parametrize("given_params", [{"from": "2026-01-02"}, {"to": "2026-01-02"}, {"keys": [KEY]}])
 def test_a_run_has_one_window_and_named_files_have_none(given_params):
     with pytest.raises(SelectionError):

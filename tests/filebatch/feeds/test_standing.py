@@ -19,7 +19,7 @@ def file(key: str, size: int = 5) -> FileVersion:
     [
         ("orders/a.csv", 5, Standing.WORK, ""),
         ("orders/a.csv", 0, Standing.WORK, ""),
-        ("orders/20251231/a.csv", 5, Standing.HISTORY, "of before the feed's start, 2026-01-01"),
+        ("orders/20251231/a.csv", 5, Standing.HISTORY, "history, as it is of before the feed's start, 2026-01-01"),
         ("orders/20261331/a.csv", 5, Standing.UNMATCHED, "isn't of the form"),
         ("returns/a.csv", 5, Standing.UNMATCHED, "its key doesn't match"),
         ("orders/", 0, Standing.IGNORED, "a marker"),

@@ -2,9 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pendulum
 import pytest
-from airflow.timetables.interval import CronDataIntervalTimetable
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,16 +19,6 @@ def test_any_moment_lies_in_its_window_and_the_windows_start_means_the_same_wind
     assert window.start is not None
     assert window.takes(moment)
     assert windows.of_date(schedule, window.start) == window
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@given(moment=MOMENTS)
-def test_a_window_is_an_interval_of_airflows_timetable_which_backfills_are_made_of(schedule, moment):
-    window = windows.of_date(schedule, moment)
-    interval = CronDataIntervalTimetable(schedule, timezone="UTC").infer_manual_data_interval(
-        run_after=pendulum.instance(window.end)
-    )
-    assert (interval.start, interval.end) == (window.start, window.end)
 
 
 def test_a_time_within_a_day_is_that_day():

@@ -141,11 +141,12 @@ def test_named_keys_are_each_found_once_although_one_begins_with_the_other(place
     assert keys(selected(place, keys=("orders/a.csv",))) == ["orders/a.csv"]
 
 
-def test_history_is_taken_only_by_name(place):
-    late = feed_of(start="2099-01-01")
+def test_history_is_no_work_even_by_name_and_it_is_said_why(place):
     place.put("orders/a.csv")
-    assert selected(place, late, prefix="orders/") == []
-    assert keys(selected(place, late, keys=("orders/a.csv",))) == ["orders/a.csv"]
+    late = feed_of(start="2099-01-01")
+    assert selected(place, late) == selected(place, late, keys=("orders/a.csv",)) == []
+    looked = listing.look(place.connect("s3"), place.new_files, late, Selection(keys=("orders/a.csv",)))
+    assert looked.why == {"orders/a.csv": "history, as it is of before the feed's start, 2099-01-01"}
 
 
 def test_keys_that_match_no_pattern_are_not_selected(place):
