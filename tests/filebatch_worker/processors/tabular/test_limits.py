@@ -13,22 +13,24 @@ from filebatch_worker.processors.tabular.judge import Verdict
 
 
 @pytest.fixture
-def connection(tmp_path):
-    (tmp_path / "inside.csv").write_text("a,b\n1,2\n")
-    with engines.engine(tmp_path) as connection:
-        yield connection
+def opened():
+    """The engine's connection and the folder that is its own."""
+    with engines.engine() as (connection, folder):
+        (folder / "inside.csv").write_text("a,b\n1,2\n")
+        yield connection, folder
 
 
-def test_files_of_the_work_directory_can_be_read(connection, tmp_path):
-    assert connection.execute("SELECT * FROM read_csv(?)", [str(tmp_path / "inside.csv")]).fetchall() == [(1, 2)]
+def test_files_of_its_folder_can_be_read(opened):
+    connection, folder = opened
+    assert connection.execute("SELECT * FROM read_csv(?)", [str(folder / "inside.csv")]).fetchall() == [(1, 2)]
 
 
 @pytest.mark.parametrize(
     "statement",
     [
         "SELECT * FROM read_text('/etc/hostname')",
-        "SELECT * FROM read_text('{workdir}/../outside.txt')",
-        "SELECT * FROM read_text('{workdir}/link.txt')",
+        "SELECT * FROM read_text('{folder}/../../outside.txt')",
+        "SELECT * FROM read_text('{folder}/link.txt')",
         "SELECT * FROM read_csv('https://example.com/x.csv')",
         "SELECT * FROM 's3://bucket/key.parquet'",
         "COPY (SELECT 1) TO '/tmp/filebatch-escaped.csv'",
@@ -39,11 +41,17 @@ def test_files_of_the_work_directory_can_be_read(connection, tmp_path):
         "SET enable_external_access = true",
     ],
 )
-def test_nothing_else_can_be_reached(connection, tmp_path, statement):
-    (tmp_path.parent / "outside.txt").write_text("secret")
-    (tmp_path / "link.txt").symlink_to(tmp_path.parent / "outside.txt")
-    with pytest.raises(duckdb.Error):
-        connection.execute(statement.format(workdir=tmp_path)).fetchall()
+def test_nothing_else_can_be_reached(opened, tmp_path, statement):
+    connection, folder = opened
+    outside = folder.parents[1] / "outside.txt"
+    (tmp_path / "outside.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(tmp_path / "outside.txt")
+    outside.write_text("secret")
+    try:
+        with pytest.raises(duckdb.Error):
+            connection.execute(statement.format(folder=folder)).fetchall()
+    finally:
+        outside.unlink()
 
 
 @pytest.mark.parametrize(("told", "mib"), [("1024", 614), ("512.5", 307), ("10", 128)])
@@ -72,7 +80,8 @@ def test_what_does_not_fit_in_memory_is_no_fault_of_the_file(run, monkeypatch):
         run("a,b\n1," + "x" * 30_000_000 + "\n")
 
 
-def test_what_the_engine_quotes_is_kept_for_quarantine(connection, tmp_path):
+def test_what_the_engine_quotes_is_kept_for_quarantine(opened, tmp_path):
+    connection, _ = opened
     with pytest.raises(InvalidFile) as caught, engines.reading(tmp_path):
         connection.execute("SELECT CAST('Jane Roe\x1b[2J' AS INTEGER)").fetchall()
     assert caught.value.code == "unreadable"
@@ -96,10 +105,10 @@ def test_our_own_mistakes_are_no_fault_of_the_file(run, monkeypatch):
 
 
 def test_a_row_that_went_missing_is_noticed(run, monkeypatch):
-    verdict = Verdict(bad=(), left_out="c0 = '1'")
+    verdict = Verdict(bad=(), left_out="fields.a = '1'")
     monkeypatch.setattr("filebatch_worker.processors.tabular.pipeline.judge", lambda *_: verdict)
     with pytest.raises(AssertionError, match="1 too few"):
-        run("a,b\n1,2\n3,4\n")
+        run('{"a": 1}\n{"a": 3}\n', "t.json")
 
 
 def test_the_work_directory_holds_results_alone(run):

@@ -13,6 +13,7 @@ from enum import IntFlag, auto
 from filebatch_worker.processors.tabular.column_types import (
     BOOLEAN,
     DATE,
+    EXACT_DIGITS,
     FLOAT,
     INTEGER,
     ISO_DATE,
@@ -84,7 +85,6 @@ _FORMATS = {form.kind: form.form for form in (*_DATE_FORMS, *_NAMED_FORMS, *_DAY
     Kind.MONTH_FIRST | Kind.DAY_OR_MONTH: _MONTH_FIRST,
 }
 _INTEGERS = Kind.SMALL_INTEGER | Kind.INTEGER | Kind.WIDE_INTEGER
-_EXACT_DIGITS = 15  # any decimal number of so many digits survives a float
 
 
 def resolve(kinds: Kind) -> ColumnType:
@@ -145,13 +145,13 @@ _DATE_KIND = f"""CASE
   {_cases(*_DAY_NAMED_FORMS)}
   ELSE {Kind.TEXT.value} END"""
 
-_EXACT_FLOAT = f"""(strlen(t) <= {_EXACT_DIGITS + 1} OR
+_EXACT_FLOAT = f"""(strlen(t) <= {EXACT_DIGITS + 1} OR
   rtrim(CAST(TRY_CAST(t AS DOUBLE) AS VARCHAR), '0') = rtrim(t, '0'))"""
 
 _INTEGER_KIND = f"""CASE
   WHEN CAST(TRY_CAST(t AS BIGINT) AS VARCHAR) = t THEN
-    CASE WHEN strlen(t) <= {_EXACT_DIGITS} THEN {Kind.SMALL_INTEGER.value} ELSE {Kind.INTEGER.value} END
-  WHEN strlen(t) > {_EXACT_DIGITS} AND regexp_full_match(t, '-?[1-9]\\d{{18,37}}') THEN {Kind.WIDE_INTEGER.value}
+    CASE WHEN strlen(t) <= {EXACT_DIGITS} THEN {Kind.SMALL_INTEGER.value} ELSE {Kind.INTEGER.value} END
+  WHEN strlen(t) > {EXACT_DIGITS} AND regexp_full_match(t, '-?[1-9]\\d{{18,37}}') THEN {Kind.WIDE_INTEGER.value}
   END"""
 
 # An exponent counts only with a point or a sign: 12E3 is more often an article number than a float.
@@ -160,7 +160,7 @@ _FLOAT_KIND = f"""CASE
     CASE WHEN {_EXACT_FLOAT} THEN {Kind.FLOAT.value} ELSE {Kind.TEXT.value} END
   WHEN regexp_full_match(t, '-?\\d\\.\\d+[eE][+-]?\\d{{1,3}}|-?\\d[eE][+-]\\d{{1,3}}') THEN
     CASE WHEN isfinite(TRY_CAST(t AS DOUBLE)) AND {is_no_underflow("t")} AND (
-      strlen(split_part(lower(t), 'e', 1)) <= {_EXACT_DIGITS + 1}
+      strlen(split_part(lower(t), 'e', 1)) <= {EXACT_DIGITS + 1}
       OR CAST(TRY_CAST(t AS DOUBLE) AS VARCHAR) = lower(t)) THEN {Kind.FLOAT.value} ELSE {Kind.TEXT.value} END
   END"""
 
@@ -198,7 +198,7 @@ _JSON_KIND = f"""CASE
   ELSE json_number_kind(j) END"""
 
 MACROS = tuple(
-    f"CREATE TEMP MACRO {name}({argument}) AS ({body})"
+    f"CREATE MACRO {name}({argument}) AS ({body})"
     for name, argument, body in (
         ("date_kind", "t", _DATE_KIND),
         ("integer_kind", "t", _INTEGER_KIND),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from filebatch.core.date_forms import pattern_of
 from filebatch.core.tabular_options import DeclaredType
 
+EXACT_DIGITS = 15  # any decimal number of so many digits survives a float
+
 TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
 OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)"
 
@@ -29,11 +31,15 @@ class ColumnType:
     quick: str = ""
     form: str = ""  # strptime's codes, where the text has a form of its own
 
-    def parse(self, text: str) -> str:
-        """Return SQL for the typed value of SQL expression `text`: NULL where that is blank or not of this type."""
+    def parse(self, text: str, otherwise: str = "") -> str:
+        """Return SQL for the typed value of SQL expression `text`: NULL where that is blank or not of this type.
+
+        `otherwise` is SQL for what is taken instead of NULL.
+        """
         if self.sql == "VARCHAR":
             return text
         parsed = self.parser.replace("{t}", trimmed(text))
+        parsed = f"coalesce({parsed}, {otherwise})" if otherwise else parsed
         return (
             f"CASE WHEN {self.quick_for(text)} THEN CAST({text} AS {self.sql}) ELSE {parsed} END"
             if self.quick
@@ -102,12 +108,12 @@ def _timestamp(pattern: str, sql: str) -> str:
     return when(pattern, f"TRY_CAST({{t}} AS {sql})")
 
 
-def _prints_as(sql: str, printed: str, length: int | None = None) -> str:
+def _prints_as(sql: str, printed: str) -> str:
     """Return SQL that is true for text that its value is printed as: what stands there is surely what is meant."""
-    test = f"CAST(TRY_CAST({{v}} AS {sql}) AS VARCHAR) = {printed}"
-    return f"strlen({{v}}) = {length} AND {test}" if length else test
+    return f"CAST(TRY_CAST({{v}} AS {sql}) AS VARCHAR) = {printed}"
 
 
+_WITHOUT_T = "replace({v}, 'T', ' ')"
 _YEAR = r"(\d{3}[1-9]|\d{2}[1-9]\d|\d[1-9]\d{2}|[1-9]\d{3})"
 ISO_DATE = _YEAR + r"-\d\d-\d\d"
 ISO_TIMESTAMP = ISO_DATE + r"[T ]" + TIME
@@ -126,22 +132,27 @@ FLOAT = ColumnType(
     "CASE WHEN lower({t}) IN ('nan', 'inf', '-inf', 'infinity', '-infinity') THEN TRY_CAST({t} AS DOUBLE) "
     r"WHEN regexp_full_match({t}, '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?') AND isfinite(TRY_CAST({t} AS DOUBLE)) "
     f"AND {is_no_underflow('{t}')} THEN TRY_CAST({{t}} AS DOUBLE) END",
-    _prints_as("DOUBLE", "{v}"),
+    rf"strlen({{v}}) <= {EXACT_DIGITS + 1} AND regexp_full_match({{v}}, '-?(0|[1-9]\d*)?\.\d+') OR "
+    + _prints_as("DOUBLE", "{v}"),
 )
 BOOLEAN = ColumnType(
     "boolean",
     "BOOLEAN",
     "CASE WHEN lower({t}) IN ('true', 't', 'yes', 'y', '1') THEN true "
     "WHEN lower({t}) IN ('false', 'f', 'no', 'n', '0') THEN false END",
+    "lower({v}) IN ('true', 'false')",
 )
 DATE = ColumnType(
-    "date", "DATE", _dated((ISO_DATE, "%Y-%m-%d"), (_YEAR + r"/\d\d?/\d\d?", "%Y/%m/%d")), _prints_as("DATE", "{v}", 10)
+    "date",
+    "DATE",
+    _dated((ISO_DATE, "%Y-%m-%d"), (_YEAR + r"/\d\d?/\d\d?", "%Y/%m/%d")),
+    f"strlen({{v}}) = 10 AND {_prints_as('DATE', '{v}')}",
 )
 TIMESTAMP = ColumnType(
     "timestamp",
     "TIMESTAMP",
     _timestamp(ISO_TIMESTAMP, "TIMESTAMP"),
-    _prints_as("TIMESTAMP", "replace({v}, 'T', ' ')", 19),
+    f"strlen({{v}}) = 19 AND ({_prints_as('TIMESTAMP', '{v}')} OR {_prints_as('TIMESTAMP', _WITHOUT_T)})",
 )
 TIMESTAMPTZ = ColumnType("timestamptz", "TIMESTAMPTZ", _timestamp(ISO_TIMESTAMP + " ?" + OFFSET, "TIMESTAMPTZ"))
 
@@ -153,7 +164,10 @@ def decimal(precision: int, scale: int) -> ColumnType:
     sql = f"DECIMAL({precision},{scale})"
     pattern = rf"[+-]?(\d+(\.\d{{0,{scale}}}0*)?|\.\d{{1,{max(scale, 1)}}}0*)"
     plain, with_exponent = when(pattern, f"TRY_CAST({{t}} AS {sql})"), _decimal_with_exponent(sql, scale)
-    return ColumnType(f"decimal({precision},{scale})", sql, f"coalesce({plain}, {with_exponent})")
+    fraction = rf"(\.\d{{1,{scale}}})?" if scale else ""
+    fitting = literal(rf"-?\d{{1,{precision - scale}}}{fraction}")
+    quick = f"regexp_full_match({{v}}, {fitting})" if precision > scale else ""
+    return ColumnType(f"decimal({precision},{scale})", sql, f"coalesce({plain}, {with_exponent})", quick)
 
 
 def _decimal_with_exponent(sql: str, scale: int) -> str:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filebatch_worker.processors.tabular.at_once import write_at_once
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import literal
 from filebatch_worker.processors.tabular.csv_open import open_csv
 from filebatch_worker.processors.tabular.csv_records import CsvFile, Survey, locate, survey
 from filebatch_worker.processors.tabular.dialect import Dialect
 from filebatch_worker.processors.tabular.faults import invalid
-from filebatch_worker.processors.tabular.measure import Measured, measure
+from filebatch_worker.processors.tabular.layout import scan
+from filebatch_worker.processors.tabular.measure import Measured, Relation, measure
 from filebatch_worker.processors.tabular.naming import column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
@@ -28,16 +30,19 @@ SHOWN = 300  # characters of the engine's messages
 
 
 def read_csv(
-    connection: DuckDBPyConnection, text: TextFile, workdir: Path, options: TabularOptions, *, tabs: bool
+    connection: DuckDBPyConnection, text: TextFile, target: Path, options: TabularOptions, *, tabs: bool
 ) -> Table:
-    """Return the table in a delimited text file; `tabs` is whether its name says that tabs delimit.
+    """Return the table in a delimited text file, written to `target` if that goes without a closer look.
+
+    Copies are made beside the file. `tabs` is whether its name says that tabs delimit.
 
     Raises InvalidFile: "ragged", "truncated", "bad-quoting", "line-too-long", "too-many-columns", "missing-column",
     "extra-column", "duplicate-column", "ambiguous", "unreadable".
     """
-    file = open_csv(text.path, workdir, options, tabs=tabs)
-    columns = _columns(file, options)
-    reading = _read(_Reader(connection, file, columns, options))
+    file = open_csv(text.path, text.path.parent, options, tabs=tabs)
+    reader = _Reader(connection, file, _columns(file, options), options)
+    at_once = reader.write(target)
+    reading = at_once or _read(reader.with_exact_layout())
     _check_count(file.told_rows, reading.measured.rows + len(reading.bad))
     return Table(
         relation=reading.relation,
@@ -46,6 +51,7 @@ def read_csv(
         size=file.path.stat().st_size,
         facts={"format": "csv", **text.facts, "dialect": _described(file.dialect)},
         bad_rows=reading.bad,
+        written=at_once is not None,
         locate=lambda rows: locate(file, rows),
     )
 
@@ -102,11 +108,28 @@ class _Reader:
     columns: tuple[Column, ...]
     options: TabularOptions
 
+    def write(self, target: Path) -> _Reading | None:
+        """Write the table at once, or return None where it takes a closer look."""
+        parallel = not self.file.layout.quoted_line_ends
+        table = self._table(LINE_BYTES[0], parallel=parallel, skip_bad=False)
+        size, rows = self.file.path.stat().st_size, self.file.expected_rows
+        measured = write_at_once(table, self.columns, self.options, size, rows, target)
+        if measured is None or measured.rows not in (rows, self.with_exact_layout().file.expected_rows):
+            return None
+        return _Reading(table.sql, measured)
+
+    def with_exact_layout(self) -> _Reader:
+        """Return the reader with a layout in which no empty line counts as a record."""
+        return replace(self, file=replace(self.file, layout=scan(self.file.path, self.file.dialect.quote)))
+
     def read(self, line_bytes: int, *, parallel: bool = False, skip_bad: bool = False) -> _Reading:
+        table = self._table(line_bytes, parallel=parallel, skip_bad=skip_bad)
+        return _Reading(table.sql, measure(table, self.columns, self.options))
+
+    def _table(self, line_bytes: int, *, parallel: bool, skip_bad: bool) -> Relation:
         quoted_null = self.options.quoted_empty == "null"
         relation = _relation(self.file, line_bytes, parallel=parallel, skip_bad=skip_bad, quoted_null=quoted_null)
-        parameters = (str(self.file.path),)
-        return _Reading(relation, measure(self.connection, relation, parameters, self.columns, self.options))
+        return Relation(self.connection, relation, (str(self.file.path),))
 
 
 def _read(reader: _Reader) -> _Reading:

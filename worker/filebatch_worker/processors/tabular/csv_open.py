@@ -35,7 +35,7 @@ def open_csv(path: Path, workdir: Path, options: TabularOptions, *, tabs: bool) 
         and not dialect.blanks
         and (frame.start, frame.end) == (0, path.stat().st_size)
     ):
-        layout = scan(path, dialect.quote)
+        layout = scan(path, dialect.quote, careful=False)
         if layout.clean:
             return CsvFile(path, dialect, first.cells, dialect.header, 0, layout)
     return _mended(path, workdir / "mended", frame, dialect, first, options.comment)
@@ -47,7 +47,8 @@ def _mended(path: Path, target: Path, frame: Frame, dialect: Dialect, first: _Fi
         table = replace(frame, start=frame.start + first.size, lines=frame.lines + first.lines)
     header = (dialect.delimiter.join("c" * len(first.cells)) + "\n").encode()
     normalise(path, target, dialect, header=header, start=table.start, end=table.end, comment=comment)
-    return CsvFile(target, dialect, first.cells, True, table.lines - 1, scan(target, dialect.quote), frame.rows)
+    layout = scan(target, dialect.quote, careful=False)
+    return CsvFile(target, dialect, first.cells, True, table.lines - 1, layout, frame.rows)
 
 
 def _sample(path: Path, frame: Frame, comment: str) -> tuple[str, bool]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import math
 import os
 import re
+import shutil
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.classify import MACROS
 from filebatch_worker.processors.tabular.column_types import literal
 from filebatch_worker.processors.tabular.faults import invalid
@@ -26,42 +32,123 @@ _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
+@dataclass(frozen=True)
+class Engine:
+    """A database in memory that reads and writes below `home` alone and spills there.
+
+    It takes as long to open as a small file takes to read, so one serves many files, in turn. They share nothing: each
+    has a folder of its own while it is read, and a connection of its own, which takes its temporary tables with it.
+    """
+
+    database: DuckDBPyConnection
+    home: Path
+    limits: tuple[int, int]
+
+
+_engines: list[Engine] = []  # the one that is open, if any
+_inherited: list[Engine] = []  # from the process that forked: without its threads they can be neither used nor closed
+_turn = threading.Lock()
+
+
 @contextmanager
-def engine(workdir: Path) -> Iterator[DuckDBPyConnection]:
-    """Yield a connection that reads and writes below `workdir` alone and spills there."""
+def engine() -> Iterator[tuple[DuckDBPyConnection, Path]]:
+    """Yield a connection, and the folder that it may read and write, which is gone afterwards.
+
+    What has failed in any other way than by its file is closed rather than used again.
+    """
+    with _turn:
+        opened = _opened()
+        folder = Path(tempfile.mkdtemp(prefix="file-", dir=opened.home))
+        connection = opened.database.cursor()
+        try:
+            yield connection, folder
+        except InvalidFile:
+            if not _is_sound(connection):
+                _close(opened)
+            raise
+        except BaseException:
+            _close(opened)
+            raise
+        finally:
+            connection.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _opened() -> Engine:
+    """Return the engine that is open, or another where that has other limits than the container has now."""
+    limits = memory_limit_mib(), thread_count()
+    for each in tuple(_engines):
+        if each.limits == limits and each.home.is_dir():
+            return each
+        _close(each)
+    _engines.append(_open(limits))
+    return _engines[-1]
+
+
+def _open(limits: tuple[int, int]) -> Engine:
     import duckdb  # an array's child that finds nothing to do should not pay for it
 
-    spill = workdir / "spill"
-    spill.mkdir(exist_ok=True)
-    connection = duckdb.connect(
+    memory, threads = limits
+    home = Path(tempfile.mkdtemp(prefix="engine-"))
+    database = duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": f"{memory_limit_mib()}MiB",
-            "threads": str(thread_count()),
-            "temp_directory": str(spill),
+            "memory_limit": f"{memory}MiB",
+            "threads": str(threads),
+            "temp_directory": str(home / "spill"),
             "preserve_insertion_order": "true",
+            "enable_external_file_cache": "false",  # nothing of a file outlives it
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
         },
     )
+    _restrict(database, home)
+    return Engine(database, home, limits)
+
+
+@atexit.register
+def close() -> None:
+    """Close the engine that is open, if any. It opens again when it is needed."""
+    for each in tuple(_engines):
+        _close(each)
+
+
+def _close(opened: Engine) -> None:
+    _engines.remove(opened)
+    opened.database.close()
+    shutil.rmtree(opened.home, ignore_errors=True)
+
+
+def _after_fork() -> None:
+    _inherited.extend(_engines)
+    _engines.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _is_sound(connection: DuckDBPyConnection) -> bool:
+    """Whether the engine still answers: after an error within itself it refuses all work."""
+    import duckdb
+
     try:
-        _restrict(connection, workdir)
-        yield connection
-    finally:
-        connection.close()
+        connection.execute("SELECT 1")
+    except duckdb.Error:
+        return False
+    return True
 
 
-def _restrict(connection: DuckDBPyConnection, workdir: Path) -> None:
+def _restrict(database: DuckDBPyConnection, home: Path) -> None:
     for statement in (
-        "SET TimeZone = 'UTC'",
+        "SET GLOBAL TimeZone = 'UTC'",
         "SET enable_progress_bar = false",
         *MACROS,
-        f"SET allowed_directories = [{literal(str(workdir))}]",
+        f"SET allowed_directories = [{literal(str(home))}]",
         "SET enable_external_access = false",
         "SET lock_configuration = true",
     ):
-        connection.execute(statement)
+        database.execute(statement)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import identifier, literal
 from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.json_numbers import unmarked, unmarked_json, with_exact_numbers
-from filebatch_worker.processors.tabular.measure import measure
+from filebatch_worker.processors.tabular.measure import Relation, measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
@@ -75,7 +75,7 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
     return Table(
         relation=relation,
         parameters=parameters,
-        measured=measure(connection, relation, parameters, tuple(_columns(keys, options, mark)), options),
+        measured=measure(Relation(connection, relation, parameters), tuple(_columns(keys, options, mark)), options),
         size=file.path.stat().st_size,
         facts={"format": "ndjson" if file.by_line else "json", **text.facts},
         bad_rows=bad,

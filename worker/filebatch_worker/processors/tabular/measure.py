@@ -62,38 +62,40 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class _Relation:
+class Relation:
+    """A table that the engine reads from a file: `sql` is what stands after FROM, with its `parameters`."""
+
     connection: DuckDBPyConnection
     sql: str
     parameters: Sequence[Any]
 
     def all(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of `query`, in which the table occurs once."""
         return self.connection.execute(query, self.parameters).fetchall()
 
 
-def measure(
-    connection: DuckDBPyConnection,
-    relation: str,
-    parameters: Sequence[Any],
-    columns: Sequence[Column],
-    options: TabularOptions,
-) -> Measured:
-    """Return what `columns` are over all rows of `relation`. Raises InvalidFile "missing-column", "extra-column"."""
+def measure(table: Relation, columns: Sequence[Column], options: TabularOptions) -> Measured:
+    """Return what `columns` are over all rows of `table`. Raises InvalidFile "missing-column", "extra-column"."""
     check_names([column.name for column in columns], options)
-    table = _Relation(connection, relation, parameters)
     untyped = [column for column in columns if column.classifier and column.name not in options.columns]
-    kinds = _classes(table, untyped, sample=True)
-    unsettled = [column for column in untyped if not _is_settled(column, kinds.get(column.name, Kind(0)))]
-    guesses = [_guess(column, kinds[column.name]) for column in unsettled if kept_by(kinds.get(column.name, Kind(0)))]
+    kinds = sampled(table, columns, options)
+    unsettled = [column for column in untyped if not is_settled(column, kinds[column.name])]
+    guesses = [_guess(column, kinds[column.name]) for column in unsettled if kept_by(kinds[column.name])]
     faults = [fault for column in columns for fault in _possible_faults(column, options)]
     rows, misfits = _misfits(table, faults + guesses)
     right = {guess.column.name for guess, count in zip(guesses, misfits[len(faults) :], strict=True) if not count}
     kinds |= _classes(table, [column for column in unsettled if column.name not in right], sample=False)
     return Measured(
         rows,
-        tuple(_typed(column, kinds.get(column.name, Kind(0)), options) for column in columns),
+        tuple(typed(column, kinds.get(column.name, Kind(0)), options) for column in columns),
         tuple(fault for fault, count in zip(faults, misfits, strict=False) if count),
     )
+
+
+def sampled(table: Relation, columns: Sequence[Column], options: TabularOptions) -> dict[str, Kind]:
+    """Return the classes that occur in the first rows of each column whose type is to be found."""
+    untyped = [column for column in columns if column.classifier and column.name not in options.columns]
+    return dict.fromkeys((column.name for column in untyped), Kind(0)) | _classes(table, untyped, sample=True)
 
 
 def check_names(names: Sequence[str], options: TabularOptions) -> None:
@@ -130,25 +132,29 @@ def _possible_faults(column: Column, options: TabularOptions) -> Iterator[Fault]
         yield Fault("missing-value", column, column.text, f"{trimmed('{v}')} IS NOT NULL", "a value")
 
 
-def _is_settled(column: Column, kinds: Kind) -> bool:
+def is_settled(column: Column, kinds: Kind) -> bool:
     """Whether the type of a column is certain whatever else occurs in it."""
     return bool(kinds & (Kind.NESTED if column.json else Kind.TEXT))
 
 
 def _guess(column: Column, kinds: Kind) -> Fault:
     """Return the check that no value of `column` is of a class that would change its type."""
-    kept = kept_by(kinds).value
     quick = resolve(kinds).quick_for("{v}")
     if column.json and kinds & Kind.TEXT:
         quick = "{v}[1] = '\"'"
     elif column.number_text:
         quick = "false"
-    slow = f"({column.classifier}({{v}}) | {kept}) = {kept}"
-    fits = f"CASE WHEN {{v}} IS NULL OR {quick} THEN true ELSE {slow} END"
+    fits = f"CASE WHEN {{v}} IS NULL OR {quick} THEN true ELSE {keeps('{v}', column, kinds)} END"
     return Fault("", column, column.classified, fits, resolve(kinds).label)
 
 
-def _classes(table: _Relation, columns: Sequence[Column], *, sample: bool) -> dict[str, Kind]:
+def keeps(value: str, column: Column, kinds: Kind) -> str:
+    """Return SQL that is true where SQL expression `value` is of no class that changes the type of `kinds`."""
+    kept = kept_by(kinds).value
+    return f"({column.classifier}({value}) | {kept}) = {kept}"
+
+
+def _classes(table: Relation, columns: Sequence[Column], *, sample: bool) -> dict[str, Kind]:
     """Return the classes that occur in each of `columns`, in the first rows or in all."""
     found: dict[str, Kind] = {}
     for batch in _batches(sorted(columns, key=lambda column: column.classifier or "")):
@@ -162,7 +168,7 @@ def _classes(table: _Relation, columns: Sequence[Column], *, sample: bool) -> di
     return found
 
 
-def _misfits(table: _Relation, checks: Sequence[Fault]) -> tuple[int, list[int]]:
+def _misfits(table: Relation, checks: Sequence[Fault]) -> tuple[int, list[int]]:
     """Return the number of rows, and for each check how many values don't fit it."""
     if not checks:
         return table.all(f"SELECT count(*) FROM {table.sql}")[0][0], []  # noqa: S608
@@ -202,7 +208,8 @@ def _stands(column: Column, declared: ColumnType) -> bool:
     return column.native is not None and column.native[1].label == declared.label
 
 
-def _typed(column: Column, kinds: Kind, options: TabularOptions) -> Typed:
+def typed(column: Column, kinds: Kind, options: TabularOptions) -> Typed:
+    """Return the column with the type that it is declared with, has, or resolves to."""
     declared = options.columns.get(column.name)
     if column.native is not None and (declared is None or _stands(column, declared)):
         return Typed(column, column.native[1], column.native[0])

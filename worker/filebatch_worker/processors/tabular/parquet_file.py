@@ -11,7 +11,7 @@ from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import ColumnType, identifier
 from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.formats import PARQUET_MAGIC
-from filebatch_worker.processors.tabular.measure import measure
+from filebatch_worker.processors.tabular.measure import Relation, measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import Table
@@ -55,7 +55,7 @@ def read_parquet(connection: DuckDBPyConnection, path: Path, options: TabularOpt
     return Table(
         relation=RELATION,
         parameters=parameters,
-        measured=measure(connection, RELATION, parameters, columns, options),
+        measured=measure(Relation(connection, RELATION, parameters), columns, options),
         size=size,
         facts={"format": "parquet"},
     )

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+DATA = "data.parquet"
+
+
 def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Processed:
     """Turn the table in `source` into `data.parquet` and `profile.json` below `workdir`.
 
@@ -33,16 +36,12 @@ def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Proces
     where the engine's share of memory doesn't suffice.
     """
     known = parse_options(options)
-    scratch = workdir / "scratch"
-    scratch.mkdir(parents=True)
-    try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    with engine() as (connection, scratch), reading(scratch):
         unpacked = unpack(source, scratch, known.max_uncompressed_bytes)
-        with engine(workdir) as connection, reading(workdir):
-            table = _read(connection, unpacked, scratch, known)
-            verdict = judge(connection, table, known)
-            return _write(connection, table, verdict, unpacked, workdir)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        table = _read(connection, unpacked, scratch / DATA, known)
+        verdict = judge(connection, table, known)
+        return _write(connection, table, verdict, unpacked, workdir)
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -53,29 +52,29 @@ def check_options(options: Mapping[str, Any]) -> None:
 process.check_options = check_options  # type: ignore[attr-defined]  # where the worker looks for it
 
 
-def _read(connection: DuckDBPyConnection, unpacked: Unpacked, scratch: Path, options: TabularOptions) -> Table:
+def _read(connection: DuckDBPyConnection, unpacked: Unpacked, target: Path, options: TabularOptions) -> Table:
     with unpacked.path.open("rb") as file:
         head = file.read(formats.HEAD)
     if formats.format_of(unpacked.name, head) == "parquet":
         return read_parquet(connection, unpacked.path, options)
-    text = read_as_utf8(unpacked.path, scratch, options.encoding)
+    text = read_as_utf8(unpacked.path, unpacked.path.parent, options.encoding)
     with text.path.open(encoding="utf-8", newline="") as file:
         start = file.read(formats.HEAD)
     found = formats.text_format_of(unpacked.name, start)
     if found == "csv":
-        return read_csv(connection, text, scratch, options, tabs=formats.says_tabs(unpacked.name))
+        return read_csv(connection, text, target, options, tabs=formats.says_tabs(unpacked.name))
     return read_json(connection, text, options, form=found)
 
 
 def _write(
     connection: DuckDBPyConnection, table: Table, verdict: Verdict, unpacked: Unpacked, workdir: Path
 ) -> Processed:
-    data = workdir / "data.parquet"
-    rows = write_parquet(connection, table, verdict, data)
+    written = unpacked.path.with_name(DATA)
+    rows = write_parquet(connection, table, verdict, written)
     facts = {**table.facts, "compression": unpacked.compression, "bad_rows": len(verdict.bad)}
-    described = profile(connection, data, rows, table.measured.columns, facts)
+    described = profile(connection, written, rows, table.measured.columns, facts)
     outputs = [
-        Output(data.name, data, rows),
+        Output(DATA, Path(shutil.move(written, workdir / DATA)), rows),
         Output("profile.json", _write_json(workdir / "profile.json", described)),
     ]
     if verdict.bad:

@@ -37,8 +37,8 @@ class BadRow:
 class Table:
     """A file as a relation: `relation` is what stands after FROM, with `parameters` for its placeholders.
 
-    `bad_rows` were left out by the reader (the first of them, where there are many). `locate` finds the lines of rows
-    of the relation.
+    `bad_rows` were left out by the reader (the first of them, where there are many). `written` is
+    whether it is already where it shall be. `locate` finds the lines of rows of the relation.
     """
 
     relation: str
@@ -47,6 +47,7 @@ class Table:
     size: int  # bytes, plain
     facts: Mapping[str, Any]
     bad_rows: tuple[BadRow, ...] = ()
+    written: bool = False
     locate: Callable[[Sequence[int]], Mapping[int, int]] = lambda _rows: {}
 
 

@@ -153,6 +153,9 @@ def _first_error(path: Path, encoding: str) -> _DecodeError | None:
     offset = 0
     for chunk in chunks(path):
         kept = len(decoder.getstate()[0])
+        if encoding == "utf-8" and not kept and chunk.isascii() and b"\0" not in chunk:
+            offset += len(chunk)
+            continue
         try:
             decoded = decoder.decode(chunk)
         except UnicodeDecodeError as error:
