@@ -228,7 +228,7 @@ DAMAGE = st.tuples(
         {},
         optional={
             "columns": st.sampled_from(
-                [{"amount": "integer"}, {"note": "date", "amount": "float"}, {"gone": "string"}]
+                [{"amount": "integer"}, {"note": "date", "amount": "float"}, {"gone": "string", "amount": "string"}]
             ),
             "extra_columns": st.just("error"),
             "required": st.just(["amount"]),
