@@ -12,7 +12,7 @@ from typing import Any
 
 from filebatch.core import clock, states
 from filebatch.core.contract import FileVersion
-from filebatch.core.ledger import Ledger
+from filebatch.core.ledger import Item, Ledger
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
@@ -27,6 +27,7 @@ MAX_DAYS = 366
 # was begun, which may be as long ago as the bucket lets one lie (7 days); a day more, as clocks differ.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 SWEEP_OVERLAP = timedelta(days=8)
+NEVER = datetime.min.replace(tzinfo=UTC) + SWEEP_OVERLAP
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
     Only what changed since the last sweep is looked up in the ledger, as each sweep leaves nothing older unknown.
     """
     began = clock.now()
-    since = _swept_until(ledger, feed)
+    since = swept_until(ledger.get(states.sweep_key(feed.name)), feed) - SWEEP_OVERLAP
     taken, recent = Taken(), []
     for file in versions(s3, bucket, feed.prefix):
         if standing.of(feed, file) is not Standing.WORK:
@@ -114,11 +115,11 @@ def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
     return taken
 
 
-def _swept_until(ledger: Ledger, feed: Feed) -> datetime:
-    found = ledger.get(states.sweep_key(feed.name))
-    if found is None or found["definition"] != _definition(feed):
-        return datetime.min.replace(tzinfo=UTC)
-    return clock.parse_utc(found["swept_at"]) - SWEEP_OVERLAP
+def swept_until(swept: Item | None, feed: Feed) -> datetime:
+    """Return the moment before which the last sweep left no file unknown, from what it wrote down."""
+    if swept is None or swept["definition"] != _definition(feed):
+        return NEVER
+    return clock.parse_utc(swept["swept_at"])
 
 
 def _definition(feed: Feed) -> str:

@@ -3,22 +3,26 @@
 lost      in the bucket and a feed's, but not in the ledger, or in no state that will move
 doubled   more than one commit for one generation of a file version
 untrue    a state that the results contradict
+
+Beside these it counts what isn't wrong: files that came since the feed's last sweep and that nobody has taken yet
+(new), and what is no work: unmatched, history, ignored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from filebatch.core import paths, states
+from filebatch.core import clock, paths, states
 from filebatch.core.contract import FileVersion
 from filebatch.core.ledger import Item, Ledger, file_of
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
 from filebatch.feeds.standing import Standing
-from filebatch.intake import listing
+from filebatch.intake import arrivals, listing
+from filebatch.intake.arrivals import Taken
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,12 @@ class Commit:
 
 @dataclass(frozen=True)
 class Audit:
-    """What the audit found, and how many file versions it looked at."""
+    """What the audit found, how many file versions it looked at, and how many of them are new; and what is no work."""
 
     files: int
     findings: tuple[Finding, ...]
+    new: int = 0
+    no_work: Taken = field(default_factory=Taken)
 
     def count(self, kind: str) -> int:
         """Return how many findings are of a kind."""
@@ -55,22 +61,40 @@ class Audit:
         """Say it in one line, and a line for each finding."""
         counts = " ".join(f"{kind}={self.count(kind)}" for kind in ("lost", "doubled", "untrue"))
         lines = [f"{finding.kind} {finding.file!r}: {finding.what}" for finding in self.findings]
-        return "\n".join([f"{counts} files={self.files}", *lines])
+        others = f"unmatched={self.no_work.unmatched} history={self.no_work.history} ignored={self.no_work.ignored}"
+        if self.new:
+            lines.append(f"new: {self.new} files that nobody has taken yet; the feed's next run or sweep does")
+        lines += [f"no work: {each}" for each in self.no_work.named]
+        return "\n".join([f"{counts} files={self.files} {others} new={self.new}", *lines])
 
 
 def audit(feeds: Iterable[Feed], settings: Settings, s3: Any, dynamodb: Any) -> Audit:
     """Compare bucket, ledger and results of some feeds. Meant for a quiet moment: what moves meanwhile may be told."""
     commits = list(committed(s3, settings.results))
     items = list(Ledger(dynamodb, settings.ledger).scan())
-    files = [(feed, file) for feed in feeds for file in _work(s3, settings.new_files, feed)]
+    listed = [(feed, file) for feed in feeds for file in listing.versions(s3, settings.new_files, feed.prefix)]
+    files = [(feed, file) for feed, file in listed if standing.of(feed, file) is Standing.WORK]
+    no_work = (arrivals.no_work(feed, file) for feed, file in listed if standing.of(feed, file) is not Standing.WORK)
     ledger = {(item["pk"], item["sk"]): item for item in items if "key" in item}
     runs = {item["sk"]: item for item in items if item["pk"].startswith("run#")}
+    new = set(unseen(files, ledger, items))
     findings = [
-        *lost([file for _, file in files], ledger, runs),
+        *lost([file for _, file in files if file not in new], ledger, runs),
         *doubled(commits),
         *untrue(ledger.values(), commits, settings.results),
     ]
-    return Audit(len(files), tuple(findings))
+    return Audit(len(files), tuple(findings), len(new), sum(no_work, Taken()))
+
+
+def unseen(
+    files: Iterable[tuple[Feed, FileVersion]], ledger: Mapping[states.Key, Item], items: Iterable[Item]
+) -> Iterator[FileVersion]:
+    """Yield the files that came since their feed's last sweep and aren't in the ledger: nobody has looked for them."""
+    swept = {item["pk"]: item for item in items if item["sk"] == states.sweep_key("")[1]}
+    for feed, file in files:
+        until = listing.swept_until(swept.get(states.sweep_key(feed.name)[0]), feed)
+        if states.file_key(file) not in ledger and clock.parse_utc(file.last_modified) >= until:
+            yield file
 
 
 def lost(
@@ -132,9 +156,3 @@ def committed(s3: Any, bucket: str) -> Iterable[Commit]:
     for key, count in written.items():
         folder, generation = key.split("/")[-3:-1]
         yield Commit(key, folder[-12:], int(generation.removeprefix("g")), count)
-
-
-def _work(s3: Any, bucket: str, feed: Feed) -> Iterable[FileVersion]:
-    for file in listing.versions(s3, bucket, feed.prefix):
-        if standing.of(feed, file) is Standing.WORK:
-            yield file

@@ -1,0 +1,72 @@
+"""What the audit says of files that nobody has taken: lost, new, or no work."""
+
+from datetime import timedelta
+
+import pytest
+
+from aws import feed_of
+from filebatch.core import clock
+from filebatch.intake import listing
+from filebatch.queries.audit import audit
+
+FEED = feed_of(pattern=r"((?P<date>\d{8})/)?[^/]*\.csv", start="2026-01-01")
+
+
+def audited(place, feed=FEED) -> list[str]:
+    return str(audit([feed], place.settings(), place.connect("s3"), place.connect("dynamodb"))).splitlines()
+
+
+def sweep(place, feed=FEED) -> None:
+    listing.sweep(place.connect("s3"), place.new_files, feed, place.ledger)
+
+
+@pytest.fixture
+def tomorrow(monkeypatch):
+    """Whoever asks the clock is a day ahead of the bucket: what lies there is older than the sweep."""
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() + timedelta(days=1))
+
+
+def test_a_file_that_came_since_the_last_sweep_is_new_and_not_lost(place):
+    place.put("orders/a.csv")
+    told = audited(place)
+    assert told[0] == "lost=0 doubled=0 untrue=0 files=1 unmatched=0 history=0 ignored=0 new=1"
+    assert told[1] == "new: 1 files that nobody has taken yet; the feed's next run or sweep does"
+
+
+def test_a_file_that_a_sweep_has_taken_is_neither(place, tomorrow):
+    place.put("orders/a.csv")
+    sweep(place)
+    assert audited(place) == ["lost=0 doubled=0 untrue=0 files=1 unmatched=0 history=0 ignored=0 new=0"]
+
+
+def test_a_file_that_a_sweep_must_have_seen_is_lost(place, tomorrow):
+    file = place.put("orders/a.csv")
+    sweep(place)
+    for item in place.ledger.scan():
+        if item.get("key") == file.key:
+            place.ledger.remove((item["pk"], item["sk"]))
+    told = audited(place)
+    assert told[0].startswith("lost=1 ")
+    assert told[1].endswith("orders/a.csv': not in the ledger")
+
+
+def test_files_that_the_feed_means_since_it_was_changed_are_new(place, tomorrow):
+    place.put("orders/a.csv")
+    place.put("orders/b.txt")
+    sweep(place)
+    assert audited(place, feed_of())[0].startswith("lost=0 doubled=0 untrue=0 files=2 ")
+    assert audited(place, feed_of())[0].endswith(" new=1")
+
+
+def test_what_is_no_work_is_counted_and_named(place):
+    place.put("orders/wrong.CSV")
+    place.put("orders/20251231/old.csv")
+    place.put("orders/", b"")
+    told = audited(place)
+    assert told[0] == "lost=0 doubled=0 untrue=0 files=0 unmatched=1 history=1 ignored=1 new=0"
+    assert sorted(line.split(":")[1] for line in told[1:]) == [
+        " 'orders/'",
+        " 'orders/20251231/old.csv'",
+        " 'orders/wrong.CSV'",
+    ]
