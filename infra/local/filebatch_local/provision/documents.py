@@ -26,7 +26,7 @@ def render(folder: Path, name: str, /, **values: object) -> Any:
 
 
 def scratch_uid(dockerfile: Path) -> str:
-    """Return whom the worker's image lets write to /scratch, which is whom its jobs run as.
+    """Return the user id to which /scratch belongs in the worker's image, and as which its jobs run.
 
     Raises:
         ValueError: the Dockerfile doesn't say.
