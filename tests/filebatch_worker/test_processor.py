@@ -82,11 +82,11 @@ def test_loading_the_tabular_processor_does_not_load_its_engine():
     assert result.stdout.strip() == "False"
 
 
-def test_the_processor_of_the_readme_works(tmp_path):
-    readme = Path(__file__).parents[2] / "worker" / "README.md"
-    (code,) = re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
+def test_the_processor_of_the_documentation_works(tmp_path):
+    document = Path(__file__).parents[2] / "docs" / "processors.md"
+    (code, *_) = re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
     module: dict[str, Any] = {}
-    exec(code, module)  # noqa: S102 - the README's own
+    exec(code, module)  # noqa: S102 - the document's own
     (tmp_path / "t").write_bytes(b"a\nb\n")
     processed = module["count_lines"](Source(tmp_path / "t", "t", 4), tmp_path, {})
     assert (processed.rows, processed.outputs[0].path.read_text()) == (2, "2\n")

@@ -122,6 +122,7 @@ def test_a_table_larger_than_the_memory_passes(tmp_path):
     """80 MB of CSV within a quarter of the memory that its text takes."""
     code = """
 import re, sys
+from pathlib import Path
 from filebatch_worker.processor import Source, load_processor
 work = Path(sys.argv[1]); path = work / "t.csv"
 with path.open("w") as file:

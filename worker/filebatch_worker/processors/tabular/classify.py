@@ -16,7 +16,6 @@ from filebatch_worker.processors.tabular.column_types import (
     EXACT_DIGITS,
     FLOAT,
     INTEGER,
-    ISO_DATE,
     ISO_TIMESTAMP,
     STRING,
     TIMESTAMP,
@@ -26,7 +25,6 @@ from filebatch_worker.processors.tabular.column_types import (
     formatted,
     is_no_underflow,
     literal,
-    trimmed,
 )
 
 
@@ -63,7 +61,6 @@ class _DateForm:
 
 
 _DATE_FORMS = (
-    _DateForm(Kind.DATE, ISO_DATE, "%Y-%m-%d"),
     _DateForm(Kind.DATE_SLASH, r"\d{4}/\d\d?/\d\d?", "%Y/%m/%d"),
     _DateForm(Kind.DATE_DOT, r"\d\d?\.\d\d?\.\d{4}", "%d.%m.%Y"),
 )
@@ -130,18 +127,20 @@ def _cases(*forms: _DateForm) -> str:
     return " ".join(map(_form_case, forms))
 
 
-# Macros of `t` are given trimmed text. Cheap tests stand first: most values never reach a regular expression.
+# Macros of `t` are given trimmed text. Cheap tests stand first: most values never reach a regular expression, of which
+# each takes a tenth of a millisecond to make ready, whatever the file.
 _DATE_KIND = f"""CASE
   WHEN regexp_full_match(t, {literal(_SLASHED)}) THEN
     CASE WHEN try_strptime(t, '{_DAY_FIRST}') IS NULL THEN
       CASE WHEN try_strptime(t, '{_MONTH_FIRST}') IS NULL THEN {Kind.TEXT.value} ELSE {Kind.MONTH_FIRST.value} END
     WHEN try_strptime(t, '{_MONTH_FIRST}') IS NULL THEN {Kind.DAY_FIRST.value}
     ELSE {Kind.DAY_OR_MONTH.value} END
+  WHEN {DATE.quick_for("t")} THEN {Kind.DATE.value}
   {_cases(*_DATE_FORMS)}
-  WHEN regexp_full_match(t, {literal(ISO_TIMESTAMP)}) AND TRY_CAST(t AS TIMESTAMP) IS NOT NULL
-    THEN {Kind.TIMESTAMP.value}
-  WHEN regexp_full_match(t, {literal(ISO_TIMESTAMP + "(Z|[+]00(:?00)?)")}) AND TRY_CAST(t AS TIMESTAMPTZ) IS NOT NULL
-    THEN {Kind.TIMESTAMP_UTC.value}
+  WHEN regexp_full_match(t, {literal(ISO_TIMESTAMP + "(Z|[+]00(:?00)?)?")}) THEN
+    CASE WHEN contains(t, 'Z') OR contains(t, '+') THEN
+      CASE WHEN TRY_CAST(t AS TIMESTAMPTZ) IS NULL THEN {Kind.TEXT.value} ELSE {Kind.TIMESTAMP_UTC.value} END
+    WHEN TRY_CAST(t AS TIMESTAMP) IS NULL THEN {Kind.TEXT.value} ELSE {Kind.TIMESTAMP.value} END
   {_cases(*_DAY_NAMED_FORMS)}
   ELSE {Kind.TEXT.value} END"""
 
@@ -207,8 +206,6 @@ MACROS = tuple(
         ("trimmed_kind", "t", _TRIMMED_KIND),
         ("comma_kind", "t", _COMMA_KIND),
         ("json_number_kind", "t", _JSON_NUMBER_KIND),
-        ("text_kind", "v", f"trimmed_kind({trimmed('v')})"),
-        ("comma_text_kind", "v", f"comma_kind({trimmed('v')})"),
         ("json_kind", "j", _JSON_KIND),
     )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filebatch_worker.processors.tabular.column_types import ColumnType
+from filebatch_worker.processors.tabular.column_types import ColumnType, trimmed
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Column:
     @property
     def classified(self) -> str:
         """SQL for what the classifier is given."""
-        return self.json or self.text
+        return self.json or trimmed(self.text)
 
     def text_for(self, column_type: ColumnType) -> str:
         """Return the SQL text that `column_type` parses."""

@@ -83,7 +83,7 @@ def _column(at: int, name: str, source: str, options: TabularOptions) -> Column:
         name=name,
         source_name=source,
         text=text,
-        classifier="comma_text_kind" if comma else "text_kind",
+        classifier="comma_kind" if comma else "trimmed_kind",
         number_text=f"translate({text}, ',.', '.,')" if comma else None,
     )
 

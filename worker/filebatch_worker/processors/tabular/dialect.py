@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from filebatch_worker.processor import InvalidFile
@@ -67,7 +68,7 @@ class _Reading:
     rows: list[list[str]]
     faults: int
 
-    @property
+    @cached_property
     def width(self) -> int:
         """The number of columns that most rows have."""
         return Counter(map(len, self.rows)).most_common(1)[0][0] if self.rows else 0
