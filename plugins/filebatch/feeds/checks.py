@@ -27,7 +27,8 @@ def pattern_after(prefix: str, pattern: str) -> None:
     """Refuse a pattern that repeats the prefix: it is matched against the rest of the key."""
     begun = re.sub(r"\\([^A-Za-z0-9])", r"\1", pattern.removeprefix("^"))
     if begun.startswith(prefix):
-        raise ValueError(f"a pattern of the rest of the key, after {prefix!r}, which isn't repeated")
+        told = f"a pattern of the rest of the key, after {prefix!r}, which isn't repeated"
+        raise ValueError(f"{told} (a folder of that name belongs to the prefix)")
 
 
 def cron(text: str) -> str:
