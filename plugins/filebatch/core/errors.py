@@ -12,7 +12,9 @@ A message says where, what was expected, what was found and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 class FilebatchError(Exception):
@@ -40,6 +42,12 @@ class Problem:
     def __str__(self) -> str:
         """Say it in one line."""
         return f"{self.field}: expected {self.expected}, found {self.found}".removeprefix(": ")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: which one it may be meant for, or nothing."""
+    near = get_close_matches(name[:100], list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class FeedError(ConfigurationError):

@@ -10,11 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from filebatch.core import date_forms
-from filebatch.core.errors import Problem
+from filebatch.core.errors import Problem, did_you_mean
 
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1")
 PLAIN_TYPES = ("string", "integer", "float", "boolean", "date", "timestamp", "timestamptz")
@@ -97,9 +96,8 @@ def _with_argument(name: str, argument: str) -> DeclaredType | None:
 
 
 def _unknown(name: object) -> Problem:
-    near = get_close_matches(str(name), PARSERS, n=1)
-    meant = f"; did you mean {near[0]!r}?" if near else ""
-    return Problem(str(name), f"one of the options of tabular ({', '.join(PARSERS)})", f"an unknown option{meant}")
+    found = f"an unknown option{did_you_mean(str(name), PARSERS)}"
+    return Problem(str(name), f"one of the options of tabular ({', '.join(PARSERS)})", found)
 
 
 def _undeclared(columns: Any, required: Iterable[str]) -> Iterator[Problem]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
-from filebatch.core.errors import Problem
+from filebatch.core.errors import Problem, did_you_mean
 
 MAX_SHOWN = 200  # characters of a value in an error
 
@@ -47,9 +46,9 @@ def shown(found: object) -> str:
 
 def unknown(name: str, known: Sequence[str]) -> Problem:
     """Return what is wrong with a name that isn't among the known ones, and which it may be meant for."""
-    near = get_close_matches(name[:MAX_SHOWN], known, n=1)
-    meant = f"; did you mean {near[0]!r}?" if near else ""
-    return Problem(name[:MAX_SHOWN], f"one of the known fields ({', '.join(known)})", f"an unknown one{meant}")
+    short = name[:MAX_SHOWN]
+    found = f"an unknown one{did_you_mean(short, known)}"
+    return Problem(short, f"one of the known fields ({', '.join(known)})", found)
 
 
 def _problems(each: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:

@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from typing import Any
 
 from filebatch.core import clock
-from filebatch.core.errors import SelectionError
+from filebatch.core.errors import SelectionError, did_you_mean
 from filebatch.feeds import patterns, windows
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.windows import DAY, Window
@@ -127,8 +126,7 @@ def _dated(feed: Feed, origin: Origin) -> Window:
 def _check_names(params: Mapping[str, Any]) -> None:
     for name in params:
         if name not in PARAMS:
-            near = get_close_matches(str(name), PARAMS, n=1)
-            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            meant = did_you_mean(str(name), PARAMS)
             raise SelectionError(str(name), f"one of the params {', '.join(PARAMS)}{meant}", params[name])
 
 
