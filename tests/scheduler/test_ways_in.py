@@ -1,8 +1,9 @@
 """Backfills, redoing and clearing on a real scheduler: each file once, and again only when somebody says so."""
 
 import json
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -33,15 +34,22 @@ def files(system: Whole) -> list[states.Key]:
     return [key for day in DAYS for key in system.drop(FEED, "a", "b", day=day)]
 
 
-def backfill(system: Whole, *, again: bool = False) -> list[dict[str, Any]]:
-    """Create a backfill of the three days, wait until its runs have ended, and return them."""
+def backfill(
+    system: Whole,
+    *,
+    again: bool = False,
+    conf: Mapping[str, Any] = MappingProxyType({}),
+    first: date = DAYS[0],
+    last: date = DAYS[-1],
+) -> list[dict[str, Any]]:
+    """Create a backfill of some days, wait until its runs have ended, and return all that there are."""
     body = {
         "dag_id": FEED,
-        "from_date": f"{DAYS[0]}T00:00:00Z",
-        "to_date": f"{DAYS[-1]}T00:00:00Z",
+        "from_date": f"{first}T00:00:00Z",
+        "to_date": f"{last}T00:00:00Z",
         "reprocess_behavior": "completed" if again else "none",
         "max_active_runs": 3,
-        "dag_run_conf": {},
+        "dag_run_conf": dict(conf),
     }
     created = airflow.ask(system.config.api, "POST", "/api/v2/backfills", body)
     path = f"/api/v2/backfills/{created['id']}"
@@ -129,6 +137,65 @@ def clear(system: Whole, run_id: str, *tasks: str) -> None:
 
 def state(system: Whole, run_id: str) -> str:
     return next(str(run["state"]) for run in system.runs(FEED) if run["dag_run_id"] == run_id)
+
+
+ASKED, NEXT = TODAY - timedelta(days=5), TODAY - timedelta(days=4)
+
+
+def trigger(system: Whole, ended: str = "success", **body: Any) -> dict[str, Any]:
+    """Trigger a run as the form and the REST API do, and wait until it has ended."""
+    request = {"logical_date": None, "conf": {}, **body}
+    run = airflow.ask(system.config.api, "POST", f"/api/v2/dags/{FEED}/dagRuns", request)
+    wait(lambda: state(system, run["dag_run_id"]) in ("success", "failed"))
+    assert state(system, run["dag_run_id"]) == ended
+    return dict(run)
+
+
+@pytest.fixture(scope="module")
+def two_days(system: Whole, files: list[states.Key]) -> tuple[list[states.Key], list[states.Key]]:
+    return system.drop(FEED, "a", day=ASKED), system.drop(FEED, "a", day=NEXT)
+
+
+def test_a_trigger_with_a_past_date_does_the_files_of_the_day_that_begins_there(
+    system: Whole, two_days: tuple[list[states.Key], list[states.Key]]
+) -> None:
+    asked, following = two_days
+
+    trigger(system, logical_date=f"{ASKED}T00:00:00Z")
+
+    assert generations(system, asked) == {1}
+    assert system.items(following) == []
+
+
+def test_a_trigger_with_a_mistyped_param_fails_and_does_nothing(
+    system: Whole, two_days: tuple[list[states.Key], list[states.Key]]
+) -> None:
+    trigger(system, "failed", conf={"key": [f"{FEED}/{NEXT}/a.csv"]})
+
+    assert system.items(two_days[1]) == []
+
+
+def test_a_trigger_for_a_named_file_that_is_done_fails_unless_it_is_forced(
+    system: Whole, two_days: tuple[list[states.Key], list[states.Key]]
+) -> None:
+    conf = {"keys": [f"{FEED}/{NEXT}/a.csv"]}
+
+    trigger(system, conf=conf)
+    trigger(system, "failed", conf=conf)
+
+    assert generations(system, two_days[1]) == {1}
+
+
+def test_a_backfill_with_force_does_done_days_again_and_leaves_out_those_that_have_runs(
+    system: Whole, two_days: tuple[list[states.Key], list[states.Key]]
+) -> None:
+    before = {run["dag_run_id"] for run in system.runs(FEED)}
+
+    ended = backfill(system, conf={"force": True}, first=ASKED, last=NEXT)
+
+    (run,) = [each for each in ended if each["dag_run_id"] not in before]
+    assert run["logical_date"] == f"{NEXT}T00:00:00Z"
+    assert (generations(system, two_days[0]), generations(system, two_days[1])) == ({1}, {2})
 
 
 def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:
