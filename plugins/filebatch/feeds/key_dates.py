@@ -25,6 +25,7 @@ def forms(date_format: str | None) -> tuple[str, ...]:
     return (date_format,) if date_format else USUAL
 
 
+@lru_cache(maxsize=1024)  # many files share a day
 def read(written: str, date_format: str | None) -> datetime | None:
     """Return the time that a date in a key means, in UTC where it has no zone; None where it is no date."""
     for form in forms(date_format):

@@ -28,6 +28,8 @@ class WaitForFilesSensor(S3KeySensor):
     the param `wait` (seconds) says. The stock sensor's key check is used; its deferral isn't, as each one would begin
     the timeout anew.
 
+    Its XCom `selection` says in words which files the run is responsible for.
+
     Raises:
         AirflowFailException: the params can't be understood, or the wait is over: it names what is missing.
     """
@@ -51,6 +53,7 @@ class WaitForFilesSensor(S3KeySensor):
         except SelectionError as error:
             raise AirflowFailException(str(error)) from error
         self.log.info("this run is responsible for %s", selection)
+        context["ti"].xcom_push(key="selection", value=str(selection))
         if selection.everything:
             return
         wait = timedelta(seconds=selection.wait) if selection.keys else HELD_FILES_TIMEOUT

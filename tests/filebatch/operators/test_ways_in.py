@@ -203,6 +203,15 @@ def test_of_named_files_the_log_says_why_one_is_not_done(
     assert f"not done: '{WAITS}'" not in told
 
 
+def test_what_a_run_is_responsible_for_stands_in_an_xcom_for_whoever_looks_at_the_run() -> None:
+    run = Run(FEED, {"buckets": {"new_files": "b"}}, DagRun(FEED.name, "r", run_type="asset_triggered"))
+    context = run._context()
+
+    run._operator("wait_for_files").execute(context)
+
+    assert context["ti"].xcoms == {"selection": "all files that wait"}
+
+
 # --------------------------------------------------------------------------------------------- whatever is asked for
 
 DAYS = ("2025-12-31", "2026-01-02", "2026-01-03")
