@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from filebatch_worker.processors.tabular.at_once import write_at_once
 from filebatch_worker.processors.tabular.column import Column
-from filebatch_worker.processors.tabular.column_types import literal
+from filebatch_worker.processors.tabular.column_types import is_one_of, literal
 from filebatch_worker.processors.tabular.csv_open import open_csv
 from filebatch_worker.processors.tabular.csv_records import CsvFile, Survey, locate, survey
 from filebatch_worker.processors.tabular.dialect import Dialect
@@ -77,7 +77,7 @@ def _columns(file: CsvFile, options: TabularOptions) -> tuple[Column, ...]:
 def _column(at: int, name: str, source: str, options: TabularOptions) -> Column:
     text = f"c{at}"
     if options.null_values:
-        text = f"CASE WHEN c{at} NOT IN ({', '.join(map(literal, options.null_values))}) THEN c{at} END"
+        text = f"CASE WHEN NOT {is_one_of(text, options.null_values)} THEN {text} END"
     comma = options.decimal_separator == ","
     return Column(
         name=name,
@@ -114,9 +114,10 @@ class _Reader:
         table = self._table(LINE_BYTES[0], parallel=parallel, skip_bad=False)
         size, rows = self.file.path.stat().st_size, self.file.expected_rows
         measured = write_at_once(table, self.columns, self.options, size, rows, target)
-        if measured is None or measured.rows not in (rows, self.with_exact_layout().file.expected_rows):
+        if measured is None:
             return None
-        return _Reading(table.sql, measured)
+        right = measured.rows == rows or measured.rows == self.with_exact_layout().file.expected_rows
+        return _Reading(table.sql, measured) if right else None
 
     def with_exact_layout(self) -> _Reader:
         """Return the reader with a layout in which no empty line counts as a record."""
