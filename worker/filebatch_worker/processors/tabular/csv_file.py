@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from filebatch_worker.processors.tabular.at_once import write_at_once
 from filebatch_worker.processors.tabular.column import Column
-from filebatch_worker.processors.tabular.column_types import is_one_of, literal
+from filebatch_worker.processors.tabular.column_types import literal
 from filebatch_worker.processors.tabular.csv_open import open_csv
 from filebatch_worker.processors.tabular.csv_records import CsvFile, Survey, locate, survey
 from filebatch_worker.processors.tabular.dialect import Dialect
@@ -77,7 +77,7 @@ def _columns(file: CsvFile, options: TabularOptions) -> tuple[Column, ...]:
 def _column(at: int, name: str, source: str, options: TabularOptions) -> Column:
     text = f"c{at}"
     if options.null_values:
-        text = f"CASE WHEN NOT {is_one_of(text, options.null_values)} THEN {text} END"
+        text = f"CASE WHEN {text} NOT IN ({', '.join(map(literal, options.null_values))}) THEN {text} END"
     comma = options.decimal_separator == ","
     return Column(
         name=name,
