@@ -51,3 +51,22 @@ def test_a_variable_that_is_missing_is_named(name):
 def test_a_variable_that_is_no_number_is_told(name):
     with pytest.raises(ConfigurationError, match=r"expected a whole number; .*'many'"):
         settings.read({**ENVIRONMENT, name: "many"})
+
+
+@pytest.mark.parametrize(
+    ("environment", "bounds"),
+    [
+        ({}, (None, None)),
+        ({"FILEBATCH_MEMORY_MIB": "2048"}, (2048, None)),
+        ({"FILEBATCH_MEMORY_MIB": "512.5", "FILEBATCH_VCPU": "0.25"}, (512.5, 0.25)),
+    ],
+)
+def test_bounds_are_read_without_the_other_variables(environment, bounds):
+    found = settings.read_bounds(environment)
+    assert (found.memory, found.vcpu) == bounds
+
+
+@pytest.mark.parametrize("name", ["FILEBATCH_MEMORY_MIB", "FILEBATCH_VCPU"])
+def test_a_bound_that_is_no_number_is_named(name):
+    with pytest.raises(ConfigurationError, match=name):
+        settings.read_bounds({name: "plenty"})

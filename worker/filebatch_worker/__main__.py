@@ -33,9 +33,6 @@ from filebatch_worker.unit import read_unit
 
 log = logging.getLogger("filebatch")
 
-# Of several kinds of trouble in one unit, the exit code tells the one that asks for most: another attempt comes first.
-_URGENCY = ("transient", "out_of_memory", "configuration", "bug")
-
 
 class Stop:
     """Remembers that SIGTERM came: AWS is about to take the machine, or somebody ended the job."""
@@ -58,7 +55,7 @@ def main() -> int:
     except Exception as error:
         code = file.classify(error)
         log.exception("the unit could not be done: %s", code)
-        trouble.of_unit(os.environ, reasons.of_failure(_told_by_exit(code), error, show_values=False))
+        trouble.of_unit(os.environ, reasons.of_failure(failures.worker_exit([code]), error, show_values=False))
         return _exit_code([code])
 
 
@@ -147,16 +144,8 @@ def _fail_move(unit: Unit, work: Work, reason: Reason, memory: int, now: datetim
 
 
 def _exit_code(troubles: Iterable[str]) -> int:
-    found = set(troubles)
-    worst = next((code for code in _URGENCY if code in found), None)
-    if worst is None:
-        return 0
-    return failures.exit_code(_told_by_exit(worst))
-
-
-def _told_by_exit(code: str) -> str:
-    """Return whose exit code tells of a failure: our own MemoryError leaves none of Batch's, and is not for Batch."""
-    return "bug" if code == "out_of_memory" else code
+    found = list(troubles)
+    return failures.exit_code(failures.worker_exit(found)) if found else 0
 
 
 def _why(result: Result) -> str:

@@ -44,6 +44,27 @@ class Settings:
         return f"{self.job_id.replace(':', '-')}-{self.attempt}"
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What a processor may use of its container: MiB of memory and vCPUs, None where nobody says so."""
+
+    memory: float | None
+    vcpu: float | None
+
+
+def read_bounds(environment: Mapping[str, str]) -> Bounds:
+    """Read the bounds alone, for a processor that is called without the worker. Raises ConfigurationError."""
+    return Bounds(_number(environment, "FILEBATCH_MEMORY_MIB"), _number(environment, "FILEBATCH_VCPU"))
+
+
+def _number(environment: Mapping[str, str], name: str) -> float | None:
+    written = environment.get(name)
+    try:
+        return float(written) if written else None
+    except ValueError as error:
+        raise ConfigurationError(f"environment: {name}: expected a number; {error}") from error
+
+
 def read(environment: Mapping[str, str]) -> Settings:
     """Read the settings; ConfigurationError names the variable that is missing or no number.
 

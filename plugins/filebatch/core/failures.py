@@ -10,7 +10,7 @@ Queues: https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -69,6 +69,18 @@ def failure(code: str) -> Failure:
 def exit_code(code: str) -> int:
     """Return the worker's exit code (sysexits) for a failure that has one."""
     return int(document()["failures"][code]["exit_code"])
+
+
+def worker_exit(codes: Iterable[str]) -> str:
+    """Return the failure that tells the exit code of a worker in which failures `codes` occurred.
+
+    Of several it is the one that asks for most, as `worker_exits` lists them: another attempt comes first. The worker's
+    own MemoryError leaves none of Batch's words and is not for Batch to try again.
+
+    Raises ValueError for a failure that the worker doesn't tell, and where there is none.
+    """
+    exits: Mapping[str, str] = document()["worker_exits"]
+    return exits[min(codes, key=[*exits].index)]
 
 
 def evaluate_on_exit() -> list[dict[str, str]]:

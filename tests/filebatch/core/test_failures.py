@@ -196,3 +196,23 @@ def test_each_further_attempt_waits_longer_up_to_an_hour():
     assert waits[:3] == [timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=4)]
     assert waits == sorted(waits)
     assert waits[-1] == timedelta(hours=1)
+
+
+def test_every_failure_that_the_worker_may_find_has_an_exit_code():
+    exits = failures.document()["worker_exits"]
+    assert {failures.exit_code(code) for code in exits.values()} <= {70, 75, 78}
+    assert {failures.failure(code).code for code in exits} == {*exits}
+
+
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        (["bug"], "bug"),
+        (["out_of_memory"], "bug"),
+        (["bug", "configuration"], "configuration"),
+        (["configuration", "out_of_memory"], "bug"),
+        (["bug", "configuration", "transient", "out_of_memory"], "transient"),
+    ],
+)
+def test_of_several_failures_a_worker_tells_the_one_that_asks_for_most(codes, told):
+    assert failures.worker_exit(codes) == told

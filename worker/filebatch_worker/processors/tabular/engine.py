@@ -20,6 +20,7 @@ from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.classify import MACROS
 from filebatch_worker.processors.tabular.column_types import literal
 from filebatch_worker.processors.tabular.faults import invalid
+from filebatch_worker.settings import read_bounds
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -189,9 +190,9 @@ def memory_limit_mib() -> int:
 
 
 def _container_mib() -> float:
-    told = os.environ.get("FILEBATCH_MEMORY_MIB")
+    told = read_bounds(os.environ).memory
     if told:
-        return float(told)
+        return told
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min([physical, *_cgroup_limits()]) / MIB
 
@@ -208,5 +209,5 @@ def _cgroup_limits() -> Iterator[int]:
 
 def thread_count() -> int:
     """Return the threads that the container's vCPUs can run, at least one."""
-    told = os.environ.get("FILEBATCH_VCPU")
-    return max(1, math.ceil(float(told))) if told else len(os.sched_getaffinity(0))
+    told = read_bounds(os.environ).vcpu
+    return max(1, math.ceil(told)) if told else len(os.sched_getaffinity(0))
