@@ -17,7 +17,7 @@ from filebatch_local.base import private
 USER = "admin"
 LOGIN = "/local-login"
 PARTS = ("scheduler", "triggerer", "dag_processor")
-TIMEOUT = 60.0  # seconds; a write waits for the other writers of a laptop's database
+TIMEOUT = 180.0  # seconds; each commit of a write waits up to a minute for other writers of the database
 
 
 @dataclass(frozen=True)
