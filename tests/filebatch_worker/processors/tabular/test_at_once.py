@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from filebatch_worker.processor import InvalidFile
@@ -75,6 +75,9 @@ def both(content: str, options: dict) -> tuple[object, object]:
         },
     ),
 )
+@example(first=["0.5"], others=["1234567890123456.7"], sample=1, options={"header": True})
+@example(first=["0.5"], others=["123456789012345678"], sample=1, options={"header": True})
+@example(first=["2024-02-01 10:00:00"], others=["2024-02-01 24:00:00"], sample=1, options={"header": True})
 def test_whatever_the_values_one_pass_makes_what_measuring_first_makes(first, others, sample, options):
     lines = "".join(f"{at}|{value}\n" for at, value in enumerate([*first, *others]))
     with pytest.MonkeyPatch.context() as patch:

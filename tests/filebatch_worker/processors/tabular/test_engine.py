@@ -1,6 +1,8 @@
 """One engine serves many files, and none of them can see or break another's."""
 
 import os
+import subprocess
+import sys
 
 import duckdb
 import pytest
@@ -39,9 +41,15 @@ def test_nothing_of_a_file_is_left_for_the_next():
             connection.execute("FROM key_lists")
 
 
-def test_times_are_utc_for_every_file(run):
-    for _ in range(2):
-        assert str(run("a|t\n1|2024-02-01 10:00:00+00\n").rows[0][1]) == "2024-02-01 10:00:00+00:00"
+def test_times_are_utc_for_every_file():
+    code = (
+        "from filebatch_worker.processors.tabular.engine import engine\n"
+        "for _ in range(2):\n"
+        "    with engine() as (connection, _): print(connection.execute(\"SELECT current_setting('TimeZone')\").fetchone())"
+    )
+    environment = {"TZ": "America/New_York", "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines() == ["('UTC',)"] * 2
 
 
 @pytest.mark.parametrize("error", [MemoryError, OSError, KeyboardInterrupt])

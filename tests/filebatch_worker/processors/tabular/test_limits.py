@@ -10,6 +10,7 @@ import pytest
 from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular import engine as engines
 from filebatch_worker.processors.tabular.judge import Verdict
+from filebatch_worker.processors.tabular.options import TabularOptions
 
 
 @pytest.fixture
@@ -80,6 +81,28 @@ def test_what_does_not_fit_in_memory_is_no_fault_of_the_file(run, monkeypatch):
         run("a,b\n1," + "x" * 30_000_000 + "\n")
 
 
+def test_a_first_row_is_not_taken_apart_in_memory_whatever_its_size(refuse):
+    for content in ("x" * 17_000_000 + "\n1\n", '"' + "x,y\n" * 5_000_000):
+        assert refuse(content).code == "line-too-long"
+
+
+def test_an_object_of_more_than_the_engine_takes_is_said_in_our_words(refuse):
+    error = refuse('{"a": 1}\n{"a": "' + "x" * 40_000_000 + '"}\n', "t.ndjson")
+    assert (error.code, error.message) == ("line-too-long", "an object of the file has more than 16 MiB")
+
+
+def test_a_column_of_objects_is_no_field_of_a_struct(tmp_path):
+    """Each field of a struct is taken out once: under a condition the engine touches all of them for each."""
+    from filebatch_worker.processors.tabular import json_file
+
+    path = tmp_path / "t.ndjson"
+    keys = [f"key_{at}" for at in range(3)]
+    relation = json_file._relation(json_file._JsonFile(path, "ndjson"), keys)
+    assert relation.count("json_transform") == 1
+    columns = list(json_file._columns(keys, TabularOptions(), ""))
+    assert not [column for column in columns if "fields." in column.text + str(column.json) + str(column.stored_json)]
+
+
 def test_what_the_engine_quotes_is_kept_for_quarantine(opened, tmp_path):
     connection, _ = opened
     with pytest.raises(InvalidFile) as caught, engines.reading(tmp_path):
@@ -105,7 +128,7 @@ def test_our_own_mistakes_are_no_fault_of_the_file(run, monkeypatch):
 
 
 def test_a_row_that_went_missing_is_noticed(run, monkeypatch):
-    verdict = Verdict(bad=(), left_out="fields.a = '1'")
+    verdict = Verdict(bad=(), left_out="f0 = '1'")
     monkeypatch.setattr("filebatch_worker.processors.tabular.pipeline.judge", lambda *_: verdict)
     with pytest.raises(AssertionError, match="1 too few"):
         run('{"a": 1}\n{"a": 3}\n', "t.json")

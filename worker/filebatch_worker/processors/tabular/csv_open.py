@@ -16,6 +16,8 @@ from filebatch_worker.processors.tabular.layout import normalise, scan
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS
 from filebatch_worker.processors.tabular.options import TabularOptions
 
+FIRST_ROW = 16 * 1024**2  # characters: it is taken apart in memory, where a character takes up to ten bytes
+
 
 def open_csv(path: Path, workdir: Path, options: TabularOptions, *, tabs: bool) -> CsvFile:
     """Return the file at `path`, or a copy below `workdir`, in a form that the engine reads reliably.
@@ -76,7 +78,8 @@ def _first_row(path: Path, dialect: Dialect, start: int) -> _FirstRow:
     cells: list[str] = []
     with path.open("rb") as file:
         file.seek(start)
-        reader = dialect.reader(_kept(io.TextIOWrapper(file, encoding="utf-8", newline=""), read))
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        reader = dialect.reader(_kept(iter(lambda: text.readline(FIRST_ROW), ""), read))
         try:
             cells = next((row for row in reader if row), cells)
         except csv.Error as error:
@@ -101,7 +104,11 @@ def _line_end(path: Path, offset: int) -> int:
 
 
 def _kept(lines: Iterable[str], read: list[str]) -> Iterator[str]:
-    """Yield `lines`, keeping what was asked for in `read`."""
+    """Yield `lines`, keeping what was asked for in `read`. Raises InvalidFile "line-too-long"."""
+    size = 0
     for line in lines:
         read.append(line)
+        size += len(line)
+        if size >= FIRST_ROW:
+            raise invalid("line-too-long", f"the first row has more than {FIRST_ROW} characters", expected=FIRST_ROW)
         yield line

@@ -172,6 +172,8 @@ def reading(workdir: Path) -> Iterator[None]:
         message = _first_line(error).replace(str(workdir), "").strip()
         if "No space left" in message:
             raise OSError(errno.ENOSPC, message) from error
+        if "maximum_object_size" in message:
+            raise invalid("line-too-long", "an object of the file has more than 16 MiB") from error
         if isinstance(error, duckdb.NotImplementedException) or _UNSUPPORTED.search(_QUOTED.sub("", message)):
             raise invalid(
                 "unsupported", "this uses a part of its format that can't be read here; it may be whole", message

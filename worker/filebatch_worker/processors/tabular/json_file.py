@@ -202,11 +202,20 @@ def _nothing(bad: Sequence[BadRow]) -> InvalidFile:
 
 
 def _relation(file: _JsonFile, keys: Sequence[str]) -> str:
-    structure = json.dumps(dict.fromkeys(_distinct(keys), "JSON"), ensure_ascii=False)
-    fields = f"json_transform(json, {literal(structure)})" if structure != "{}" else "NULL"
+    """Return SQL for one row per object, with a column f0, f1 … for the JSON value of each key.
+
+    Each is a column of its own before anything else is done with it: whatever the engine does to one field of a struct
+    under a condition, it does to all of its fields.
+    """
+    fields = set(_distinct(keys))
+    structure = literal(json.dumps(dict.fromkeys(_distinct(keys), "JSON"), ensure_ascii=False))
+    transformed = f"json_transform(json, {structure})" if fields else "NULL"
+    values = ", ".join(
+        f"{f'fields.{identifier(key)}' if key in fields else _extract(key)} AS f{at}" for at, key in enumerate(keys)
+    )
     return (
-        f"(SELECT json, {fields} AS fields FROM {file.objects} "  # noqa: S608
-        "WHERE json_type(json) = 'OBJECT')"
+        f"(SELECT {values} FROM (SELECT json, {transformed} AS fields FROM {file.objects} "  # noqa: S608
+        "WHERE json_type(json) = 'OBJECT'))"
     )
 
 
@@ -217,16 +226,14 @@ def _distinct(keys: Sequence[str]) -> list[str]:
 
 
 def _columns(keys: Sequence[str], options: TabularOptions, mark: str) -> Iterator[Column]:
-    fields = set(_distinct(keys))
-    for key, name in zip(keys, column_names(keys, options.names), strict=True):
-        value = f"fields.{identifier(key)}" if key in fields else _extract(key)
+    for at, (key, name) in enumerate(zip(keys, column_names(keys, options.names), strict=True)):
         yield Column(
             name=name,
             source_name=key,
-            text=unmarked(f"({value}->>'$')", mark),
+            text=unmarked(f"(f{at}->>'$')", mark),
             classifier="json_kind",
-            json=f"CAST({value} AS VARCHAR)",
-            stored_json=unmarked_json(f"CAST({value} AS VARCHAR)", mark),
+            json=f"CAST(f{at} AS VARCHAR)",
+            stored_json=unmarked_json(f"CAST(f{at} AS VARCHAR)", mark),
         )
 
 

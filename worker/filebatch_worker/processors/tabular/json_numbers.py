@@ -19,6 +19,9 @@ from filebatch_worker.processors.tabular.text import chunks
 _LONG = 17  # digits and points in a row that a double may not hold
 _DIGITS_ALIKE = bytes.maketrans(b".123456789E", b"0000000000e")
 _SUSPICIOUS = (b"0" * _LONG, b"e-000")  # once all digits are alike
+# Long digits are more often in texts. A number follows one of these, be it before the blanks that a piece begins with.
+_NUMBER = re.compile(rb"(?:[:,\[]|\A\s{64})\s*+-?(?:0{%d}|0++e-000)" % _LONG)
+_OVERLAP = 64 + 64  # bytes: blanks, and what is looked for behind them
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\d[\d.]*+(?:[eE][+-]?\d++)?', re.DOTALL)
 _MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # characters that no text has
 
@@ -50,12 +53,12 @@ def _overlapping(path: Path) -> Iterator[bytes]:
     last = b""
     for chunk in chunks(path):
         yield last + chunk
-        last = chunk[-_LONG:]
+        last = (last + chunk)[-_OVERLAP:]
 
 
 def _is_suspicious(content: bytes) -> bool:
     alike = content.translate(_DIGITS_ALIKE)
-    return any(run in alike for run in _SUSPICIOUS)
+    return any(run in alike for run in _SUSPICIOUS) and _NUMBER.search(alike) is not None
 
 
 def _occurs(mark: str, content: mmap.mmap) -> bool:
