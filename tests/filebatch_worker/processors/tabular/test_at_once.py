@@ -85,6 +85,7 @@ def test_whatever_the_values_one_pass_makes_what_measuring_first_makes(first, ot
         patch.setattr(at_once, "SAMPLE_ROWS", sample)
         quick, exact = both(f"id|value\n{lines}", {**options, "delimiter": "|"})
     assert quick == exact
+    assert quick == outcome(f"id|value\n{lines}".encode(), {**options, "delimiter": "|"})  # every value is classed
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def test_times_are_utc_for_every_file():
     code = (
         "from filebatch_worker.processors.tabular.engine import engine\n"
         "for _ in range(2):\n"
-        "    with engine() as (connection, _): print(connection.execute(\"SELECT current_setting('TimeZone')\").fetchone())"
+        "    with engine() as (connection, _):\n"
+        "        print(connection.execute(\"SELECT current_setting('TimeZone')\").fetchone())"
     )
     environment = {"TZ": "America/New_York", "PYTHONPATH": os.pathsep.join(sys.path)}
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

@@ -78,8 +78,8 @@ def _first_row(path: Path, dialect: Dialect, start: int) -> _FirstRow:
     cells: list[str] = []
     with path.open("rb") as file:
         file.seek(start)
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        reader = dialect.reader(_kept(iter(lambda: text.readline(FIRST_ROW), ""), read))
+        decoded = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        reader = dialect.reader(_kept(iter(lambda: decoded.readline(FIRST_ROW), ""), read))
         try:
             cells = next((row for row in reader if row), cells)
         except csv.Error as error:
