@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
 # Tests that go through Airflow: what else there is can't differ between its versions.
-AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
+AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/test_run_context.py tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
   tests/filebatch/feeds/test_windows.py tests/filebatch/queries/test_health.py tests/scheduler tests/tools
 
 .PHONY: help setup made demo aws up down status env audit test test-airflow test-infra lint bench bench-parse bench-latency bench-doorbells bench-worker lock

@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from filebatch.core import clock, states
+from filebatch.core import clock
 from filebatch.core.ledger import Ledger
+from filebatch.core.records import SETTLED_STATES, FileRecord, FileState
+from filebatch.core.rows import Row
 from filebatch_local.base.layout import Layout
 from filebatch_local.serve.background import LocalAws, running
 from local_system import airflow
@@ -42,27 +43,27 @@ class Drops:
         self._ledger = Ledger(aws.client("dynamodb"), aws.settings["ledger"])
         self._name = uuid.uuid4().hex[:8]
 
-    def drop(self, number: int) -> tuple[states.Key, datetime]:
-        """Put one small file; return its key in the ledger and when the PUT was answered."""
+    def drop(self, number: int) -> tuple[Row[FileRecord], datetime]:
+        """Put one small file; return its row of the ledger and when the PUT was answered."""
         key = f"{FEED}/bench-{self._name}-{number:04d}.csv"
         answer = self._s3.put_object(Bucket=self._bucket, Key=key, Body=f"id,value\n{number},{number * 2}\n".encode())
-        return (f"s3://{self._bucket}/{key}", answer["VersionId"]), datetime.now(UTC)
+        return Row(FileRecord, f"s3://{self._bucket}/{key}", answer["VersionId"]), datetime.now(UTC)
 
-    def committed(self, keys: Sequence[states.Key], every: float) -> list[datetime]:
+    def committed(self, rows: Sequence[Row[FileRecord]], every: float) -> list[datetime]:
         """Wait until all files have a result; return when each was committed."""
-        _wait(lambda: self.are(keys, *states.SETTLED_STATES), every, f"results of {len(keys)} files")
-        items = self._ledger.get_many(keys)
-        return [self._committed_at(items[key]) for key in keys]
+        _wait(lambda: self.are(rows, *SETTLED_STATES), every, f"results of {len(rows)} files")
+        found = self._ledger.get_many(rows)
+        return [self._committed_at(found[row]) for row in rows]
 
-    def are(self, keys: Sequence[states.Key], *found: str) -> bool:
+    def are(self, rows: Sequence[Row[FileRecord]], *states: FileState) -> bool:
         """Tell whether the ledger has all these files in one of these states."""
-        items = self._ledger.get_many(keys)
-        return len(items) == len(keys) and all(item["state"] in found for item in items.values())
+        found = self._ledger.get_many(rows)
+        return len(found) == len(rows) and all(file.state in states for file in found.values())
 
-    def _committed_at(self, item: Any) -> datetime:
-        if item["state"] != states.SUCCEEDED or item["generation"] != 1 or item["attempts"] != 1:
-            raise SystemExit(f"expected a file that succeeded at once, found {item}")
-        where = urlsplit(item["result"])
+    def _committed_at(self, file: FileRecord) -> datetime:
+        if (file.state, file.generation, file.attempts) != (FileState.SUCCEEDED, 1, 1):
+            raise SystemExit(f"expected a file that succeeded at once, found {file}")
+        where = urlsplit(file.result or "")
         result = json.loads(self._s3.get_object(Bucket=where.netloc, Key=where.path.lstrip("/"))["Body"].read())
         return clock.parse_utc(result["committed_at"])
 
@@ -88,7 +89,7 @@ def _unfinished(api: airflow.Api) -> int:
 def burst(drops: Drops, count: int) -> float:
     """Drop many files at once while others are under way; return the seconds until the last had its result."""
     first = [drops.drop(100_000 + number)[0] for number in range(ALREADY_CLAIMED)]
-    _wait(lambda: drops.are(first, states.CLAIMED), 0.1, "a run that processes files")
+    _wait(lambda: drops.are(first, FileState.CLAIMED), 0.1, "a run that processes files")
     with ThreadPoolExecutor(8) as pool:
         dropped = list(pool.map(drops.drop, range(1000, 1000 + count)))
     committed = drops.committed([key for key, _ in dropped] + first, every=2.0)

@@ -128,14 +128,8 @@ module "batch" {
   execution_role_arn = module.iam.role_arns["execution"]
 
   feeds = {
-    for name, feed in local.feeds : name => {
-      image        = try(coalesce(feed.image, local.image), local.image)
-      architecture = feed.architecture
-      vcpu         = feed.vcpu
-      memory       = feed.memory
-      disk         = feed.disk
-      timeout      = feed.timeout
-    }
+    for name, feed in local.feeds :
+    name => merge(module.feeds.containers[name], { image = try(coalesce(feed.image, local.image), local.image) })
   }
 }
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +15,11 @@ import boto3
 import psutil
 from botocore.config import Config
 
-from filebatch.core import clock, states
+from filebatch.core import clock, file_moves
 from filebatch.core.contract import FileVersion
 from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord
+from filebatch.core.rows import Row
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
 from filebatch.runs.context import FeedContext
@@ -105,8 +108,8 @@ class Place:
         }
         return Settings(**{**values, **fields})
 
-    def ctx(self, feed: Feed | None = None, **fields: Any) -> FeedContext:
-        return FeedContext(feed or feed_of(), self.settings(**fields), self.connect)
+    def ctx(self, feed: Feed | None = None, now: Callable[[], datetime] = clock.now, **fields: Any) -> FeedContext:
+        return FeedContext(feed or feed_of(), self.settings(**fields), self.connect, now=now)
 
     def put(self, key: str, content: bytes = b"a,b\n1,2\n", bucket: str | None = None, **more: str) -> FileVersion:
         """Put an object; return its version as a listing would have it."""
@@ -115,18 +118,18 @@ class Place:
         version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
         return FileVersion(bucket, key, version, etag, len(content), clock.to_iso(clock.now()))
 
-    def arrive(self, *files: FileVersion, feed: Feed | None = None) -> list[states.Key]:
+    def arrive(self, *files: FileVersion, feed: Feed | None = None) -> list[Row[FileRecord]]:
         """Write files to the ledger; return their keys."""
         feed = feed or feed_of()
         for file in files:
             file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-            assert self.ledger.add(states.arrive(file, feed.name, file_time, clock.now()))
-        return [states.file_key(file) for file in files]
+            assert self.ledger.add(file_moves.arrive(file, feed.name, file_time, clock.now()))
+        return [FileRecord.at(file) for file in files]
 
-    def state(self, key: states.Key) -> str:
+    def state(self, key: Row[FileRecord]) -> str:
         item = self.ledger.get(key)
         assert item is not None
-        return str(item["state"])
+        return str(item.state)
 
     def queue(self, feed: Feed) -> str:
         """Make a feed's queue, and the rule that brings S3's events to it; return the queue's URL."""

@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 from aws import Place, feed_of
-from filebatch.core import clock, contract, paths, states
+from filebatch.core import clock, file_moves, paths, round_file, run_moves
 from filebatch.core.contract import Output, Reason, Result, Unit, Work
-from filebatch.core.ledger import Item, work_of
+from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.core.run_moves import Asked
 from filebatch.feeds.feed import Feed
-from filebatch.runs import claiming
-from filebatch.runs.claiming import TAKE, Planned
+from filebatch.runs import claiming, processing, rounds
 from filebatch.runs.context import FeedContext
+from filebatch.runs.plans import TAKE, Planned
 from filebatch_worker.commit import commit
 
 RUN_ID = "manual__2026-01-02"
@@ -44,38 +45,37 @@ class Held:
         self.files = [place.put(f"{prefix}-{name}", content, bucket, **put) for name, content in files.items()]
         self.keys = place.arrive(*self.files, feed=self.ctx.feed)
         self.open()
-        self.claim = claiming.make_claim(self.ctx, self.token, RUN_ID, [Planned(key, TAKE, 1) for key in self.keys])
+        self.claim = claiming.make_claim(self.ctx, self.record, [Planned(key, TAKE, 1) for key in self.keys])
 
     def open(self) -> None:
-        facts = {"run_id": RUN_ID, "epoch": 1, "cleared": 0, "why": "all that waits"}
-        silence = self.ctx.settings.heartbeat_timeout
-        record = states.open_run(self.ctx.feed.name, self.token, facts, heartbeat=silence, now=clock.now())
+        asked, timeout = Asked(RUN_ID, 1, 0, "all that waits"), self.ctx.settings.heartbeat_timeout
+        record = run_moves.begin(self.ctx.feed.name, self.token, asked, timeout=timeout, now=clock.now())
         assert self.ctx.ledger.add(record)
 
     @property
-    def record(self) -> Item:
-        found = self.ctx.ledger.get(states.run_key(self.ctx.feed.name, self.token))
+    def record(self) -> RunRecord:
+        found = self.ctx.ledger.get(RunRecord.at(self.ctx.feed.name, self.token))
         assert found is not None
         return found
 
-    def item(self, number: int = 0) -> Item:
+    def item(self, number: int = 0) -> FileRecord:
         found = self.ctx.ledger.get(self.keys[number])
         assert found is not None
         return found
 
     def now_in(self) -> list[str]:
-        return [self.item(number)["state"] for number in range(len(self.keys))]
+        return [self.item(number).state for number in range(len(self.keys))]
 
     def units(self, number: int = 1) -> list[Unit]:
         key = paths.round_units(self.ctx.feed.name, self.token, number)
         body = self.ctx.s3.get_object(Bucket=self.ctx.settings.results, Key=key)["Body"].read()
-        return contract.decode_round(body)
+        return round_file.decode(body)
 
-    def result(self, number: int = 0, state: str = states.SUCCEEDED, **fields: Any) -> Result:
+    def result(self, number: int = 0, state: str = FileState.SUCCEEDED, **fields: Any) -> Result:
         """Return a result as a worker of this claim would write it."""
-        work: Work = work_of(self.item(number))
+        work: Work = self.item(number).work
         prefix = paths.of_generation(paths.RESULTS, self.ctx.feed.name, work)
-        done = state == states.SUCCEEDED
+        done = state == FileState.SUCCEEDED
         result = Result(
             feed=self.ctx.feed.name,
             state=state,
@@ -95,30 +95,28 @@ class Held:
         )
         return replace(result, **fields)
 
-    def commit(self, number: int = 0, state: str = states.SUCCEEDED) -> Result:
+    def commit(self, number: int = 0, state: str = FileState.SUCCEEDED) -> Result:
         """Commit a file and die before the ledger hears of it."""
         return commit(self.ctx.s3, self.ctx.settings.results, self.ctx.ledger, self.result(number, state))
 
-    def finish(self, number: int = 0, state: str = states.SUCCEEDED) -> Result:
+    def finish(self, number: int = 0, state: str = FileState.SUCCEEDED) -> Result:
         """Commit a file and tell the ledger."""
         result = self.commit(number, state)
-        move = states.finish(self.keys[number], self.token, result, "s3://r/_result.json", clock.now())
-        assert self.ctx.ledger.move(move).done
+        move = file_moves.finish(self.keys[number], self.token, result, "s3://r/_result.json", clock.now())
+        assert self.ctx.ledger.try_move(move).done
         return result
 
     def job(self, script: str) -> dict[str, Any]:
         """Run the round's job as a shell script, to its end; return its description."""
         record = self.record
-        job = self.place.run_job(record["job_name"], script, size=record["units"])
-        self.ctx.ledger.move(states.submitted(self.ctx.feed.name, self.token, record["round"], job["jobId"]))
+        job = self.place.run_job(record.job_name, script, size=record.units)
+        self.ctx.ledger.try_move(run_moves.submitted(record, job["jobId"]))  # refused where a worker was first
         return job
 
     def another_round(self) -> None:
         """Take what failed again, as the same claim's next round."""
-        record = self.record
-        moves = (states.claim(key, self.token, RUN_ID, 1, clock.now(), asked=True) for key in self.keys)
-        taken = [answer.item for answer in self.ctx.ledger.move_all(moves) if answer.done and answer.item]
-        claiming.begin_round(self.ctx, self.token, RUN_ID, record["round"] + 1, taken)
+        record = rounds.begin(self.ctx, self.record)
+        rounds.write(self.ctx, record, processing.claim_for_round(self.ctx, record))
 
 
 def run_of(token: str) -> str:

@@ -4,44 +4,82 @@ tests/filebatch/test_fake_table.py holds it to the real server.
 """
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
-from filebatch.core.ledger import Item, Moved
-from filebatch.core.states import Key, Move
+from filebatch.core.errors import MoveRefused
+from filebatch.core.ledger import Moved, moved
+from filebatch.core.moves import Move
+from filebatch.core.record import Record
+from filebatch.core.records import RunRecord
+from filebatch.core.rows import Item, Partition, R, Row
 
 COMPARE = {Equal: operator.eq, AtMost: operator.le, Below: operator.lt}
 
 
 @dataclass
 class FakeTable:
-    """What `Ledger` is to the code under test: add, move, get."""
+    """What `Ledger` is to the code under test."""
 
-    items: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    items: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
-    def add(self, item: Item) -> bool:
-        key = (item["pk"], item["sk"])
+    def add(self, record: Record) -> bool:
+        key = (record.pk, record.sk)
         if key in self.items:
             return False
-        self.items[key] = dict(item)
+        self.items[key] = record.to_item()
         return True
 
-    def move(self, move: Move) -> Moved:
-        item = self.items.get(move.key)
-        if not all(holds(condition, item or {}) for condition in move.conditions):
-            return Moved(False, dict(item) if item else None)
-        moved = {"pk": move.key[0], "sk": move.key[1], **(item or {}), **move.become}
+    def try_move(self, move: Move[R]) -> Moved[R]:
+        key = (move.row.pk, move.row.sk)
+        item = self.items.get(key)
+        if not self.allows(move):
+            return moved(move, dict(item) if item else None)
+        became = {"pk": move.row.pk, "sk": move.row.sk, **(item or {}), **move.become}
         for name in move.drop:
-            moved.pop(name, None)
+            became.pop(name, None)
         for name, number in move.add.items():
-            moved[name] = moved.get(name, 0) + number
-        self.items[move.key] = moved
-        return Moved(True, dict(moved))
+            became[name] = became.get(name, 0) + number
+        self.items[key] = became
+        return Moved(True, move.row.kind.from_item(became))
 
-    def get(self, key: Key) -> Item | None:
-        return dict(self.items[key]) if key in self.items else None
+    def allows(self, move: Move[Any]) -> bool:
+        """Tell whether a move's conditions hold."""
+        item = self.items.get((move.row.pk, move.row.sk), {})
+        return all(holds(condition, item) for condition in move.conditions)
+
+    def move(self, move: Move[R]) -> R:
+        answer = self.try_move(move)
+        if not answer.done or answer.record is None:
+            raise MoveRefused(move.row.pk)
+        return answer.record
+
+    def try_all(self, moves: Iterable[Move[R]]) -> list[Moved[R]]:
+        return [self.try_move(move) for move in moves]
+
+    def get(self, row: Row[R]) -> R | None:
+        item = self.items.get((row.pk, row.sk))
+        return row.kind.from_item(item) if item else None
+
+    def get_many(self, rows: Sequence[Row[R]]) -> dict[Row[R], R]:
+        return {row: found for row in rows if (found := self.get(row))}
+
+    def open(self, partition: Partition[R], *, due: Any = None, limit: int | None = None) -> list[Item]:
+        from filebatch.core.clock import to_iso
+
+        found = [item for item in self.items.values() if item.get("open") == partition.name]
+        found = [item for item in found if due is None or item["due_at"] <= to_iso(due)]
+        return sorted(found, key=lambda item: item["due_at"])[:limit]
+
+    def count_open(self, partition: Partition[R], due: Any, limit: int) -> int:
+        return len(self.open(partition, due=due, limit=limit))
+
+    def latest_run(self, feed: str, run: str) -> RunRecord | None:
+        pk = RunRecord.at(feed, run).pk
+        found = [item for (of, sk), item in sorted(self.items.items()) if of == pk and sk.startswith(run)]
+        return RunRecord.from_item(found[-1]) if found else None
 
 
 def holds(condition: Condition, item: Mapping[str, Any]) -> bool:

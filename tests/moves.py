@@ -1,98 +1,151 @@
 """Every move there is, made from few enough values that moves of different owners meet on the same item."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from aws import NOW
-from filebatch.core import states
+from fake_table import FakeTable
+from filebatch.core import feed_moves, file_moves, run_moves
 from filebatch.core.contract import FileVersion, Reason, Result, Work
-from filebatch.core.states import Move
+from filebatch.core.file_moves import FileFailure
+from filebatch.core.moves import Move
+from filebatch.core.record import Record
+from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.core.run_moves import Asked, RoundJob
 
 FEED = "orders"
 FILE = FileVersion("new-files", "orders/a.csv", "v1", "0" * 32, 8, "2026-01-02T03:04:05.000Z")
-KEY = states.file_key(FILE)
+KEY = FileRecord.at(FILE)
 TOKENS = ("0123456789abcdef-0001", "fedcba9876543210-0001")
+OWN, OTHER = TOKENS
 GENERATIONS = (1, 2)
 REASON = Reason("bug", "ValueError: x", {"line": 1})
 RUN_ID = "manual__2026-01-02"
 LATER = NOW + timedelta(minutes=5)
 HEARTBEAT = timedelta(minutes=15)
-JOB = {"job_name": "orders-0123456789abcdef-0001-r1", "units": 2, "memory": 1024}
+JOB_NAME = "orders-0123456789abcdef-0001-r1"
 
 
-def result_of(token: str, generation: int, state: str = states.SUCCEEDED) -> Result:
+def result_of(token: str, generation: int, state: str = FileState.SUCCEEDED) -> Result:
     work = Work(FILE, "2026-01-02T00:00:00.000Z", generation, 1)
-    reason = REASON if state == states.INVALID else None
+    reason = REASON if state == FileState.INVALID else None
     return Result(
         FEED, state, work, token, RUN_ID, "job", (), 3, reason, None, {}, {}, "0.1.0", "2026-01-02", "2026-01-02"
     )
 
 
-def arrival() -> dict[str, Any]:
-    return states.arrive(FILE, FEED, NOW, NOW)
+def arrival() -> FileRecord:
+    return file_moves.arrive(FILE, FEED, NOW, NOW)
 
 
-def file_moves() -> dict[str, Move]:
+def of_files() -> dict[str, Move]:
     """Return moves of a file by name."""
     moves = {}
     for who, token in enumerate(TOKENS):
         for generation in GENERATIONS:
-            done, bad = result_of(token, generation), result_of(token, generation, states.INVALID)
+            done, bad = result_of(token, generation), result_of(token, generation, FileState.INVALID)
             moves |= {
-                f"claim {who} g{generation}": states.claim(KEY, token, RUN_ID, generation, NOW),
-                f"claim asked {who} g{generation}": states.claim(KEY, token, RUN_ID, generation, NOW, asked=True),
-                f"redo {who} g{generation}": states.redo(KEY, token, RUN_ID, generation, NOW),
-                f"finish {who} g{generation}": states.finish(KEY, token, done, "s3://r/_result.json", NOW),
-                f"finish invalid {who} g{generation}": states.finish(KEY, token, bad, "s3://r/_result.json", NOW),
-                f"adopt {who} g{generation}": states.finish(
+                f"claim {who} g{generation}": file_moves.claim(KEY, token, RUN_ID, generation, NOW),
+                f"claim asked {who} g{generation}": file_moves.claim(KEY, token, RUN_ID, generation, NOW, asked=True),
+                f"redo {who} g{generation}": file_moves.redo(KEY, token, RUN_ID, generation, NOW),
+                f"finish {who} g{generation}": file_moves.finish(KEY, token, done, "s3://r/_result.json", NOW),
+                f"finish invalid {who} g{generation}": file_moves.finish(KEY, token, bad, "s3://r/_result.json", NOW),
+                f"finish no rows {who} g{generation}": file_moves.finish(
+                    KEY, token, replace(done, rows=None), "s3://r/_result.json", NOW
+                ),
+                f"adopt {who} g{generation}": file_moves.finish(
                     KEY, token, replace(done, claim="another"), "s3://r/_result.json", NOW
                 ),
             }
         moves |= {
-            f"release {who}": states.release(KEY, token, FEED, NOW),
-            f"trouble {who}": states.troubled(KEY, token, REASON),
-            f"fail {who}": states.fail(KEY, token, FEED, REASON, retry=None, now=NOW),
-            f"fail for now {who}": states.fail(KEY, token, FEED, REASON, retry=LATER, now=NOW, memory=2048),
+            f"release {who}": file_moves.release(held_by(token), NOW),
+            f"trouble {who}": file_moves.trouble(KEY, token, REASON),
+            f"fail {who}": file_moves.fail(KEY, token, FEED, FileFailure(REASON), retry=None, now=NOW),
+            f"fail for now {who}": file_moves.fail(
+                KEY, token, FEED, FileFailure(REASON, 2048, suspect=True), retry=LATER, now=NOW
+            ),
         }
     return moves
 
 
-def run_moves() -> dict[str, Move]:
+def held_by(token: str) -> FileRecord:
+    """Return the file as this claim took it."""
+    return replace(arrival(), state=FileState.CLAIMED, claim=token, claimed_at="2026-03-01T12:00:00.000Z")
+
+
+def of_runs() -> dict[str, Move]:
     """Return moves of one run's owner record by name."""
     token = TOKENS[0]
     moves = {
-        "claimed": states.claimed(FEED, token, 3, NOW),
-        "heartbeat": states.heartbeat(FEED, token, heartbeat=HEARTBEAT, now=LATER),
-        "settle": states.settle(FEED, token, {"SUCCEEDED": 3}, NOW),
-        "announced": states.announced(FEED, token, NOW),
-        "announcing": states.announcing(FEED, token, until=LATER, now=NOW),
-        "announcing later": states.announcing(FEED, token, until=LATER + HEARTBEAT, now=LATER + HEARTBEAT),
+        "claimed": run_moves.claimed(in_round(0), 3, NOW),
+        "heartbeat": run_moves.heartbeat(FEED, token, timeout=HEARTBEAT, now=LATER),
     }
+    for number in (0, 1, 2):
+        record = in_round(number)
+        moves |= {
+            f"settle {number}": run_moves.settle(record, {"SUCCEEDED": 3}, NOW),
+            f"announced {number}": run_moves.announced(record, NOW),
+            f"postpone {number}": run_moves.postpone(record, LATER),
+            f"told unsettled {number}": run_moves.told_unsettled(record, NOW),
+        }
     for number in (1, 2):
-        moves[f"start_round {number}"] = states.start_round(FEED, token, number, JOB, heartbeat=HEARTBEAT, now=NOW)
-        moves[f"unit trouble {number}"] = states.unit_troubled(FEED, token, number, REASON)
+        before, record = in_round(number - 1), in_round(number)
+        moves[f"begin_round {number}"] = run_moves.begin_round(before, JOB_NAME, timeout=HEARTBEAT, now=NOW)
+        moves[f"written {number}"] = run_moves.round_written(record, RoundJob(units=2, memory=1024))
+        moves[f"unit trouble {number}"] = run_moves.unit_trouble(FEED, token, number, REASON)
         for job in ("j1", "j2"):
-            moves[f"submitted {number} {job}"] = states.submitted(FEED, token, number, job)
-            moves[f"fence {number} {job}"] = states.fence(FEED, token, number, job)
-    return moves
+            moves[f"submitted {number} {job}"] = run_moves.submitted(record, job)
+            moves[f"fence {number} {job}"] = run_moves.fence(FEED, token, number, job)
+    return moves | {
+        "announcing": run_moves.announcing(in_round(0), until=LATER, now=NOW),
+        "announcing again": run_moves.announcing(
+            in_round(0), until=LATER + timedelta(seconds=1), now=NOW + timedelta(seconds=1)
+        ),
+        "told unsettled again 0": run_moves.told_unsettled(in_round(0), LATER),
+        "announcing later": run_moves.announcing(in_round(0), until=LATER + HEARTBEAT, now=LATER + HEARTBEAT),
+    }
 
 
-def feed_moves() -> dict[str, Move]:
+def in_round(number: int) -> RunRecord:
+    """Return the run's record as somebody read it in a round."""
+    return replace(run_record(), round=number)
+
+
+def of_feeds() -> dict[str, Move]:
     """Return moves of a feed's bell, sweep and arrival by name."""
     return {
-        "ring": states.ring(FEED, 1, seen=None, now=NOW),
-        "ring again": states.ring(FEED, 2, seen="2026-03-01T12:00:00.000Z", now=LATER),
-        "answered": states.answered(FEED, NOW),
-        "answered before": states.answered(FEED, NOW - HEARTBEAT),
-        "swept": states.swept(FEED, "definition", NOW, 1),
-        "arrived": states.arrived(FEED, NOW),
+        "ring": feed_moves.ring(FEED, 1, seen=None, now=NOW),
+        "ring too": feed_moves.ring(FEED, 1, seen=None, now=NOW + timedelta(milliseconds=1)),
+        "ring again": feed_moves.ring(FEED, 2, seen="2026-03-01T12:00:00.000Z", now=LATER),
+        "answered": feed_moves.answered(FEED, NOW),
+        "answered before": feed_moves.answered(FEED, NOW - HEARTBEAT),
+        "swept": feed_moves.swept(FEED, "definition", NOW, 1),
+        "arrived": feed_moves.arrived(FEED, NOW),
     }
 
 
-def run_record() -> dict[str, Any]:
-    facts = {"run_id": RUN_ID, "epoch": 1, "cleared": 0, "why": "all that waits"}
-    return states.open_run(FEED, TOKENS[0], facts, heartbeat=HEARTBEAT, now=NOW)
+def run_record() -> RunRecord:
+    return run_moves.begin(FEED, TOKENS[0], Asked(RUN_ID, 1, 0, "all that waits"), timeout=HEARTBEAT, now=NOW)
 
 
-ALL = {**file_moves(), **run_moves(), **feed_moves()}
+ALL = {**of_files(), **of_runs(), **of_feeds()}
+
+
+def after(*names: str, records: Sequence[Record] = ()) -> FakeTable:
+    """Return a table in which these moves were made, each of them."""
+    table = FakeTable()
+    for record in records or [arrival(), run_record()]:
+        table.add(record)
+    for name in names:
+        assert table.try_move(ALL[name]).done, name
+    return table
+
+
+def refused(table: FakeTable, *names: str) -> bool:
+    """Check that a table refuses moves, and stays as it is."""
+    before = {key: dict(item) for key, item in table.items.items()}
+    for name in names:
+        assert not table.try_move(ALL[name]).done, name
+    assert table.items == before
+    return True

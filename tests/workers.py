@@ -12,7 +12,6 @@ from aws import REGION, ROOT, Place, feed_of, until
 from claims import Held
 from filebatch.core import paths
 from filebatch.core.contract import Result
-from filebatch.core.ledger import work_of
 from filebatch.core.results import read_result
 from filebatch.feeds.feed import Feed
 
@@ -126,9 +125,9 @@ def keys_under(place: Place, prefix: str) -> list[str]:
 
 
 def result_of(held: Held, number: int = 0) -> Result | None:
-    work = work_of(held.item(number))
+    work = held.item(number).work
     return read_result(held.ctx.s3, held.place.results, "orders", work)
 
 
 def quarantine_of(held: Held, number: int) -> str:
-    return paths.of_generation(paths.QUARANTINE, "orders", work_of(held.item(number)))
+    return paths.of_generation(paths.QUARANTINE, "orders", held.item(number).work)

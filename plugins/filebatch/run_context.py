@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from botocore.config import Config
 
-from filebatch.core.ledger import THREADS
+from filebatch.core.parallel import THREADS
 from filebatch.core.publishing import SHORT_TIMEOUTS
-from filebatch.feeds import selection, settings
+from filebatch.feeds import settings
 from filebatch.feeds.feed import Feed
-from filebatch.feeds.selection import Origin, Selection
+from filebatch.feeds.selection import Origin
 from filebatch.runs import jobs
 from filebatch.runs.context import FeedContext
+from filebatch.runs.run import Run
 
 AWS_CONN_ID = "aws_default"
 
-
-@dataclass(frozen=True)
-class Run:
-    """A DAG run of a feed.
-
-    Attributes:
-        run_id: Airflow's.
-        hash: what the tokens of its claims begin with.
-        cleared: how often tasks of it were cleared.
-        origin: how it came about.
-        params: what the form, the REST API or conf said.
-    """
-
-    run_id: str
-    hash: str
-    cleared: int
-    origin: Origin
-    params: Mapping[str, Any]
-
-    def selection(self, feed: Feed) -> Selection:
-        """Decide which files it is responsible for; SelectionError where the params can't be understood."""
-        return selection.select(feed, self.origin, self.params)
+log = logging.getLogger(__name__)
 
 
 def run_of(context: Mapping[str, Any]) -> Run:
@@ -72,7 +53,7 @@ def airflow_zone() -> tzinfo:
 
 
 def feed_context(feed: Feed, aws_conn_id: str | None) -> FeedContext:
-    """Return a feed's ctx: the Variable is read now, the clients are made when they are needed."""
+    """Return a feed's context: the Variable is read now, the clients are made when they are needed."""
     from airflow.sdk import Variable
 
     found = settings.parse(Variable.get(settings.VARIABLE, deserialize_json=True))
@@ -94,3 +75,24 @@ def connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
         return session.client(service, endpoint_url=endpoint, config=own, verify=hook.verify)
 
     return connect
+
+
+def is_over(ti: Any, dag_id: str, run_id: str) -> bool:
+    """Ask Airflow whether a run has ended; one that it doesn't know has.
+
+    Any other answer than 404 says nothing about the run, which may live: then only its heartbeat tells.
+    """
+    from airflow.sdk.api.client import ServerResponseError
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    try:
+        state = ti.get_dagrun_state(dag_id, run_id)
+    except AirflowRuntimeError as error:
+        found = (error.error.detail or {}).get("status_code")
+    except ServerResponseError as error:  # `airflow dags test` hands it on as it came
+        found = error.response.status_code
+    else:
+        return str(getattr(state, "value", state)) in {"success", "failed"}
+    if found != HTTPStatus.NOT_FOUND:
+        log.warning("Airflow did not tell the state of run %s: status %s", run_id, found)
+    return bool(found == HTTPStatus.NOT_FOUND)

@@ -57,4 +57,4 @@ def retire(here: System, keys: list[str]) -> None:
     """Let failed files wait no more, so that the next test isn't held up by them."""
     for key in keys:
         item = here.files()[key]
-        here.s3.delete_object(Bucket=item["bucket"], Key=key, VersionId=item["version_id"])
+        here.s3.delete_object(Bucket=item.bucket, Key=key, VersionId=item.version_id)

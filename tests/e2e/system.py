@@ -14,8 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filebatch.core import contract, states
-from filebatch.core.ledger import Item, Ledger
+from filebatch.core import contract
+from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord, RunRecord
 from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
@@ -75,17 +76,19 @@ class System:
     def put(self, key: str, content: bytes | str) -> None:
         self.s3.put_object(Bucket=self.aws.settings["buckets"]["new_files"], Key=key, Body=content)
 
-    def files(self, prefix: str = "") -> dict[str, Item]:
+    def files(self, prefix: str = "") -> dict[str, FileRecord]:
         """Return the ledger's files by key; of several versions the one that arrived last."""
-        items = sorted((item for item in self.ledger.scan() if "key" in item), key=lambda item: item["arrived_at"])
-        return {item["key"]: item for item in items if item["key"].startswith(prefix)}
+        items = sorted(
+            (file for file in self.ledger.scan() if isinstance(file, FileRecord)), key=lambda file: file.arrived_at
+        )
+        return {file.key: file for file in items if file.key.startswith(prefix)}
 
     def states(self, prefix: str = "") -> dict[str, str]:
-        return {key: item["state"] for key, item in self.files(prefix).items()}
+        return {key: str(file.state) for key, file in self.files(prefix).items()}
 
-    def result(self, item: Item) -> contract.Result:
+    def result(self, item: FileRecord) -> contract.Result:
         """Read the result that the ledger points to."""
-        key = item["result"].removeprefix(f"s3://{self.results}/")
+        key = item.result.removeprefix(f"s3://{self.results}/")
         return contract.Result.from_json(json.loads(self.s3.get_object(Bucket=self.results, Key=key)["Body"].read()))
 
     def commits(self, key: str) -> list[str]:
@@ -107,9 +110,9 @@ class System:
         listed = batch.list_jobs(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": ["*"]}])
         return [job["jobName"] for job in listed["jobSummaryList"]]
 
-    def runs(self, feed: str) -> list[Item]:
+    def runs(self, feed: str) -> list[RunRecord]:
         """Return a feed's owner records."""
-        return [item for item in self.ledger.scan() if item["pk"] == states.run_key(feed, "")[0]]
+        return [run for run in self.ledger.scan() if isinstance(run, RunRecord) and run.feed == feed]
 
     def metric(self, name: str, feed: str) -> float:
         """Return the sum of a metric over the last hours, as CloudWatch has it."""

@@ -9,21 +9,24 @@ import pytest
 
 from demo.subscriber import Subscriber
 from e2e.system import ROOT, System
-from filebatch.core import clock, states
+from filebatch.core import clock, run_moves
 from filebatch.core.conditions import Equal, Present
+from filebatch.core.moves import Move
 from filebatch.core.publishing import NOT_PUBLISHED
-from filebatch.core.states import Move
+from filebatch.core.records import FileState, RunRecord
+from filebatch.core.rows import Row
+from filebatch.core.run_moves import Asked
+from filebatch.runs import takeover
 from filebatch_local.base.ports import free_port
 
 pytestmark = pytest.mark.airflow
 
 
 def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System, inbox: Subscriber) -> None:
-    for number in range(12):
+    for number in range(13):
         here.put(f"lines/good-{number}.txt", "one\ntwo\n")
     here.put("lines/raises.txt", "raise\n")
     here.put("lines/broken.txt", "invalid\n")
-    here.put("lines/killed.txt", "kill-once\n")
     here.put("lines/not!ours.txt", "unmatched\n")
 
     run = here.dags_test("lines")
@@ -35,7 +38,7 @@ def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System,
     states = here.states("lines/")
     assert states.pop("lines/raises.txt") == "FAILED"
     assert states.pop("lines/broken.txt") == "INVALID"
-    good = ["lines/killed.txt", *(f"lines/good-{number}.txt" for number in range(12))]
+    good = [f"lines/good-{number}.txt" for number in range(13)]
     assert states == dict.fromkeys(good, "SUCCEEDED")
     assert_one_array_job_of_three_units(here)
     assert_metrics_count_each_file_once(here)
@@ -44,9 +47,9 @@ def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System,
 
 def assert_one_array_job_of_three_units(here: System) -> None:
     (record,) = here.runs("lines")
-    assert here.jobs() == [record["job_name"]]
-    assert (record["files"], record["units"], record["state"]) == (15, 3, "ANNOUNCED")
-    (job,) = here.client("batch").describe_jobs(jobs=[record["job_id"]])["jobs"]
+    assert here.jobs() == [record.job_name]
+    assert (record.files, record.units, record.state) == (15, 3, "ANNOUNCED")
+    (job,) = here.client("batch").describe_jobs(jobs=[record.job_id])["jobs"]
     assert job["arrayProperties"]["size"] == 3
 
 
@@ -85,7 +88,7 @@ def test_a_result_names_its_outputs_and_nothing_else_counts(here: System) -> Non
     assert (result.rows, result.work.generation, result.notes) == (2, 1, {"options": {"unit": "line"}})
     (output,) = result.outputs
     assert here.s3.get_object(Bucket=here.results, Key=output.key)["Body"].read() == b"2\n"
-    assert here.commits("lines/good-0.txt") == [here.files()["lines/good-0.txt"]["result"].split("/", 3)[3]]
+    assert here.commits("lines/good-0.txt") == [here.files()["lines/good-0.txt"].result.split("/", 3)[3]]
 
 
 def test_a_second_run_with_nothing_new_is_green_and_submits_no_job(here: System, inbox: Subscriber) -> None:
@@ -97,7 +100,7 @@ def test_a_second_run_with_nothing_new_is_green_and_submits_no_job(here: System,
 
     assert run.code == 0, run.output[-3000:]
     assert "nothing to do for lines" in run.output
-    assert (here.ledger.get(forgotten) or {})["state"] == "ANNOUNCED"
+    assert here.ledger.get(forgotten).state == "ANNOUNCED"
     assert here.jobs() == before
     assert inbox.received() == []
 
@@ -106,14 +109,14 @@ def no_failed_file_is_due(here: System) -> None:
     """Put off what the test before has left to be tried again in a minute, however long this machine takes."""
     later = {"due_at": clock.to_iso(clock.now() + timedelta(hours=1))}
     for item in here.files("lines/").values():
-        here.ledger.move(Move(states.file_key_of(item), (Equal("state", states.FAILED), Present("open")), become=later))
+        here.ledger.try_move(Move(item.row, (Equal("state", FileState.FAILED), Present("open")), become=later))
 
 
-def a_claim_of_a_run_that_airflow_has_forgotten(here: System) -> states.Key:
-    facts = {"run_id": "gone", "epoch": 1, "cleared": 0, "why": "all that waits"}
-    record = states.open_run("lines", "0123456789abcdef-0001", facts, heartbeat=timedelta(hours=1), now=clock.now())
+def a_claim_of_a_run_that_airflow_has_forgotten(here: System) -> Row[RunRecord]:
+    asked, began = Asked("gone", 1, 0, "all that waits"), clock.now() - takeover.NEVER_SUBMITTED_AFTER
+    record = run_moves.begin("lines", "0123456789abcdef-0001", asked, timeout=timedelta(hours=1), now=began)
     assert here.ledger.add(record)
-    return record["pk"], record["sk"]
+    return record.row
 
 
 def test_a_past_date_takes_the_files_of_that_day_and_nothing_else(here: System) -> None:
@@ -135,7 +138,7 @@ def test_a_past_date_and_force_do_that_day_again_in_whatever_zone_airflow_takes_
     run = replace(here, variables=there).dags_test("lines", "2026-01-01", conf={"force": True})
 
     assert run.code == 0, run.output[-3000:]
-    assert here.files()["lines/2026-01-01/a.txt"]["generation"] == 2
+    assert here.files()["lines/2026-01-01/a.txt"].generation == 2
     assert here.states("lines/2026-01-03").get("lines/2026-01-03/a.txt", "ARRIVED") == "ARRIVED"
 
 
@@ -148,7 +151,7 @@ def test_conf_with_keys_takes_just_those_and_force_does_them_again(here: System)
 
     assert (first.code, again.code) == (0, 0), again.output[-3000:]
     item = here.files()[key]
-    assert (item["state"], item["generation"]) == ("SUCCEEDED", 2)
+    assert (item.state, item.generation) == ("SUCCEEDED", 2)
     assert [name.split("/")[-2] for name in here.commits(key)] == ["g1", "g2"]
     assert here.states().get("lines/2026-01-02/b.txt", "ARRIVED") == "ARRIVED"
 

@@ -1,6 +1,7 @@
 """Each file exactly once, whatever interrupts a run, and whoever runs beside it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,11 @@ from aws import until
 from demo.subscriber import Subscriber
 from e2e.steps import a_run, all_ended, assert_each_done_once, drop, numbers, retire, states_of
 from e2e.system import System
-from filebatch.core import states
+from filebatch.core import run_moves
 from filebatch.core.ledger import Item
 from filebatch.feeds import settings
 from filebatch.feeds.feed import Feed
-from filebatch.runs import claiming, jobs
+from filebatch.runs import claiming, jobs, rounds, takeover
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("audited")]
 
@@ -55,7 +56,7 @@ def test_claim_files_of_a_settled_run_cleared_does_its_files_again(here: System,
     run.cleared().all()
 
     for key in keys:
-        assert here.files()[key]["generation"] == 2
+        assert here.files()[key].generation == 2
         assert [name.split("/")[-2] for name in here.commits(key)] == ["g1", "g2"]
 
 
@@ -83,9 +84,9 @@ def test_failed_files_get_another_round_when_process_files_is_cleared(here: Syst
         run.cleared().task("process_files")
 
     item = here.files()[key]
-    assert (item["state"], item["attempts"], item["generation"]) == ("FAILED", 2, 1)
-    (record,) = [found for found in here.runs("lines") if found["run_id"] == run.facts.run_id]
-    assert record["round"] == 2
+    assert (item.state, item.attempts, item.generation) == ("FAILED", 2, 1)
+    (record,) = [found for found in here.runs("lines") if found.run_id == run.facts.run_id]
+    assert record.round == 2
     retire(here, [key])
 
 
@@ -108,7 +109,7 @@ def test_two_runs_at_once_never_hold_the_same_file(here: System, lines: Feed, mo
     other.task("process_files")
 
     assert_each_done_once(here, keys)
-    assert {here.files()[key]["run_id"] for key in keys} == {other.facts.run_id}
+    assert {here.files()[key].run_id for key in keys} == {other.facts.run_id}
 
 
 def test_two_jobs_of_one_round_are_one_at_work(here: System, lines: Feed) -> None:
@@ -136,7 +137,7 @@ def test_a_job_that_left_the_work_to_another_has_no_say_in_what_became_of_it(
     def meanwhile(*_: Any) -> str:
         """Find a job that has ended without work, as another had begun since the owner record was read."""
         batch.submit_job(**twin)
-        until(lambda: (here.ledger.get((record["pk"], record["sk"])) or {}).get("fence"))
+        until(lambda: here.ledger.get(record.row).fence)
         idle = str(batch.submit_job(**twin)["jobId"])
         until(lambda: batch.describe_jobs(jobs=[idle])["jobs"][0]["status"] == "SUCCEEDED")
         return idle
@@ -149,9 +150,9 @@ def test_a_job_that_left_the_work_to_another_has_no_say_in_what_became_of_it(
 
 def twin_of(here: System, lines: Feed, claim: Mapping[str, Any]) -> tuple[Item, dict[str, Any]]:
     """Return a claim's owner record, and what submits a job of its round beside the one that the run submits."""
-    record = next(found for found in here.runs("lines") if found["sk"] == claim["token"])
-    where, units = settings.parse(here.aws.settings), claiming.manifest_key("lines", record)
-    return record, jobs.submit_request(where, lines, record["job_name"], units=units, count=1, memory=1024)
+    record = next(found for found in here.runs("lines") if found.token == claim["token"])
+    where, units = settings.parse(here.aws.settings), rounds.units_key(record)
+    return record, jobs.submit_request(where, lines, record.job_name, units=units, count=1, memory=1024)
 
 
 # ----------------------------------------------------------------------------------------------------- dead runs
@@ -163,16 +164,17 @@ def test_a_run_that_died_after_its_plan_leaves_nothing_behind(
     keys = drop(here, 3)
     dead = a_run(here, lines)
     with monkeypatch.context() as patch:
-        patch.setattr(claiming, "begin_round", died)
+        patch.setattr(rounds, "begin", died)
         with pytest.raises(DiedError):
             dead.task("claim_files")
     assert states_of(here, keys) == {"CLAIMED"}
     dead.die()
+    monkeypatch.setattr(takeover, "NEVER_SUBMITTED_AFTER", timedelta(0))
 
     a_run(here, lines).all()
 
     assert_each_done_once(here, keys)
-    assert {here.files()[key]["attempts"] for key in keys} == {1}
+    assert {here.files()[key].attempts for key in keys} == {1}
 
 
 def test_a_run_that_died_after_its_submit_is_settled_and_announced_once(
@@ -205,7 +207,7 @@ def test_a_job_whose_id_was_never_written_down_is_found_by_its_name(
     run = a_run(here, lines)
     run.task("claim_files")
     with monkeypatch.context() as patch:
-        patch.setattr(states, "submitted", died)
+        patch.setattr(run_moves, "submitted", died)
         with pytest.raises(DiedError):
             run.task("process_files")
     before = here.jobs()
@@ -240,8 +242,8 @@ def test_a_killed_worker_is_finished_by_batchs_retry(here: System, lines: Feed) 
 
     assert_each_done_once(here, [*keys, kill])
     assert here.metric("ProcessingSucceeded", "lines") == counted + 5
-    (record,) = [found for found in here.runs("lines") if found["run_id"] == run.facts.run_id]
-    (job,) = here.client("batch").describe_jobs(jobs=[record["job_id"]])["jobs"]
+    (record,) = [found for found in here.runs("lines") if found.run_id == run.facts.run_id]
+    (job,) = here.client("batch").describe_jobs(jobs=[record.job_id])["jobs"]
     assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [137, 0]
 
 
@@ -252,13 +254,11 @@ def test_a_job_that_vanished_is_settled_by_what_was_committed(here: System, line
     claim = run.task("claim_files")
     run.until_deferred("process_files")
     until(lambda: here.commits(done[0]))
-    record = next(found for found in here.runs("lines") if found["sk"] == claim["token"])
-    here.aws.vanish(record["job_id"])
+    record = next(found for found in here.runs("lines") if found.token == claim["token"])
+    here.aws.vanish(record.job_id)
 
     with pytest.raises(AirflowFailException, match="vanished"):
-        run._operator("process_files").execute_complete(
-            run._context(), {"job_id": record["job_id"], "status": "VANISHED"}
-        )
+        run._operator("process_files").execute_complete(run._context(), {"job_id": record.job_id, "status": "VANISHED"})
 
     assert states_of(here, done) == {"SUCCEEDED"}
     assert states_of(here, slow) == {"FAILED"}

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from aws import until
 from e2e.steps import a_run, assert_each_done_once, drop, states_of
 from e2e.system import System
-from filebatch.core import states
+from filebatch.core.records import FileRecord
 from filebatch.feeds.feed import Feed
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("audited")]
@@ -38,8 +38,8 @@ def test_an_overwritten_file_is_a_new_one(here: System, lines: Feed) -> None:
 
     a_run(here, lines).all()
 
-    versions = [item for item in here.ledger.scan() if item.get("key") == key]
-    assert [item["state"] for item in versions] == ["SUCCEEDED", "SUCCEEDED"]
+    versions = [file for file in here.ledger.scan() if isinstance(file, FileRecord) and file.key == key]
+    assert [item.state for item in versions] == ["SUCCEEDED", "SUCCEEDED"]
     assert sorted(here.result(item).rows or 0 for item in versions) == [1, 2]
 
 
@@ -48,12 +48,12 @@ def test_a_version_deleted_before_its_turn_ends_invalid_and_says_so(here: System
     run = a_run(here, lines)
     run.task("claim_files")
     item = here.files()[gone]
-    here.s3.delete_object(Bucket=item["bucket"], Key=gone, VersionId=item["version_id"])
+    here.s3.delete_object(Bucket=item.bucket, Key=gone, VersionId=item.version_id)
 
     run.task("process_files")
 
     assert here.states()[stays] == "SUCCEEDED"
-    assert (here.states()[gone], here.files()[gone]["reason"]["code"]) == ("INVALID", "deleted")
+    assert (here.states()[gone], here.files()[gone].reason.code) == ("INVALID", "deleted")
 
 
 def test_what_no_event_brought_the_sweep_finds(here: System, lines: Feed) -> None:
@@ -92,7 +92,7 @@ def test_any_key_goes_all_the_way_and_stays_inside_the_results_prefix(here: Syst
     a_run(here, lines).all()
 
     assert_each_done_once(here, keys)
-    places = {here.files()[key]["result"] for key in keys}
+    places = {here.files()[key].result for key in keys}
     assert len(places) == len(keys)
     for place in places:
         path = place.split("/", 3)[3]
@@ -127,10 +127,10 @@ def test_a_backfill_takes_the_files_of_its_window_once_and_again_only_when_it_re
     other = a_run(here, lines, **window)
     with pytest.raises(AirflowSkipException):
         other.all()
-    assert here.files()[inside]["generation"] == 1
+    assert here.files()[inside].generation == 1
 
     other.cleared().all()  # as --reprocess-behavior does to a run that found nothing to do
-    assert here.files()[inside]["generation"] == 2
+    assert here.files()[inside].generation == 2
 
 
 def test_prefix_pattern_and_dates_take_just_what_fits_them_all(here: System, lines: Feed) -> None:
@@ -170,7 +170,7 @@ def test_readers_see_the_old_result_until_the_new_one_is_whole(here: System, lin
 
     run.task("claim_files")
 
-    assert here.files()[key]["result"].endswith("/g1/_result.json")
+    assert here.files()[key].result.endswith("/g1/_result.json")
     assert here.result(here.files()[key]) == old
     run.task("process_files")
     new = here.result(here.files()[key])
@@ -185,11 +185,11 @@ def test_the_audit_names_what_somebody_broke_behind_its_back(here: System, lines
     first, second, third = drop(here, 3)
     a_run(here, lines).all()
     items = here.files()
-    here.ledger.remove(states.file_key_of(items[first]))
-    path = items[second]["result"].split("/", 3)[3]
+    here.ledger.remove(items[first].row)
+    path = items[second].result.split("/", 3)[3]
     body = here.s3.get_object(Bucket=here.results, Key=path)["Body"].read()
     here.s3.put_object(Bucket=here.results, Key=path, Body=body)
-    lost_result = items[third]["result"].split("/", 3)[3]
+    lost_result = items[third].result.split("/", 3)[3]
     kept = here.s3.get_object(Bucket=here.results, Key=lost_result)["Body"].read()
     version = here.s3.list_object_versions(Bucket=here.results, Prefix=lost_result)["Versions"][0]["VersionId"]
     here.s3.delete_object(Bucket=here.results, Key=lost_result, VersionId=version)

@@ -5,9 +5,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fake_table import FakeTable
+from filebatch.core.records import FileRecord
+from filebatch.core.rows import Row
 from moves import ALL, arrival, run_record
 
-RUN = ["claimed", "start_round 1", "fence 1 j1", "settle", "announcing", "announced"]
+RUN = ["claimed", "begin_round 1", "written 1", "fence 1 j1", "settle 1", "announcing", "announced 1"]
 FILE = ["claim 0 g1", "fail for now 0", "claim 1 g1", "finish 1 g1", "redo 0 g2", "release 0", "claim 1 g2"]
 
 
@@ -30,7 +32,8 @@ def test_it_makes_and_refuses_the_moves_that_the_real_table_does(place_of_exampl
         assert fake.add(item)
         assert real.add(item)
     for name in names:
-        assert (name, fake.move(ALL[name])) == (name, real.move(ALL[name]))
-    assert fake.items == {(item["pk"], item["sk"]): item for item in real.scan()}
-    for key in fake.items:
-        real.remove(key)
+        assert (name, fake.try_move(ALL[name])) == (name, real.try_move(ALL[name]))
+    rows = {key: Row(FileRecord, *key) for key in fake.items}
+    for key, row in rows.items():
+        assert real.item(row) == fake.items[key]
+        real.remove(row)

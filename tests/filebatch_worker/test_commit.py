@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from claims import OTHER, RUN_ID, Held
-from filebatch.core import clock, contract, paths, states
+from filebatch.core import clock, contract, file_moves, paths
+from filebatch.core.contract import Reason
 from filebatch.core.errors import LostClaim
+from filebatch.core.file_moves import FileFailure
 from filebatch.core.results import read_result
 from filebatch_worker import commit
 from filebatch_worker.processor import Output
@@ -51,14 +53,16 @@ def test_a_file_that_is_no_longer_the_claims_is_not_committed(place, taken):
     if taken == "unknown":
         ledger.remove(key)
     elif taken == "settled":
-        ledger.move(states.fail(key, held.token, "orders", contract.Reason("bug", "x"), retry=None, now=clock.now()))
+        ledger.move(
+            file_moves.fail(key, held.token, "orders", FileFailure(Reason("bug", "x")), retry=None, now=clock.now())
+        )
     else:
-        ledger.move(states.release(key, held.token, "orders", clock.now()))
+        ledger.move(file_moves.release(held.item(), clock.now()))
     if taken == "by another claim":
-        ledger.move(states.claim(key, OTHER, RUN_ID, 1, clock.now()))
+        ledger.move(file_moves.claim(key, OTHER, RUN_ID, 1, clock.now()))
     if taken == "as another generation":
         result = replace(result, work=replace(result.work, generation=2))
-        ledger.move(states.claim(key, held.token, RUN_ID, 1, clock.now()))
+        ledger.move(file_moves.claim(key, held.token, RUN_ID, 1, clock.now()))
     with pytest.raises(LostClaim):
         commit.commit(held.ctx.s3, place.results, ledger, result)
     assert read_result(held.ctx.s3, place.results, "orders", result.work) is None

@@ -14,7 +14,8 @@ import pytest
 
 from aws import Place, ended, feed_of, until
 from claims import Held
-from filebatch.core import paths, states
+from filebatch.core import paths
+from filebatch.core.records import FileState
 from filebatch.runs import jobs
 from filebatch_local.serve.background import LocalAws, local_aws
 
@@ -126,7 +127,7 @@ class TestAsTheJobDefinitionSays:
         job_id = submit(held, batch_with_engine.settings["job_definition_prefix"])
         job = until(lambda: ended(place.connect("batch"), job_id), seconds=120)
         assert job["status"] == "SUCCEEDED", job
-        assert held.now_in() == [states.SUCCEEDED] * 2
+        assert held.now_in() == [FileState.SUCCEEDED] * 2
 
 
 def submit(held: Held, prefix: str) -> str:
@@ -135,7 +136,7 @@ def submit(held: Held, prefix: str) -> str:
     where = replace(ctx.settings, job_definition_prefix=prefix)
     units = paths.round_units(ctx.feed.name, held.token, 1)
     request = jobs.submit_request(
-        where, ctx.feed, record["job_name"], units=units, count=record["units"], memory=ctx.feed.memory
+        where, ctx.feed, record.job_name, units=units, count=record.units, memory=ctx.feed.memory
     )
     own = {
         "FILEBATCH_LEDGER": where.ledger,

@@ -8,8 +8,8 @@ import pytest
 
 from aws import Place, feed_of
 from claims import RUN_ID, counted, summed
-from filebatch.core import clock, paths, states
-from filebatch.core.ledger import work_of
+from filebatch.core import clock, paths
+from filebatch.core.records import FileState
 from filebatch.runs import settling
 from workers import ACTS, JOB, Worker, held_of, keys_under, object_of, quarantine_of, result_of
 
@@ -43,39 +43,39 @@ class TestAUnitWithEveryKindOfFile:
     @pytest.mark.parametrize(
         ("number", "state", "code"),
         [
-            (FINE, states.SUCCEEDED, None),
-            (INVALID, states.INVALID, "truncated"),
-            (RAISES, states.FAILED, "bug"),
-            (FINE_TOO, states.SUCCEEDED, None),
-            (EXITS, states.FAILED, "bug"),
-            (MEMORY, states.FAILED, "out_of_memory"),
-            (CONFIGURATION, states.FAILED, "configuration"),
-            (DELETED, states.INVALID, "deleted"),
-            (TRANSIENT, states.CLAIMED, None),
-            (CONNECTION, states.CLAIMED, None),
+            (FINE, FileState.SUCCEEDED, None),
+            (INVALID, FileState.INVALID, "truncated"),
+            (RAISES, FileState.FAILED, "bug"),
+            (FINE_TOO, FileState.SUCCEEDED, None),
+            (EXITS, FileState.FAILED, "bug"),
+            (MEMORY, FileState.FAILED, "out_of_memory"),
+            (CONFIGURATION, FileState.FAILED, "configuration"),
+            (DELETED, FileState.INVALID, "deleted"),
+            (TRANSIENT, FileState.CLAIMED, None),
+            (CONNECTION, FileState.CLAIMED, None),
         ],
         ids=WORDS,
     )
     def test_each_file_has_its_own_end(self, done, number, state, code):
-        item = done[0].item(number)
-        assert (item["state"], item.get("reason", {}).get("code")) == (state, code)
+        file = done[0].item(number)
+        assert (file.state, file.reason and file.reason.code) == (state, code)
 
     def test_the_exit_code_asks_for_another_attempt_as_some_files_may_do_better(self, done):
         assert done[1].code == 75
 
     def test_what_failed_says_what_was_raised_and_where(self, done):
-        told = done[0].item(RAISES)["reason"]["message"]
+        told = done[0].item(RAISES).reason.message
         assert re.match(r"ValueError at line \d+ of acts \(process\); its text may quote the file", told)
 
     def test_what_called_exit_is_told_by_its_code(self, done):
-        assert "the processor ended the program with exit code 0" in done[0].item(EXITS)["reason"]["message"]
+        assert "the processor ended the program with exit code 0" in done[0].item(EXITS).reason.message
 
     def test_what_failed_waits_again_only_where_trying_can_help(self, done):
-        waits = [number for number in range(len(WORDS)) if "open" in done[0].item(number)]
+        waits = [number for number in range(len(WORDS)) if done[0].item(number).open]
         assert waits == [RAISES, EXITS, MEMORY]
 
     def test_what_ran_out_of_memory_asks_for_twice_as_much(self, done):
-        assert done[0].item(MEMORY)["memory"] == 2 * ACTS.memory
+        assert done[0].item(MEMORY).memory == 2 * ACTS.memory
 
     def test_a_result_names_its_objects_with_size_checksum_and_rows(self, done):
         held, _ = done
@@ -103,7 +103,7 @@ class TestAUnitWithEveryKindOfFile:
 
     def test_outputs_lie_where_no_other_attempt_writes(self, done):
         held, _ = done
-        prefix = paths.of_generation(paths.RESULTS, "orders", work_of(held.item(FINE)))
+        prefix = paths.of_generation(paths.RESULTS, "orders", held.item(FINE).work)
         assert keys_under(held.place, prefix) == [
             f"{prefix}{JOB}-1/data.txt",
             f"{prefix}{JOB}-1/more/detail.json",
@@ -113,8 +113,8 @@ class TestAUnitWithEveryKindOfFile:
     def test_the_ledger_points_to_the_result(self, done):
         held, _ = done
         item = held.item(FINE)
-        assert item["result"] == f"s3://{held.place.results}/{paths.result('orders', work_of(item))}"
-        assert (item["rows"], item["attempts"]) == (3, 1)
+        assert item.result == f"s3://{held.place.results}/{paths.result('orders', item.work)}"
+        assert (item.rows, item.attempts) == (3, 1)
 
     def test_an_invalid_file_is_in_quarantine_with_the_reason_beside_it(self, done):
         held, _ = done
@@ -128,7 +128,7 @@ class TestAUnitWithEveryKindOfFile:
         }
         assert document["file"]["key"] == held.files[INVALID].key
         result = result_of(held, INVALID)
-        assert (result.state, result.outputs, result.quarantine) == (states.INVALID, (), f"{prefix}file")
+        assert (result.state, result.outputs, result.quarantine) == (FileState.INVALID, (), f"{prefix}file")
 
     def test_of_a_deleted_file_the_reason_alone_is_in_quarantine(self, done):
         held, _ = done
@@ -142,7 +142,7 @@ class TestAUnitWithEveryKindOfFile:
     def test_the_metrics_are_the_files_that_moved(self, done):
         held, _ = done
         assert counted(held.place) == {"Succeeded": 2, "Invalid": 2, "Failed": 4}
-        moved = [number for number in range(len(WORDS)) if held.item(number)["state"] != states.CLAIMED]
+        moved = [number for number in range(len(WORDS)) if held.item(number).state != FileState.CLAIMED]
         assert summed(held.place, "ProcessedBytes") == sum(held.files[number].size for number in moved)
         assert summed(held.place, "ProcessedRows") == 6
 
@@ -166,7 +166,7 @@ class TestAUnitWithEveryKindOfFile:
 def test_a_unit_of_which_only_suppliers_are_to_blame_has_succeeded(place):
     held = held_of(place, "fine", "invalid")
     assert Worker(held).run().code == 0
-    assert held.now_in() == [states.SUCCEEDED, states.INVALID]
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.INVALID]
 
 
 def test_a_unit_in_which_a_processor_raised_has_failed(place):
@@ -178,7 +178,7 @@ def test_a_processor_that_can_not_work_is_a_matter_of_configuration(place, proce
     held = held_of(place, "fine", feed=feed_of(processor=processor))
     ended = Worker(held).run()
     assert ended.code == 78
-    assert held.now_in() == [states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED]
 
 
 def test_a_variable_that_is_wrong_is_told_and_no_other(place):
@@ -196,15 +196,15 @@ def test_a_unit_of_another_contract_fails_loudly_and_touches_nothing(place):
     ended = Worker(held).run()
     assert ended.code == 78
     assert "expected contract 1, found 2; deploy image and DAGs together" in ended.output
-    assert held.now_in() == [states.CLAIMED]
-    assert "fence" not in held.record
+    assert held.now_in() == [FileState.CLAIMED]
+    assert held.record.fence is None
 
 
 def test_a_child_does_its_own_unit_and_no_other(place):
     held = held_of(place, "fine", "fine", "fine", feed=feed_of(processor="acts:process", packing={"files": 1}))
     assert Worker(held, index=1).run().code == 0
-    assert held.now_in() == [states.CLAIMED, states.SUCCEEDED, states.CLAIMED]
-    assert held.record["fence"] == JOB
+    assert held.now_in() == [FileState.CLAIMED, FileState.SUCCEEDED, FileState.CLAIMED]
+    assert held.record.fence == JOB
     assert result_of(held, 1).job_id == f"{JOB}:1"
 
 
@@ -219,19 +219,19 @@ def test_a_file_overwritten_before_its_turn_in_a_bucket_without_versions_is_not_
     place.put(held.files[0].key, b"fine", place.plain_files)
     assert Worker(held).run().code == 0
     item = held.item()
-    assert (item["state"], item["reason"]["code"]) == (states.INVALID, "overwritten")
+    assert (item.state, item.reason.code) == (FileState.INVALID, "overwritten")
     prefix = quarantine_of(held, 0)
     assert keys_under(place, prefix) == [f"{prefix}_reason.json"]
 
 
-@pytest.mark.parametrize(("word", "state"), [("fine old", states.SUCCEEDED), ("invalid", states.INVALID)])
+@pytest.mark.parametrize(("word", "state"), [("fine old", FileState.SUCCEEDED), ("invalid", FileState.INVALID)])
 def test_a_file_from_before_its_bucket_kept_versions_is_done_as_it_was(place, word, state):
     held = held_of(place, word, bucket=place.plain_files)
     held.ctx.s3.put_bucket_versioning(Bucket=place.plain_files, VersioningConfiguration={"Status": "Enabled"})
     place.put(held.files[0].key, b"raise", place.plain_files)
     assert Worker(held).run().code == 0
-    assert held.item()["state"] == state
-    if state == states.INVALID:
+    assert held.item().state == state
+    if state == FileState.INVALID:
         assert object_of(place, f"{quarantine_of(held, 0)}file") == b"invalid"
 
 
@@ -256,7 +256,7 @@ def test_a_file_that_its_sender_put_out_of_reach_is_invalid_at_once_and_only_its
     held = held_of(place, "fine", **sealed)
     assert Worker(held).run().code == 0
     item = held.item()
-    assert (item["state"], item["reason"]["code"], "open" in item) == (states.INVALID, code, False)
+    assert (item.state, item.reason.code, item.open is not None) == (FileState.INVALID, code, False)
     prefix = quarantine_of(held, 0)
     assert keys_under(place, prefix) == [f"{prefix}_reason.json"]
     assert json.loads(object_of(place, f"{prefix}_reason.json"))["reason"]["message"]
@@ -266,11 +266,11 @@ def test_a_file_that_its_sender_put_out_of_reach_is_invalid_at_once_and_only_its
 def test_a_processor_cannot_write_outside_the_results_prefix(place, name):
     held = held_of(place, f"escape {name}")
     assert Worker(held).run().code == 70
-    assert held.item()["reason"]["code"] == "bug"
+    assert held.item().reason.code == "bug"
     assert [key for key in keys_under(place, "") if "escaped" in key] == []
 
 
 def test_a_bucket_that_is_not_there_is_a_matter_of_configuration(place):
     held = held_of(place, "fine")
     assert Worker(held, more={"FILEBATCH_RESULTS_BUCKET": "nowhere-at-all"}).run().code == 78
-    assert held.now_in() == [states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED]

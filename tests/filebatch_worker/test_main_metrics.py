@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from claims import counted
-from filebatch.core import states
 from filebatch.core.publishing import NOT_PUBLISHED
+from filebatch.core.records import FileState
 from workers import Worker, held_of
 
 DENIED = (403, "AccessDenied")
@@ -54,8 +54,8 @@ def test_metrics_that_are_refused_leave_everything_as_it_would_have_been(place, 
     with cloudwatch(*answer) as (endpoint, asked):
         done = ended(held, endpoint)
     assert asked
-    assert held.now_in() == [states.SUCCEEDED, states.INVALID, states.FAILED]
-    assert [held.item(number)["attempts"] for number in range(3)] == [1, 1, 1]
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.INVALID, FileState.FAILED]
+    assert [held.item(number).attempts for number in range(3)] == [1, 1, 1]
     assert done.code == 70  # for the processor that raised, and for nothing else
     assert NOT_PUBLISHED in done.output
     assert answer[1] in done.output
@@ -67,7 +67,7 @@ def test_a_unit_without_trouble_ends_well_where_nobody_listens_for_its_metrics(p
     with cloudwatch(*DENIED) as (nobody_listens_there_any_more, _):
         pass
     done = ended(held, nobody_listens_there_any_more)
-    assert (done.code, held.now_in()) == (0, [states.SUCCEEDED])
+    assert (done.code, held.now_in()) == (0, [FileState.SUCCEEDED])
     assert NOT_PUBLISHED in done.output
 
 
@@ -75,7 +75,7 @@ def test_a_file_that_is_to_be_tried_again_is_so_whatever_becomes_of_metrics(plac
     held = held_of(place, "fine", "transient")
     with cloudwatch(*DENIED) as (endpoint, _):
         assert ended(held, endpoint).code == 75
-    assert held.now_in() == [states.SUCCEEDED, states.CLAIMED]
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.CLAIMED]
 
 
 def dimensions_of(place, name):
@@ -96,7 +96,7 @@ def test_the_feed_of_the_metrics_is_what_the_container_is_told_and_a_deployment_
 def test_dimensions_that_are_wrong_keep_no_file_from_being_done_and_no_alarm_from_its_metric(place, wrong):
     held = held_of(place, "fine")
     done = Worker(held, more={"FILEBATCH_DIMENSIONS": wrong}).run()
-    assert (done.code, held.now_in()) == (0, [states.SUCCEEDED])
+    assert (done.code, held.now_in()) == (0, [FileState.SUCCEEDED])
     assert NOT_PUBLISHED in done.output
     assert dimensions_of(place, "ProcessingSucceeded") == [{"Feed": "orders"}]
 
@@ -107,6 +107,6 @@ def test_a_job_definition_of_another_feed_is_told_before_anything_is_touched(pla
     assert done.code == 78
     assert "expected FILEBATCH_FEED=orders" in done.output
     assert "found 'invoices'" in done.output
-    assert held.now_in() == [states.CLAIMED]
-    assert "fence" not in held.record
+    assert held.now_in() == [FileState.CLAIMED]
+    assert held.record.fence is None
     assert counted(place) == {}

@@ -4,9 +4,10 @@ import signal
 from dataclasses import replace
 
 from claims import OTHER, RUN_ID, counted
-from filebatch.core import clock, contract, paths, states
+from filebatch.core import clock, contract, file_moves, paths, run_moves
+from filebatch.core.records import FileState
 from filebatch.core.results import read_result
-from filebatch.runs import claiming, settling
+from filebatch.runs import rounds, settling
 from workers import JOB, Worker, held_of, keys_under, result_of
 
 OTHER_JOB = "99999999-2222-3333-4444-555555555555"
@@ -14,7 +15,7 @@ OTHER_JOB = "99999999-2222-3333-4444-555555555555"
 
 def test_where_another_job_of_the_round_is_at_work_nothing_is_done(place):
     held = held_of(place, "fine")
-    held.ctx.ledger.move(states.fence("orders", held.token, 1, OTHER_JOB))
+    held.ctx.ledger.move(run_moves.fence("orders", held.token, 1, OTHER_JOB))
     before = held.item()
     ended = Worker(held).run()
     assert ended.code == 0
@@ -26,9 +27,10 @@ def test_where_another_job_of_the_round_is_at_work_nothing_is_done(place):
 
 def test_where_the_round_is_over_nothing_is_done(place):
     held = held_of(place, "fine")
-    settling.give_back(held.ctx, held.token)
+    settled = settling.settle(held.ctx, held.record, None)
+    assert settled.counts == {"FAILED": 1}
     assert Worker(held).run().code == 0
-    assert held.now_in() == [states.ARRIVED]
+    assert held.now_in() == [FileState.FAILED]
     assert keys_under(place, "results/") == []
 
 
@@ -39,7 +41,7 @@ def test_another_attempt_skips_what_is_done_and_adopts_what_was_committed(place)
     before = held.item(0)
     assert Worker(held, attempt=2).run().code == 0
     assert held.item(0) == before
-    assert held.now_in() == [states.SUCCEEDED] * 3
+    assert held.now_in() == [FileState.SUCCEEDED] * 3
     assert result_of(held, 1) == committed
     assert counted(place) == {"Succeeded": 2}
     processed = {key.split("/")[5] for key in keys_under(place, "results/") if f"/{JOB}-2/" in key}
@@ -66,7 +68,7 @@ def test_a_later_claim_adopts_what_an_earlier_owner_committed(place):
     )
     assert Worker(held).run().code == 0
     assert result_of(held) == earlier
-    assert held.now_in() == [states.SUCCEEDED]
+    assert held.now_in() == [FileState.SUCCEEDED]
     versions = held.ctx.s3.list_object_versions(Bucket=place.results, Prefix=paths.result("orders", earlier.work))
     assert len(versions["Versions"]) == 1
 
@@ -75,28 +77,28 @@ def test_the_next_generation_leaves_the_last_ones_result_alone(place):
     held = held_of(place, "fine")
     assert Worker(held).run().code == 0
     first = result_of(held)
-    held.ctx.ledger.move(states.redo(held.keys[0], held.token, RUN_ID, 2, clock.now()))
+    held.ctx.ledger.move(file_moves.redo(held.keys[0], held.token, RUN_ID, 2, clock.now()))
     again(held)
     assert Worker(held, round=2).run().code == 0
     second = result_of(held)
-    assert (second.work.generation, held.item()["generation"]) == (2, 2)
-    assert held.item()["result"].endswith("/g2/_result.json")
+    assert (second.work.generation, held.item().generation) == (2, 2)
+    assert held.item().result.endswith("/g2/_result.json")
     assert read_result(held.ctx.s3, place.results, "orders", first.work) == first
     assert {output.key for output in first.outputs}.isdisjoint(output.key for output in second.outputs)
 
 
 def again(held):
     """Give the claim another round of the files that it holds."""
-    items = [held.item(number) for number in range(len(held.keys))]
-    claiming.begin_round(held.ctx, held.token, RUN_ID, 2, items)
+    files = [held.item(number) for number in range(len(held.keys))]
+    rounds.write(held.ctx, rounds.begin(held.ctx, held.record), files)
 
 
 def test_an_old_worker_that_wakes_up_after_a_takeover_can_neither_commit_nor_move(place, tmp_path):
     held = held_of(place, f"wait {tmp_path}")
     with Worker(held).started() as worker:
         worker.begun(tmp_path)
-        held.ctx.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
-        held.ctx.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
+        held.ctx.ledger.move(file_moves.release(held.item(), clock.now()))
+        held.ctx.ledger.move(file_moves.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
         before = held.item()
         (tmp_path / "go").touch()
         ended = worker.end()
@@ -107,11 +109,11 @@ def test_an_old_worker_that_wakes_up_after_a_takeover_can_neither_commit_nor_mov
 
 
 def test_an_old_worker_cannot_fail_a_file_that_is_another_claims(place, tmp_path):
-    held = held_of(place, "raise", f"wait {tmp_path}")
+    held = held_of(place, f"wait-and-raise {tmp_path}", "fine")
     with Worker(held).started() as worker:
         worker.begun(tmp_path)
-        held.ctx.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
-        held.ctx.ledger.move(states.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
+        held.ctx.ledger.move(file_moves.release(held.item(), clock.now()))
+        held.ctx.ledger.move(file_moves.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now()))
         before = held.item()
         (tmp_path / "go").touch()
         worker.end()
@@ -127,10 +129,10 @@ def test_sigterm_ends_it_between_files_and_leaves_the_rest_to_the_next_attempt(p
         (tmp_path / "go").touch()
         ended = worker.end()
     assert ended.code == 75
-    assert held.now_in() == [states.SUCCEEDED, states.SUCCEEDED, states.CLAIMED, states.CLAIMED]
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.SUCCEEDED, FileState.CLAIMED, FileState.CLAIMED]
     assert counted(place) == {"Succeeded": 2}
     assert Worker(held, attempt=2).run().code == 0
-    assert held.now_in() == [states.SUCCEEDED] * 4
+    assert held.now_in() == [FileState.SUCCEEDED] * 4
     assert counted(place) == {"Succeeded": 4}
 
 
@@ -144,6 +146,15 @@ def test_a_worker_killed_half_way_is_finished_by_the_next_attempt(place, tmp_pat
     assert [result_of(held, number) is not None for number in range(10)] == [True] * 5 + [False] * 5
     first = result_of(held, 0)
     assert Worker(held, attempt=2).run().code == 0
-    assert held.now_in() == [states.SUCCEEDED] * 10
+    assert held.now_in() == [FileState.SUCCEEDED] * 10
     assert result_of(held, 0) == first
     assert counted(place) == {"Succeeded": 10}
+
+
+def test_a_file_that_failed_is_not_blamed_for_the_next_one_that_kills_the_worker(place):
+    held = held_of(place, "fine", "raise", "killed", "fine")
+    assert Worker(held).run().code == -signal.SIGKILL
+    assert (held.item(1).state, held.item(1).reason.code) == (FileState.FAILED, "bug")
+    settling.settle(held.ctx, held.record, held.job("exit 137"))
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.FAILED, FileState.FAILED, FileState.ARRIVED]
+    assert (held.item(2).reason.code, held.item(2).suspect) == ("killed", True)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from filebatch.core import states
+from filebatch.core.records import FileState
 from workers import PYTHON, Worker, held_of
 
 UNSHARE = ("unshare", "--pid", "--fork", "--kill-child")
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(may_not(), reason="no process namespace can be m
 def test_it_waits_for_orphans_and_leaves_children_to_whoever_started_them(place):
     held = held_of(place, "orphan", "orphan")
     ended = Worker(held, command=COMMAND).run()
-    assert held.now_in() == [states.SUCCEEDED] * 2, ended.output
+    assert held.now_in() == [FileState.SUCCEEDED] * 2, ended.output
     assert ended.code == 0
 
 
@@ -48,18 +48,18 @@ def test_sigterm_reaches_the_work_which_ends_between_files(place):
     held = held_of(place, "fine", "end", "fine", "fine")
     ended = Worker(held, command=COMMAND).run()
     assert ended.code == 75, ended.output
-    assert held.now_in() == [states.SUCCEEDED, states.SUCCEEDED, states.CLAIMED, states.CLAIMED]
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.SUCCEEDED, FileState.CLAIMED, FileState.CLAIMED]
 
 
 def test_a_sigterm_from_before_anybody_could_listen_is_not_lost(place):
     held = held_of(place, "fine")
     ended = Worker(held, command=(*UNSHARE, str(PYTHON), "-c", EARLY)).run()
     assert ended.code == 75, ended.output
-    assert held.now_in() == [states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED]
 
 
 def test_work_that_a_signal_ended_is_told_as_a_container_would_be(place):
     """137 is what Batch shows of a container that was killed."""
     held = held_of(place, "killed")
     assert Worker(held, command=COMMAND).run().code == 137
-    assert held.now_in() == [states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED]

@@ -1,5 +1,8 @@
 """What is told of a file that is INVALID or FAILED, as values; test_what_is_told.py has real workers tell it."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
@@ -61,6 +64,19 @@ class TestAnInvalidFile:
     def test_a_feed_may_have_all_shown_as_far_as_it_can_be_seen(self):
         error = InvalidFile("bad-row", f"found {SECRET}\x1b\ud800", summary="found a name", found=SECRET)
         assert invalid(error, show_values=True) == Reason("bad-row", f"found {SECRET}\\x1b\\ud800", {"found": SECRET})
+
+    def test_what_is_shown_is_bounded_however_much_of_the_file_it_quotes(self):
+        huge = SECRET * 100_000
+        error = InvalidFile("bad-row", huge, column=huge, found=[huge], **{huge: 1, "line": 3})
+        reason = invalid(error, show_values=True)
+        assert len(json.dumps(asdict(reason))) < 10_000
+        assert reason.where["column"] == "text of 800000 characters"
+        assert reason.where["found"] == "a list of 1"
+        assert reason.where["line"] == 3
+
+    def test_of_many_values_the_first_are_shown(self):
+        error = InvalidFile("bad-row", "x", **{f"value-{number}": number for number in range(100_000)})
+        assert len(invalid(error, show_values=True).where) == reasons.MAX_VALUES
 
     def test_its_words_link_nowhere(self):
         found = invalid(InvalidFile("x", "", summary="see http://evil.example"))

@@ -3,7 +3,7 @@ from botocore.exceptions import ClientError
 
 from aws import feed_of, recorded
 from claims import Held
-from filebatch.core import contract, paths
+from filebatch.core import paths, round_file
 from filebatch.core.errors import ContractError
 from filebatch_worker.unit import read_unit
 from golden import golden
@@ -16,7 +16,7 @@ def test_a_child_reads_its_own_line_and_its_own_unit(place):
         unit = read_unit(held.ctx.s3, place.results, key, 1)
     assert unit == held.units()[1]
     assert [call["Range"].startswith("bytes=") for call in calls] == [True, True]
-    whole = len(contract.encode_round(held.units()))
+    whole = len(round_file.encode(held.units()))
     spans = [call["Range"].removeprefix("bytes=").split("-") for call in calls]
     assert sum(int(last) - int(first) + 1 for first, last in spans) < whole / 2
 

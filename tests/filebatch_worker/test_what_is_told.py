@@ -10,8 +10,8 @@ import pytest
 
 from aws import Place, feed_of
 from claims import Held
-from filebatch.core import states
-from filebatch.runs import announcing, settling
+from filebatch.core.records import FileState
+from filebatch.runs import settling, summary
 from workers import Worker, keys_under, object_of, quarantine_of, result_of
 
 SECRET = "Jane Roe SSN 078-05-1120"
@@ -25,14 +25,14 @@ class Told:
         self.held = held
         self.ended = Worker(held, more=more).run()
         settling.settle(held.ctx, held.record, None)
-        items = [held.item(number) for number in range(len(held.files))]
-        summary = announcing.summarize("orders", held.record, items, "s3://r/plan.json")
-        self.text, self.document = summary.text, summary.to_json()
+        files = [held.item(number) for number in range(len(held.files))]
+        told = summary.summarize(held.record, files, "s3://r/plan.json")
+        self.text, self.document = told.text, told.to_json()
 
     def everywhere(self, number):
         """Return what is told of one file, by place."""
         result = result_of(self.held, number)
-        item = {name: value for name, value in self.held.item(number).items() if name not in ("pk", "key")}
+        item = {name: value for name, value in self.held.item(number).to_item().items() if name not in ("pk", "key")}
         return {
             "ledger": json.dumps(item, default=str),
             "result": json.dumps(result.to_json()["reason"]) if result else "",
@@ -42,7 +42,7 @@ class Told:
         }
 
     def reason(self, number):
-        return self.held.item(number)["reason"]
+        return self.held.item(number).reason
 
     def quarantined(self, number):
         prefix = quarantine_of(self.held, number)
@@ -109,7 +109,7 @@ class TestATableThatDoesNotFit:
 
     @pytest.mark.parametrize("number", range(len(CODES)), ids=CODES)
     def test_nobody_is_told_what_stands_in_it(self, tables, number):
-        assert tables.reason(number)["code"] == list(CODES.values())[number]
+        assert tables.reason(number).code == list(CODES.values())[number]
         assert leaks(tables, number) == []
 
     @pytest.mark.parametrize("number", range(len(CODES)), ids=CODES)
@@ -122,7 +122,7 @@ class TestATableThatDoesNotFit:
     def test_a_value_of_the_wrong_type_is_told_by_its_place_and_shape(self, tables, name):
         number = list(CODES).index(name)
         assert SECRET in json.dumps(tables.quarantined(number))
-        message = tables.reason(number)["message"]
+        message = tables.reason(number).message
         assert message.endswith("column 'amount': expected integer, found text of 24 characters")
         assert message in tables.text
 
@@ -130,7 +130,7 @@ class TestATableThatDoesNotFit:
 def test_what_was_left_out_is_quoted_in_rejects_alone(place):
     content = f"amount,note\n1,x\n{SECRET},x\n".encode()
     told = Told(Held(place, {"a.csv": content}, feed_of(options={**OPTIONS, "max_bad_rows": 1})))
-    assert told.held.item()["state"] == states.SUCCEEDED
+    assert told.held.item().state == FileState.SUCCEEDED
     rejects = next(output for output in result_of(told.held).outputs if output.name == "rejects.json")
     assert SECRET in object_of(place, rejects.key).decode()
     assert leaks(told, 0) == []
@@ -139,7 +139,7 @@ def test_what_was_left_out_is_quoted_in_rejects_alone(place):
 def test_a_feed_may_have_the_values_shown(place):
     content = f"amount,note\n{SECRET},x\n".encode()
     told = Told(Held(place, {"a.csv": content}, feed_of(options=OPTIONS, show_values=True)))
-    assert f"column 'amount': expected integer, found text of 24 characters: '{SECRET}'" in told.reason(0)["message"]
+    assert f"column 'amount': expected integer, found text of 24 characters: '{SECRET}'" in told.reason(0).message
     assert SECRET in told.text
     assert SECRET in told.ended.output
 
@@ -185,8 +185,8 @@ class TestAProcessorOfAUsersOwn:
     def test_everybody_is_told_the_code_and_where(self, own, way):
         code, message = EXPECTED[way]
         found = own.reason(list(EXPECTED).index(way))
-        told = re.sub(r"at line \d+", "at line N", found["message"])
-        assert (found["code"], told[: len(message)]) == (code, message)
+        told = re.sub(r"at line \d+", "at line N", found.message)
+        assert (found.code, told[: len(message)]) == (code, message)
 
     @pytest.mark.parametrize("way", ["message", "values", "code"])
     def test_quarantine_has_every_word(self, own, way):
@@ -209,8 +209,8 @@ def test_what_nobody_catches_is_logged_without_its_text(place):
 
 def test_a_feed_may_have_all_words_of_its_processor_shown(place):
     told = quoting(place, "message", "error", "cause", show_values=True)
-    assert told.reason(0)["message"] == f"found message {SECRET}"
-    assert told.reason(1)["message"] == f"ValueError: error {SECRET}"
+    assert told.reason(0).message == f"found message {SECRET}"
+    assert told.reason(1).message == f"ValueError: error {SECRET}"
     assert f"KeyError: 'cause {SECRET}'" in told.ended.output
     assert f"could not convert string to float: 'cause {SECRET}'" in told.ended.output
 
@@ -236,8 +236,8 @@ def test_what_a_processor_logs_is_one_line_in_which_all_can_be_seen(place):
 def test_what_a_file_holds_breaks_no_line_of_log_or_message(place, show_values):
     content = b"error \x1b[2J\xe2\x80\xae http://evil.example/x\n2026-01-02 00:00:00,000 INFO forged"
     told = Told(Held(place, {"a.txt": content}, feed_of(processor="quoting:process", show_values=show_values)))
-    for text in (told.reason(0)["message"], *told.text.splitlines(), *told.ended.output.splitlines()):
+    for text in (told.reason(0).message, *told.text.splitlines(), *told.ended.output.splitlines()):
         assert text.isprintable()
         assert not text.startswith("2026-01-02 00:00:00")
-    assert "evil.example" not in told.reason(0)["message"]
-    assert ("evil[.]example" in told.reason(0)["message"]) == show_values
+    assert "evil.example" not in told.reason(0).message
+    assert ("evil[.]example" in told.reason(0).message) == show_values

@@ -12,6 +12,7 @@ from typing import Any
 
 from e2e.tasks import DagRun, Run
 from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord
 from filebatch.feeds.feed import Feed
 from filebatch_local.serve.background import LocalAws
 from infra.terraform import Workspace
@@ -48,7 +49,7 @@ class Applied:
 
     def states(self) -> dict[str, str]:
         ledger = Ledger(self.client("dynamodb"), self.settings["ledger"])
-        return {item["key"]: item["state"] for item in ledger.scan() if "key" in item}
+        return {file.key: str(file.state) for file in ledger.scan() if isinstance(file, FileRecord)}
 
     def run(self, feed: Feed, **facts: Any) -> Run:
         params = facts.pop("params", {})

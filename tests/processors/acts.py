@@ -50,6 +50,11 @@ def wait(rest: str) -> None:
         time.sleep(0.01)
 
 
+def wait_and_raise(rest: str) -> None:
+    wait(rest)
+    raise FAULTS["raise"]
+
+
 def log(rest: str) -> None:
     logging.getLogger().warning("%s", dict(os.environ) if rest == "everything" else rest)
 
@@ -95,6 +100,7 @@ def write(workdir: Path, name: str, text: str = "x") -> Output:
 
 DEEDS = {
     "wait": wait,
+    "wait-and-raise": wait_and_raise,
     "exit": lambda rest: sys.exit(int(rest)),
     "log": log,
     "orphan": leave_an_orphan,

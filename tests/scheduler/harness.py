@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from aws import until
-from filebatch.core import states
-from filebatch.core.ledger import Item, Ledger
+from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.core.rows import Row
 from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
@@ -73,31 +74,32 @@ class Whole:
     def client(self, service: str) -> Any:
         return self.aws.client(service)
 
-    def drop(self, feed: str, *names: str, day: date = TODAY) -> list[states.Key]:
+    def drop(self, feed: str, *names: str, day: date = TODAY) -> list[Row[FileRecord]]:
         """Put small files of a day under a feed's prefix; return their keys in the ledger."""
         bucket = self.aws.settings["buckets"]["new_files"]
         keys = [f"{feed}/{day}/{name}.csv" for name in names]
         answers = [self.s3.put_object(Bucket=bucket, Key=key, Body=f"id\n{key}\n".encode()) for key in keys]
-        return [(f"s3://{bucket}/{key}", answer["VersionId"]) for key, answer in zip(keys, answers, strict=True)]
+        uris = (f"s3://{bucket}/{key}" for key in keys)
+        return [Row(FileRecord, uri, answer["VersionId"]) for uri, answer in zip(uris, answers, strict=True)]
 
-    def items(self, keys: Sequence[states.Key]) -> list[Item]:
+    def items(self, keys: Sequence[Row[FileRecord]]) -> list[FileRecord]:
         return list(self.ledger.get_many(keys).values())
 
-    def are(self, keys: Sequence[states.Key], *found: str) -> bool:
+    def are(self, keys: Sequence[Row[FileRecord]], *found: str) -> bool:
         items = self.items(keys)
-        return len(items) == len(keys) and all(item["state"] in found for item in items)
+        return len(items) == len(keys) and all(item.state in found for item in items)
 
-    def done(self, keys: Sequence[states.Key], seconds: float = PATIENCE) -> None:
+    def done(self, keys: Sequence[Row[FileRecord]], seconds: float = PATIENCE) -> None:
         """Wait until all have SUCCEEDED, and see that each did at once, and that these are all that was claimed."""
-        until(lambda: self.are(keys, states.SUCCEEDED), seconds, every=0.5)
+        until(lambda: self.are(keys, FileState.SUCCEEDED), seconds, every=0.5)
         items = self.items(keys)
-        assert {(item["generation"], item["attempts"]) for item in items} == {(1, 1)}
-        assert sum(map(self.claimed, {item["feed"] for item in items})) == len(keys)
+        assert {(item.generation, item.attempts) for item in items} == {(1, 1)}
+        assert sum(map(self.claimed, {item.feed for item in items})) == len(keys)
 
     def claimed(self, feed: str) -> int:
         """Return how many files all runs of a feed have claimed, whatever became of them."""
-        partition = states.run_key(feed, "")[0]
-        return sum(item.get("files", 0) for item in self.ledger.scan() if item["pk"] == partition)
+        records = self.ledger.scan()
+        return sum(run.files for run in records if isinstance(run, RunRecord) and run.feed == feed)
 
     def runs(self, feed: str) -> list[dict[str, Any]]:
         return list(airflow.ask(self.config.api, "GET", f"/api/v2/dags/{feed}/dagRuns?limit=1000")["dag_runs"])

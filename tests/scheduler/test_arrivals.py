@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from aws import stays
-from filebatch.core import states
+from filebatch.core.records import FileState
 from filebatch_local.base.processes import signal_group
 from local_system import airflow, parts
 from scheduler.harness import DAILY, PATIENCE, Whole, wait, whole
@@ -48,12 +48,12 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 def test_a_burst_during_a_run_leaves_no_file_waiting(system):
     feeds = ("burst", "no-levels-burst")
     first = {feed: system.drop(feed, "first") for feed in feeds}
-    wait(lambda: all(system.are(first[feed], states.CLAIMED, states.SUCCEEDED) for feed in feeds))
+    wait(lambda: all(system.are(first[feed], FileState.CLAIMED, FileState.SUCCEEDED) for feed in feeds))
     rest = {feed: system.drop(feed, *BURST) for feed in feeds}
     system.done(first["burst"] + rest["burst"])
     assert {run["run_type"] for run in system.runs("burst")} == {"asset_triggered"}
     assert system.claimed("no-levels-burst") < len(BURST)
-    assert states.ARRIVED in {item["state"] for item in system.items(rest["no-levels-burst"])}
+    assert FileState.ARRIVED in {file.state for file in system.files(rest["no-levels-burst"])}
 
 
 def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(system):
@@ -67,13 +67,13 @@ def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(syst
     wait(lambda: airflow.watched(system.config.api).isdisjoint(feeds))
     system.restart("triggerer")  # or the doorbells might hear one more before it is told
     unheard = system.drop("paused", "unheard")
-    assert system.are(heard + left, states.ARRIVED)
-    assert system.items(unheard) == []
+    assert system.are(heard + left, FileState.ARRIVED)
+    assert system.files(unheard) == []
     for feed in feeds:
         system.pause(feed, paused=False)
     system.done(heard + unheard)
     wait(lambda: airflow.watched(system.config.api).issuperset(feeds))
-    stays(lambda: system.are(left, states.ARRIVED), LEFT_FOR_GOOD)
+    stays(lambda: system.are(left, FileState.ARRIVED), LEFT_FOR_GOOD)
 
 
 def test_a_file_does_not_wait_for_a_long_backfill_as_it_would_with_bounded_runs(system):
@@ -83,7 +83,7 @@ def test_a_file_does_not_wait_for_a_long_backfill_as_it_would_with_bounded_runs(
     file, starved = system.drop("filled", "arrives"), system.drop("no-space-filled", "arrives")
     system.done(file)
     assert len(system.unfinished("filled")) > 20
-    wait(lambda: system.are(starved, states.ARRIVED))
+    wait(lambda: system.are(starved, FileState.ARRIVED))
     for backfill in backfills:
         system.cancel(backfill)
     system.done(starved)
@@ -94,7 +94,7 @@ def test_messages_that_come_three_times_are_one_file_each(system):
     system.proxy.thrice.update(f"filebatch-local-{feed}" for feed in feeds)
     files, again = (system.drop(feed, *(f"file-{number}" for number in range(8))) for feed in feeds)
     system.done(files)
-    wait(lambda: system.are(again, states.SUCCEEDED) and not any(map(system.unfinished, feeds)))
+    wait(lambda: system.are(again, FileState.SUCCEEDED) and not any(map(system.unfinished, feeds)))
     assert system.proxy.send_again()
     wait(lambda: all(map(system.queue_is_empty, feeds)))
     system.done(files, 1)
@@ -107,11 +107,11 @@ def test_a_queue_that_is_out_of_reach_for_20_seconds_delays_and_loses_nothing(sy
     since = time.monotonic()
     files, lost = (system.drop(feed, "one", "two") for feed in feeds)
     wait(lambda: system.proxy.cut and time.monotonic() > since + 20)
-    assert system.items([*files, *lost]) == []
+    assert system.files([*files, *lost]) == []
     assert system.part("triggerer").is_alive()
     system.proxy.dead.clear()
     system.done(files)
-    assert system.items(lost) == []
+    assert system.files(lost) == []
     assert not system.queue_is_empty("no-patience-deaf")
 
 
@@ -125,7 +125,7 @@ def test_a_triggerer_killed_between_receive_and_record_and_between_record_and_ac
         system.return_in(2 * PATIENCE, hold)
     assert all(hold.reached.wait(PATIENCE) for hold in early)
     system.done(once + doubled)
-    assert system.items(waiting + lost) == []
+    assert system.files(waiting + lost) == []
     signal_group(system.part("triggerer").pid, signal.SIGKILL)
     system.proxy.holds.clear()
     system.restart("triggerer")
@@ -135,7 +135,7 @@ def test_a_triggerer_killed_between_receive_and_record_and_between_record_and_ac
     system.done(waiting + once)
     wait(lambda: all(map(system.queue_is_empty, (*unrecorded, "late"))))
     system.done(waiting + once, 1)
-    assert system.items(lost) == []
+    assert system.files(lost) == []
     wait(lambda: system.claimed("no-condition-late") > len(doubled))
 
 

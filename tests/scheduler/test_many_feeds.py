@@ -7,7 +7,8 @@ import pytest
 from packaging.version import Version
 
 from aws import stays
-from filebatch.core import states
+from filebatch.core.records import FileRecord, FileState
+from filebatch.core.rows import Row
 from local_system import airflow
 from scheduler.harness import Whole, wait, whole
 
@@ -28,17 +29,17 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 @pytest.fixture(scope="module")
-def first(system: Whole) -> dict[str, list[states.Key]]:
+def first(system: Whole) -> dict[str, list[Row[FileRecord]]]:
     return drop(system, "first")
 
 
-def drop(system: Whole, name: str) -> dict[str, list[states.Key]]:
+def drop(system: Whole, name: str) -> dict[str, list[Row[FileRecord]]]:
     return {feed: system.drop(feed, name) for feed in FEEDS}
 
 
-def deaf(system: Whole, files: dict[str, list[states.Key]]) -> set[str]:
+def deaf(system: Whole, files: dict[str, list[Row[FileRecord]]]) -> set[str]:
     """Return the feeds whose file is not in the ledger."""
-    found = {item["feed"] for item in system.items([key for keys in files.values() for key in keys])}
+    found = {item.feed for item in system.items([key for keys in files.values() for key in keys])}
     return set(FEEDS) - found
 
 
@@ -62,4 +63,4 @@ def test_two_triggerers_hear_all_feeds_and_record_each_file_once(system):
     wait(lambda: all(system.queue_is_empty(feed) for feed in FEEDS))
     recorded = [item for item in system.ledger.scan() if "key" in item]
     assert len(recorded) == 2 * len(FEEDS)
-    assert {item["state"] for item in recorded} == {states.ARRIVED}
+    assert {item.state for item in recorded} == {FileState.ARRIVED}

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from filebatch.core import states
+from filebatch.core.records import FileRecord, FileState
+from filebatch.core.rows import Row
 from local_system import airflow
 from scheduler.harness import DAILY, TODAY, Whole, wait, whole
 
@@ -24,7 +25,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 @pytest.fixture(scope="module")
-def files(system: Whole) -> list[states.Key]:
+def files(system: Whole) -> list[Row[FileRecord]]:
     """Two files a day that no event announces: only a backfill finds them, once the day's sweep is over."""
     wait(lambda: [run for run in system.runs(FEED) if run["state"] == "success"])
     events = system.client("events")
@@ -59,11 +60,11 @@ def backfill(
     return runs
 
 
-def generations(system: Whole, files: list[states.Key]) -> set[int]:
+def generations(system: Whole, files: list[Row[FileRecord]]) -> set[int]:
     items = system.items(files)
-    assert {item["state"] for item in items} == {states.SUCCEEDED}
+    assert {item.state for item in items} == {FileState.SUCCEEDED}
     assert len(items) == len(files)
-    return {item["generation"] for item in items}
+    return {item.generation for item in items}
 
 
 def jobs(system: Whole) -> list[str]:
@@ -72,17 +73,17 @@ def jobs(system: Whole) -> list[str]:
     return sorted(job["jobName"] for job in listed["jobSummaryList"])
 
 
-def test_a_backfill_does_each_days_files_once(system: Whole, files: list[states.Key]) -> None:
+def test_a_backfill_does_each_days_files_once(system: Whole, files: list[Row[FileRecord]]) -> None:
     runs = backfill(system)
 
     assert len(runs) == len(DAYS)
     assert generations(system, files) == {1}
     assert len(jobs(system)) == len(DAYS)
-    runs_of = {item["key"].split("/")[1]: item["run_id"] for item in system.items(files)}
+    runs_of = {item.key.split("/")[1]: item.run_id for item in system.items(files)}
     assert len(set(runs_of.values())) == len(DAYS)
 
 
-def test_the_same_backfill_again_submits_nothing(system: Whole, files: list[states.Key]) -> None:
+def test_the_same_backfill_again_submits_nothing(system: Whole, files: list[Row[FileRecord]]) -> None:
     before = jobs(system)
 
     backfill(system)
@@ -92,25 +93,25 @@ def test_the_same_backfill_again_submits_nothing(system: Whole, files: list[stat
 
 
 def test_a_backfill_that_reprocesses_does_each_day_again_as_a_new_generation(
-    system: Whole, files: list[states.Key]
+    system: Whole, files: list[Row[FileRecord]]
 ) -> None:
-    results = {item["key"]: item["result"] for item in system.items(files)}
+    results = {item.key: item.result for item in system.items(files)}
 
     backfill(system, again=True)
 
     assert generations(system, files) == {2}
     for item in system.items(files):
-        assert item["result"] == results[item["key"]].replace("/g1/", "/g2/")
-        for uri in (results[item["key"]], item["result"]):
+        assert item.result == results[item.key].replace("/g1/", "/g2/")
+        for uri in (results[item.key], item.result):
             bucket, key = uri.removeprefix("s3://").split("/", 1)
             result = json.loads(system.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
             assert all(system.s3.head_object(Bucket=bucket, Key=output["key"]) for output in result["outputs"])
 
 
 def test_clearing_process_files_of_a_settled_run_settles_again_and_submits_nothing(
-    system: Whole, files: list[states.Key]
+    system: Whole, files: list[Row[FileRecord]]
 ) -> None:
-    before, run = jobs(system), system.items(files)[0]["run_id"]
+    before, run = jobs(system), system.items(files)[0].run_id
 
     clear(system, run, "process_files")
 
@@ -118,9 +119,11 @@ def test_clearing_process_files_of_a_settled_run_settles_again_and_submits_nothi
     assert generations(system, files) == {2}
 
 
-def test_clearing_claim_files_of_a_settled_run_does_its_files_again(system: Whole, files: list[states.Key]) -> None:
-    run = system.items(files)[0]["run_id"]
-    day = [key for key, item in zip(files, system.items(files), strict=True) if item["run_id"] == run]
+def test_clearing_claim_files_of_a_settled_run_does_its_files_again(
+    system: Whole, files: list[Row[FileRecord]]
+) -> None:
+    run = system.items(files)[0].run_id
+    day = [key for key, item in zip(files, system.items(files), strict=True) if item.run_id == run]
 
     clear(system, run, "claim_files", "process_files", "publish_metrics", "notify")
 
@@ -152,12 +155,12 @@ def trigger(system: Whole, ended: str = "success", **body: Any) -> dict[str, Any
 
 
 @pytest.fixture(scope="module")
-def two_days(system: Whole, files: list[states.Key]) -> tuple[list[states.Key], list[states.Key]]:
+def two_days(system: Whole, files: list[Row[FileRecord]]) -> tuple[list[Row[FileRecord]], list[Row[FileRecord]]]:
     return system.drop(FEED, "a", day=ASKED), system.drop(FEED, "a", day=NEXT)
 
 
 def test_a_trigger_with_a_past_date_does_the_files_of_the_day_that_begins_there(
-    system: Whole, two_days: tuple[list[states.Key], list[states.Key]]
+    system: Whole, two_days: tuple[list[Row[FileRecord]], list[Row[FileRecord]]]
 ) -> None:
     asked, following = two_days
 
@@ -168,7 +171,7 @@ def test_a_trigger_with_a_past_date_does_the_files_of_the_day_that_begins_there(
 
 
 def test_a_trigger_with_a_mistyped_param_fails_and_does_nothing(
-    system: Whole, two_days: tuple[list[states.Key], list[states.Key]]
+    system: Whole, two_days: tuple[list[Row[FileRecord]], list[Row[FileRecord]]]
 ) -> None:
     trigger(system, "failed", conf={"key": [f"{FEED}/{NEXT}/a.csv"]})
 
@@ -176,7 +179,7 @@ def test_a_trigger_with_a_mistyped_param_fails_and_does_nothing(
 
 
 def test_a_trigger_for_a_named_file_that_is_done_fails_unless_it_is_forced(
-    system: Whole, two_days: tuple[list[states.Key], list[states.Key]]
+    system: Whole, two_days: tuple[list[Row[FileRecord]], list[Row[FileRecord]]]
 ) -> None:
     conf = {"keys": [f"{FEED}/{NEXT}/a.csv"]}
 
@@ -187,7 +190,7 @@ def test_a_trigger_for_a_named_file_that_is_done_fails_unless_it_is_forced(
 
 
 def test_a_backfill_with_force_does_done_days_again_and_leaves_out_those_that_have_runs(
-    system: Whole, two_days: tuple[list[states.Key], list[states.Key]]
+    system: Whole, two_days: tuple[list[Row[FileRecord]], list[Row[FileRecord]]]
 ) -> None:
     before = {run["dag_run_id"] for run in system.runs(FEED)}
 

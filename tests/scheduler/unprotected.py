@@ -11,7 +11,7 @@ from typing import Any
 
 from filebatch.core import clock
 from filebatch.core.contract import FileVersion
-from filebatch.core.ledger import encode
+from filebatch.core.requests import encode
 from filebatch.intake import arrivals
 from filebatch.intake.arrivals import Taken
 from filebatch.triggers.arrivals import LOOK_LEAST, ArrivalsTrigger, Watch
@@ -78,7 +78,7 @@ class _EagerQueue:
 
 class _ForgetfulListener(Listener):
     async def _record(self, ledger: AsyncLedger, file: FileVersion) -> Taken:
-        items, _ = arrivals.arrivals(self._ctx.feed, [file], clock.now())
-        for item in items:
-            await ledger._client.put_item(TableName=ledger.table, Item=encode(item))
-        return Taken(new=len(items))
+        records, _ = arrivals.arrivals(self._ctx.feed, [file], clock.now())
+        for record in records:
+            await ledger._client.put_item(TableName=ledger.table, Item=encode(record.to_item()))
+        return Taken(new=len(records))

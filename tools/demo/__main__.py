@@ -21,6 +21,7 @@ from typing import Any
 from demo import report
 from demo.subscriber import subscribe
 from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord
 from filebatch_local.base.layout import Layout
 from filebatch_local.serve.background import local_aws
 from filebatch_local.serve.shell import environment, take_over
@@ -124,9 +125,10 @@ def _run_dag(shell: Mapping[str, str], say: Callable[[str], None]) -> int:
 
 def _summary(clients: Mapping[str, Any], settings: Mapping[str, Any], notes: list[dict[str, Any]]) -> dict[str, Any]:
     """Read back what happened, check the summary against its schema, and write demo-output/."""
-    items = [item for item in Ledger(clients["dynamodb"], settings["ledger"]).scan() if "key" in item]
+    scanned = Ledger(clients["dynamodb"], settings["ledger"]).scan()
+    files = [record for record in scanned if isinstance(record, FileRecord)]
     summary = {
-        "files": report.file_rows(items),
+        "files": report.file_rows(files),
         "notifications": notes,
         "metrics": report.metric_rows(clients["cloudwatch"], settings["namespace"], FEED),
         "job": report.job_row(clients["batch"], settings["job_queue"]),
@@ -135,7 +137,7 @@ def _summary(clients: Mapping[str, Any], settings: Mapping[str, Any], notes: lis
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
     (OUTPUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    report.download(clients["s3"], settings["buckets"]["results"], items, OUTPUT / "results")
+    report.download(clients["s3"], settings["buckets"]["results"], files, OUTPUT / "results")
     return summary
 
 

@@ -11,14 +11,15 @@ from typing import Any
 from tabulate import tabulate
 
 from filebatch.core import clock
+from filebatch.core.records import FileRecord
 from filebatch.runs.jobs import TERMINAL
 
 FOLDER = Path(__file__).parent
 
 
-def file_rows(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a summary's files from the ledger's items."""
-    return [_file_row(item) for item in sorted(items, key=lambda item: item["key"])]
+def file_rows(files: Iterable[FileRecord]) -> list[dict[str, Any]]:
+    """Return a summary's files from the ledger's records."""
+    return [_file_row(file) for file in sorted(files, key=lambda file: file.key)]
 
 
 def metric_rows(cloudwatch: Any, namespace: str, feed: str) -> list[dict[str, Any]]:
@@ -68,13 +69,13 @@ def job_row(batch: Any, queue: str) -> dict[str, Any] | None:
     }
 
 
-def download(s3: Any, bucket: str, items: Iterable[Mapping[str, Any]], folder: Path) -> int:
+def download(s3: Any, bucket: str, files: Iterable[FileRecord], folder: Path) -> int:
     """Fetch the results that the ledger points to, under their keys; return the number of objects."""
     count = 0
-    for item in items:
-        if not item.get("result"):
+    for file in files:
+        if not file.result:
             continue
-        key = item["result"].removeprefix(f"s3://{bucket}/")
+        key = file.result.removeprefix(f"s3://{bucket}/")
         result = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         for each in [key, *(output["key"] for output in result["outputs"])]:
             target = folder / each.removeprefix("results/")
@@ -107,15 +108,15 @@ def show(summary: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _file_row(item: Mapping[str, Any]) -> dict[str, Any]:
-    reason, settled = item.get("reason"), item.get("settled_at")
-    seconds = (clock.parse_utc(settled) - clock.parse_utc(item["arrived_at"])).total_seconds() if settled else None
+def _file_row(file: FileRecord) -> dict[str, Any]:
+    arrived, settled = file.arrived_at, file.settled_at
+    seconds = (clock.parse_utc(settled) - clock.parse_utc(arrived)).total_seconds() if settled else None
     return {
-        "key": item["key"],
-        "state": item["state"],
-        "rows": item.get("rows"),
-        "result": item.get("result"),
-        "error": f"{reason['code']}: {reason['message']}" if reason else None,
+        "key": file.key,
+        "state": str(file.state),
+        "rows": file.rows,
+        "result": file.result,
+        "error": f"{file.reason.code}: {file.reason.message}" if file.reason else None,
         "seconds": seconds,
     }
 

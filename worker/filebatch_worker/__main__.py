@@ -18,13 +18,16 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from filebatch.core import clock, failures, states
+from filebatch.core import clock, failures, file_moves, run_moves
 from filebatch.core.contract import Reason, Result, Unit, Work
 from filebatch.core.errors import ConfigurationError, LostClaim
-from filebatch.core.ledger import Ledger, holds
+from filebatch.core.file_moves import FileFailure
+from filebatch.core.ledger import Ledger
 from filebatch.core.metrics import Measured
+from filebatch.core.moves import Move
 from filebatch.core.outcomes import Outcomes
 from filebatch.core.publishing import Publisher, usable
+from filebatch.core.records import FileRecord, FileState
 from filebatch.core.results import location
 from filebatch_worker import aws, file, job_log, processor, reasons, settings, trouble
 from filebatch_worker.file import UnitContext
@@ -69,7 +72,7 @@ def _run(told: settings.Settings, stop: Stop, shown: JobLog) -> int:
             "the job was submitted with another feed's job definition"
         )
     shown.show_values = unit.show_values
-    if not ledger.move(states.fence(unit.feed, unit.claim, unit.round, told.parent_id)).done:
+    if not ledger.try_move(run_moves.fence(unit.feed, unit.claim, unit.round, told.parent_id)).done:
         log.warning("round %s of claim %s is over, or another job's: nothing is done here", unit.round, unit.claim)
         return 0
     process = processor.load_processor(unit.processor)
@@ -87,9 +90,10 @@ def _run(told: settings.Settings, stop: Stop, shown: JobLog) -> int:
 def _each(ctx: UnitContext, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
     """Do the files that are still this claim's; yield the taxonomy's code for each that failed."""
     unit = ctx.unit
-    items = ctx.ledger.get_many([states.file_key(work.file) for work in unit.files])
+    found = ctx.ledger.get_many([FileRecord.at(work.file) for work in unit.files])
     for work in unit.files:
-        if not holds(items.get(states.file_key(work.file)), unit.claim, work.generation):
+        record = found.get(FileRecord.at(work.file))
+        if not (record and record.is_held_by(unit.claim, work.generation)):
             continue
         if stop.asked:
             log.warning("SIGTERM: the rest of the unit is left to the next attempt")
@@ -111,8 +115,8 @@ def _one(ctx: UnitContext, work: Work, outcomes: Outcomes) -> str | None:
         return _failed(ctx, work, outcomes, error, time.monotonic() - began)
     seconds = time.monotonic() - began
     where = location(ctx.settings.results_bucket, ctx.unit.feed, work)
-    move = states.finish(states.file_key(work.file), ctx.unit.claim, result, where, clock.now())
-    outcomes.add(move, Measured(result.state, seconds, work.file.size, result.rows))
+    move = file_moves.finish(FileRecord.at(work.file), ctx.unit.claim, result, where, clock.now())
+    outcomes.add(move, Measured(FileState(result.state), seconds, work.file.size, result.rows))
     log.info("%r %s rows=%s in %.2f s%s", work.file.uri, result.state, result.rows, seconds, _why(result))
     return None
 
@@ -126,20 +130,17 @@ def _failed(ctx: UnitContext, work: Work, outcomes: Outcomes, error: Exception, 
         trouble.of_file(ctx.ledger, ctx.unit, work, reason)
     else:
         move = _fail_move(ctx.unit, work, reason, ctx.settings.memory, clock.now())
-        outcomes.add(move, Measured(states.FAILED, seconds, work.file.size, None))
+        outcomes.add(move, Measured(FileState.FAILED, seconds, work.file.size, None))
+        outcomes.flush()  # it has no result to be found by, and must not be blamed for what ends the container later
     return code
 
 
-def _fail_move(unit: Unit, work: Work, reason: Reason, memory: int, now: datetime) -> states.Move:
+def _fail_move(unit: Unit, work: Work, reason: Reason, memory: int, now: datetime) -> Move[FileRecord]:
     failed = failures.failure(reason.code)
-    return states.fail(
-        states.file_key(work.file),
-        unit.claim,
-        unit.feed,
-        reason,
-        retry=failures.retry_at(failed, work.attempt, unit.max_attempts, now),
-        now=now,
-        memory=memory * failed.memory_factor if failed.memory_factor > 1 else None,
+    needed = memory * failed.memory_factor if failed.memory_factor > 1 else None
+    retry = failures.retry_at(failed, work.attempt, unit.max_attempts, now)
+    return file_moves.fail(
+        FileRecord.at(work.file), unit.claim, unit.feed, FileFailure(reason, needed), retry=retry, now=now
     )
 
 

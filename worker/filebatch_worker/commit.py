@@ -8,10 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.core import contract, paths, states
+from filebatch.core import aws_errors, contract, paths
 from filebatch.core.contract import NO_VERSION, FileVersion, Reason, Result, Work
 from filebatch.core.errors import FilebatchError, LostClaim
-from filebatch.core.ledger import Ledger, holds
+from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord
 from filebatch.core.results import read_result
 from filebatch_worker import processor
 
@@ -50,7 +51,7 @@ def quarantine(s3: Any, bucket: str, feed: str, work: Work, reason: Reason, *, r
     try:
         _copy(s3, work.file, bucket, prefix + "file")
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"}:
+        if aws_errors.is_not_there(error) or aws_errors.is_precondition_failed(error):
             return prefix + "_reason.json"
         raise
     return prefix + "file"
@@ -62,9 +63,9 @@ def commit(s3: Any, bucket: str, ledger: Ledger, result: Result) -> Result:
     Raises:
         LostClaim: the file is no longer this claim's; nothing was written.
     """
-    item = ledger.get(states.file_key(result.work.file))
-    if not holds(item, result.claim, result.work.generation):
-        raise LostClaim(f"{result.work.file.uri!r}: claimed by {result.claim}, now by {item and item.get('claim')}")
+    found = ledger.get(FileRecord.at(result.work.file))
+    if not (found and found.is_held_by(result.claim, result.work.generation)):
+        raise LostClaim(f"{result.work.file.uri!r}: claimed by {result.claim}, now by {found and found.claim}")
     try:
         s3.put_object(
             Bucket=bucket,
@@ -74,7 +75,7 @@ def commit(s3: Any, bucket: str, ledger: Ledger, result: Result) -> Result:
             IfNoneMatch="*",
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] != "PreconditionFailed":
+        if not aws_errors.is_precondition_failed(error):
             raise
         first = read_result(s3, bucket, result.feed, result.work)
         if first is None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filebatch.core import clock, paths, states
+from filebatch.core import clock, paths
 from filebatch.core.contract import Output, Reason, Result, Unit, Work
 from filebatch.core.errors import ConfigurationError, ContractError
 from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileState
 from filebatch.core.results import read_result
-from filebatch_worker import __version__, processor, reasons, refusals
+from filebatch_worker import __version__, processor, reasons, refusals, returned
 from filebatch_worker.calling import call
 from filebatch_worker.commit import commit, quarantine, stage
 from filebatch_worker.fetch import Unreadable, fetch
@@ -68,12 +69,12 @@ def do(ctx: UnitContext, work: Work) -> Result:
         processed, outputs = _produce(ctx, work, workdir, timings)
     except processor.InvalidFile as error:
         readable = not isinstance(error, Unreadable)
-        told = reasons.whole(error)
+        told = reasons.whole(returned.check_invalid(error))
         kept = quarantine(ctx.s3, ctx.settings.results_bucket, ctx.unit.feed, work, told, readable=readable)
         reason = reasons.of_invalid(error, show_values=ctx.unit.show_values)
-        became = _Became(states.INVALID, reason=reason, quarantine=kept)
+        became = _Became(FileState.INVALID, reason=reason, quarantine=kept)
     else:
-        became = _Became(states.SUCCEEDED, outputs, processed.rows, notes=processed.notes)
+        became = _Became(FileState.SUCCEEDED, outputs, processed.rows, notes=processed.notes)
     finally:
         shutil.rmtree(workdir, ignore_errors=True)
     result = Result(
@@ -112,7 +113,7 @@ def _produce(
     with _Timed(timings, "fetch"):
         source = fetch(ctx.s3, work.file, workdir)
     with _Timed(timings, "process"):
-        processed = call(ctx.process, source, workdir, ctx.unit.options)
+        processed = returned.check(call(ctx.process, source, workdir, ctx.unit.options))
     prefix = f"{paths.of_generation(paths.RESULTS, ctx.unit.feed, work)}{ctx.settings.attempt_name}/"
     with _Timed(timings, "upload"):
         outputs = stage(ctx.s3, ctx.settings.results_bucket, prefix, processed.outputs)

@@ -11,18 +11,22 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from filebatch.core import contract
 from filebatch.core.contract import Reason
 from filebatch.core.errors import FilebatchError
-from filebatch.core.wording import plain
+from filebatch.core.wording import MAX_NAME, plain
 from filebatch_worker import processor, refusals
 from filebatch_worker.calling import is_processors, place
 from filebatch_worker.processor import InvalidFile, shape
 
 PLACES = ("line", "row", "column", "byte", "bad_rows")  # of `where`, what is shown if it is a whole number
+
+MAX_VALUES, MAX_VALUE = 20, 4000  # values of `where` that everybody is told, and bytes of JSON of one
 
 _CODE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _WITHHELD = "; its text may quote the file: only show_values shows it"
@@ -37,7 +41,7 @@ def of_invalid(error: InvalidFile, *, show_values: bool) -> Reason:
     """Return what everybody is told of an INVALID file."""
     code = error.code if _CODE.fullmatch(str(error.code)) else "invalid"
     if show_values:
-        return Reason(code, plain(str(error.message)), dict(error.where))
+        return Reason(code, plain(str(error.message)), _bounded(error.where))
     places = {name: error.where[name] for name in PLACES if isinstance(error.where.get(name), int)}
     return Reason(code, plain(error.summary or _composed(error, places)), places)
 
@@ -58,6 +62,14 @@ def trace(error: BaseException, *, show_values: bool) -> str:
             f"Traceback (most recent call last):\n{lines}{_told(each, quotes=quotes, show_values=show_values)}"
         )
     return "\n\nwhich led to:\n\n".join(reversed(parts))
+
+
+def _bounded(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values for `_result.json`: as they are, or their shapes where one takes too much room."""
+    return {
+        plain(str(name), MAX_NAME): value if len(contract.encode({"": value})) <= MAX_VALUE else shape(value)
+        for name, value in list(where.items())[:MAX_VALUES]
+    }
 
 
 def _composed(error: InvalidFile, places: dict[str, int]) -> str:

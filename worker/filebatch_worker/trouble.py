@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
-from filebatch.core import paths, states
+from filebatch.core import file_moves, paths, run_moves
 from filebatch.core.contract import Reason, Unit, Work
 from filebatch.core.ledger import Ledger
-from filebatch.core.states import Move
+from filebatch.core.moves import Move
+from filebatch.core.records import FileRecord
 from filebatch_worker import aws
 
 log = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def of_file(ledger: Ledger, unit: Unit, work: Work, reason: Reason) -> None:
     """Write down why a file, which stays claimed, could not be done in this attempt."""
-    _write(ledger, states.troubled(states.file_key(work.file), unit.claim, reason))
+    _write(ledger, file_moves.trouble(FileRecord.at(work.file), unit.claim, reason))
 
 
 def of_unit(environment: Mapping[str, str], reason: Reason) -> None:
@@ -34,11 +36,12 @@ def of_unit(environment: Mapping[str, str], reason: Reason) -> None:
     except Exception:
         log.exception("the ledger can't be reached, so nobody else hears of this")
     else:
-        _write(ledger, states.unit_troubled(*found, reason))
+        _write(ledger, run_moves.unit_trouble(*found, reason))
 
 
-def _write(ledger: Ledger, move: Move) -> None:
+def _write(ledger: Ledger, move: Move[Any]) -> None:
     try:
-        ledger.move(move)
+        if not ledger.try_move(move).done:
+            log.info("%r is no longer this claim's", move.row.pk)
     except Exception:
-        log.exception("the ledger could not be told of %r", move.key[0])
+        log.exception("the ledger could not be told of %r", move.row.pk)

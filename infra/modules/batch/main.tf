@@ -162,28 +162,22 @@ module "definition" {
   name = "job-definition"
 
   text = {
-    for feed, container in var.feeds : feed => {
-      feed           = feed
-      region         = var.region
-      namespace      = var.namespace
-      dimensions     = join(",", [for name, value in var.metric_dimensions : "${name}=${value}"])
-      image          = container.image
-      vcpu           = container.vcpu
-      memory         = container.memory
-      architecture   = container.architecture
-      ledger         = var.ledger
-      results_bucket = var.results_bucket
-      job_role       = var.job_role_arns[feed]
-      execution_role = var.execution_role_arn
-      log_group      = aws_cloudwatch_log_group.jobs.name
-      scratch_uid    = local.scratch_uid
-    }
+    for feed, container in var.feeds : feed => merge({ architecture = "X86_64" }, container, {
+      feed                                                          = feed
+      region                                                        = var.region
+      namespace                                                     = var.namespace
+      dimensions                                                    = join(",", [for name, value in var.metric_dimensions : "${name}=${value}"])
+      ledger                                                        = var.ledger
+      results_bucket                                                = var.results_bucket
+      job_role                                                      = var.job_role_arns[feed]
+      execution_role                                                = var.execution_role_arn
+      log_group                                                     = aws_cloudwatch_log_group.jobs.name
+      scratch_uid                                                   = local.scratch_uid
+    })
   }
 
   json = {
-    for feed, container in var.feeds : feed => {
-      disk             = container.disk
-      timeout          = container.timeout
+    for feed in keys(var.feeds) : feed => {
       evaluate_on_exit = jsonencode(local.failures.evaluate_on_exit)
     }
   }

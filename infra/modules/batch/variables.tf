@@ -66,18 +66,11 @@ variable "key_arn" {
 }
 
 variable "feeds" {
-  description = "Feeds by name: what their containers are."
-  type = map(object({
-    image        = string
-    architecture = optional(string, "X86_64")
-    vcpu         = number
-    memory       = number
-    disk         = number
-    timeout      = number
-  }))
+  description = "Feeds by name: image, and the placeholders of job-definition.json that a feed gives."
+  type        = map(map(string))
 
   validation {
-    condition     = alltrue([for feed in values(var.feeds) : contains(["X86_64", "ARM64"], feed.architecture)])
+    condition     = alltrue([for feed in values(var.feeds) : contains(["X86_64", "ARM64"], lookup(feed, "architecture", "X86_64"))])
     error_message = "feeds: architecture is X86_64 or ARM64."
   }
 }

@@ -4,6 +4,7 @@
 locals {
   library  = "${path.module}/../../../plugins/filebatch"
   defaults = jsondecode(file("${local.library}/feeds/feed-defaults.json"))
+  flat     = merge(local.defaults.container, { for name, value in local.defaults : name => value if name != "container" })
   rules    = jsondecode(file("${local.library}/feeds/feed-text.json"))
 
   written = {

@@ -1,24 +1,28 @@
 """What crosses the boundary between Airflow and the worker: files, units and results, as versioned JSON.
 
 Nothing but the standard library is imported here, as both sides and the container share it. The golden documents in
-tests/golden hold both sides to it. A document of another version fails loudly: the image and the DAGs of a
-deployment belong together.
+tests/golden hold both sides to it. A unit of this version or the previous one is read, and a result of every version
+there was; another fails loudly.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from filebatch.core.errors import ContractError
 
-VERSION = 1
+VERSION = FIRST = 1
 
-# One line of a round's index: byte offset and length of a unit, so that a child fetches its own unit and no more.
-INDEX_LINE = 24
+# What makes of a document of this version ("unit", "result" or a plan) one of the next. Workers and Airflow are updated
+# one after the other, so that units and plans of the previous version are read; results are data, and always are.
+UPGRADES: dict[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {}
+
+# Characters of a reason in the ledger, whose items have room for 400 kB in all.
+MAX_CODE, MAX_MESSAGE = 100, 2000
 
 # S3's id of a version that was written while its bucket kept no versions.
 NO_VERSION = "null"
@@ -134,7 +138,7 @@ class Unit:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read it back; ContractError where version or fields don't fit."""
-        values = _checked("unit", cls, document)
+        values = _fitting("unit", cls, readable("unit", document))
         return cls(**{**values, "files": tuple(Work.from_json(work) for work in _listed("unit", values["files"]))})
 
 
@@ -159,6 +163,11 @@ class Reason:
     code: str
     message: str
     where: Mapping[str, Any] = field(default_factory=dict)
+
+    def bounded(self) -> Reason:
+        """Return code and message, cut to what an item of the ledger has room for: they may quote a whole file."""
+        cut = self.message if len(self.message) <= MAX_MESSAGE else self.message[: MAX_MESSAGE - 1] + "…"
+        return Reason(self.code[:MAX_CODE], cut)
 
 
 @dataclass(frozen=True)
@@ -206,7 +215,7 @@ class Result:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read it back; ContractError where version or fields don't fit."""
-        values = _checked("result", cls, document)
+        values = _fitting("result", cls, readable("result", document, oldest=FIRST))
         nested = {
             "work": Work.from_json(values["work"]),
             "outputs": tuple(
@@ -230,53 +239,30 @@ def decode(what: str, written: bytes) -> Any:
         raise ContractError(f"{what}: expected JSON, found {written[:100]!r}") from error
 
 
-def encode_round(units: Sequence[Unit]) -> bytes:
-    """Write a round's units: an index of fixed-width lines, then a line of JSON for each unit."""
-    lines = [encode(unit.to_json()) + b"\n" for unit in units]
-    offset = INDEX_LINE * len(lines)
-    index = []
-    for line in lines:
-        index.append(f"{offset:012d} {len(line):010d}\n".encode())
-        offset += len(line)
-    return b"".join(index + lines)
-
-
-def index_range(index: int) -> tuple[int, int]:
-    """Return first and last byte of unit `index`'s line in the round's index."""
-    return INDEX_LINE * index, INDEX_LINE * (index + 1) - 1
-
-
-def unit_range(line: bytes) -> tuple[int, int]:
-    """Return first and last byte of the unit that an index line points to; ContractError if it isn't one."""
-    try:
-        offset, length = (int(number) for number in line.split())
-    except ValueError as error:
-        raise ContractError(f"a round's index: expected an offset and a length, found {line!r}") from error
-    return offset, offset + length - 1
-
-
-def decode_unit(line: bytes) -> Unit:
-    """Read one unit's line; ContractError where it isn't one."""
-    return Unit.from_json(decode("unit", line))
-
-
-def decode_round(document: bytes) -> list[Unit]:
-    """Read all units of a round."""
-    if not document:
-        return []
-    first, _ = unit_range(document[:INDEX_LINE])
-    return [decode_unit(line) for line in document[first:].splitlines()]
-
-
 def _shallow(value: Any) -> dict[str, Any]:
     return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
-def _checked(what: str, cls: Any, document: Mapping[str, Any]) -> dict[str, Any]:
+def readable(what: str, document: Any, oldest: int | None = None) -> Mapping[str, Any]:
+    """Return a document as this version has it, written by this one or an earlier.
+
+    Args:
+        what: what it is, for the message.
+        document: JSON values with the field `contract`.
+        oldest: the first version that is still read; None for the previous one.
+
+    Raises:
+        ContractError: it is of no such version.
+    """
     found = document.get("contract") if isinstance(document, Mapping) else document
-    if found != VERSION:
-        raise ContractError(f"{what}: expected contract {VERSION}, found {found!r}; deploy image and DAGs together")
-    return _fitting(what, cls, {name: value for name, value in document.items() if name != "contract"})
+    first = max(1, VERSION - 1) if oldest is None else oldest
+    if type(found) is not int or not first <= found <= VERSION:
+        versions = f"contract {VERSION}" if first == VERSION else f"a contract from {first} to {VERSION}"
+        raise ContractError(f"{what}: expected {versions}, found {found!r}; deploy image and DAGs together")
+    values: Mapping[str, Any] = {name: value for name, value in document.items() if name != "contract"}
+    for version in range(found, VERSION):
+        values = UPGRADES[version](what, values)
+    return values
 
 
 def _fitting(what: str, cls: Any, values: Any) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Every exception of filebatch.
 
 FilebatchError
-├── ConfigurationError      ours to mend: a feed file, the settings, a contract version; nothing is tried again
+├── ConfigurationError      ours to fix: a feed file, the settings, a contract version; nothing is tried again
 │   └── FeedError           one feed file: names file, and of each problem field, expected and found
 ├── ContractError           a document that crossed a boundary doesn't fit this version of filebatch
+├── RecordError             an item of the ledger isn't what this version reads: names item and attribute
+├── MoveRefused             a move that had to succeed didn't, as the ledger says otherwise by now
 ├── SelectionError          a trigger form or conf that can't be understood: names the field
 └── LostClaim               this run or worker no longer owns the file; whoever owns it goes on
 
@@ -65,6 +67,14 @@ class FeedError(ConfigurationError):
 
 class ContractError(FilebatchError):
     """A manifest, unit or result doesn't fit this version of filebatch."""
+
+
+class RecordError(FilebatchError):
+    """An item of the ledger has an attribute missing, or one that is no value of its type."""
+
+
+class MoveRefused(FilebatchError):  # noqa: N818 - the ledger's answer rather than a fault
+    """A move that its caller relies on was refused: somebody else has moved the item meanwhile."""
 
 
 class SelectionError(FilebatchError):

@@ -34,6 +34,8 @@ class Failure:
         blame: whose it is: supplier, us, aws.
         meaning: one sentence for people.
         memory_factor: what the container's memory is multiplied with on the next try.
+        started: whether its container had begun to work.
+        from_outside: whether somebody else ended a container that was at work.
     """
 
     code: str
@@ -41,6 +43,8 @@ class Failure:
     blame: str
     meaning: str
     memory_factor: int = 1
+    started: bool = True
+    from_outside: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def document() -> Mapping[str, Any]:
 def failure(code: str) -> Failure:
     """Return the row called `code`; KeyError for an unknown one."""
     row = document()["failures"][code]
-    return Failure(code, row["retry"], row["blame"], row["meaning"], row.get("memory_factor", 1))
+    optional = {name: row[name] for name in ("memory_factor", "started", "from_outside") if name in row}
+    return Failure(code, row["retry"], row["blame"], row["meaning"], **optional)
 
 
 def exit_code(code: str) -> int:
@@ -107,6 +112,16 @@ def classify(ending: Ending | None) -> Failure:
         if ending.exit_code is not None and row.get("exit_code") == ending.exit_code:
             return failure(code)
     return failure("unknown" if ending.exit_code is None else "bug")
+
+
+def died_at_work(failed: Failure, ending: Ending | None) -> bool:
+    """Tell whether a container ended in the middle of a file: it had started, and its exit code isn't the worker's."""
+    return failed.started and ending is not None and ending.exit_code not in _own_exit_codes()
+
+
+def _own_exit_codes() -> set[int | None]:
+    own = ("invalid", "bug", "transient", "configuration")
+    return {0, *(document()["failures"][code]["exit_code"] for code in own)}
 
 
 def _matches(text: str, row: Mapping[str, Any]) -> bool:

@@ -4,274 +4,178 @@
     run#FEED        | CLAIM     the owner record of one claim of one run
     feed#FEED       | bell      a ring that no claim has answered yet
     feed#FEED       | sweep     until when bucket and ledger were compared
+    feed#FEED       | arrival   when the last file came
     index `open`                by feed: files that wait, runs that aren't announced; sorted by when they are due
 
 An item is kept as long as its object: an expired item would make an old file look new.
-What may move is decided in `states.py`; here it is sent.
+What an item holds is in `records.py`, what may move in `moves.py`; here it is read and sent.
 """
 
 from __future__ import annotations
 
-import re
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Generic
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from filebatch.core.clock import to_iso
-from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
-from filebatch.core.contract import FileVersion, Work
-from filebatch.core.states import CLAIMED, Key, Move
+from filebatch.core import requests
+from filebatch.core.errors import MoveRefused
+from filebatch.core.moves import Move
+from filebatch.core.parallel import ParallelMap, side_by_side
+from filebatch.core.record import Record
+from filebatch.core.records import FileRecord, RunRecord
+from filebatch.core.rows import Item, Partition, R, Row
 
-INDEX = "open"
 BATCH_GET = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-THREADS = 16
-
-Item = Mapping[str, Any]
-T = TypeVar("T")
-R = TypeVar("R")
+FIRST_PAUSE, LAST_PAUSE = 0.05, 5.0  # seconds before what BatchGetItem left out is asked for again
 
 
 @dataclass(frozen=True)
-class Moved:
+class Moved(Generic[R]):
     """What became of a move: whether it was made, and the item as it is now (None where there is none)."""
 
     done: bool
-    item: Item | None
+    record: R | None
 
 
+@dataclass(frozen=True)
 class Ledger:
-    """One ledger table, reached through a DynamoDB client."""
+    """One ledger table, reached through a DynamoDB client.
 
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self.table = table
+    Attributes:
+        client: boto3's DynamoDB client.
+        table: the table's name.
+        side_by_side: how many requests are sent at the same time.
+        sleep: waits for seconds.
+    """
 
-    def add(self, item: Item) -> bool:
-        """Write an item where there is none; False where there is one already, which stays as it is."""
+    client: Any
+    table: str
+    side_by_side: ParallelMap = side_by_side
+    sleep: Callable[[float], None] = time.sleep
+
+    def add(self, record: Record) -> bool:
+        """Write a record where there is none; False where there is one already, which stays as it is."""
         try:
-            self._client.put_item(TableName=self.table, **put_request(item))
+            self.client.put_item(TableName=self.table, **requests.put(record.to_item()))
         except ClientError as error:
-            if refused(error):
+            if requests.refused(error):
                 return False
             raise
         return True
 
-    def move(self, move: Move) -> Moved:
-        """Make a move; where its condition doesn't hold nothing changes, and the item that stood against it is told."""
+    def try_move(self, move: Move[R]) -> Moved[R]:
+        """Make a move that may be refused: then nothing changes, and the item that stood against it is returned."""
         try:
-            answer = self._client.update_item(TableName=self.table, **update_request(move))
+            answer = self.client.update_item(TableName=self.table, **requests.update(move))
         except ClientError as error:
-            if refused(error):
-                found = error.response.get("Item")
-                return Moved(False, decode(found) if found else self.get(move.key))
-            raise
-        return Moved(True, decode(answer["Attributes"]))
+            if not requests.refused(error):
+                raise
+            found = error.response.get("Item")
+            return moved(move, requests.decode(found) if found else self.item(move.row))
+        return Moved(True, move.row.kind.from_item(requests.decode(answer["Attributes"])))
 
-    def move_all(self, moves: Iterable[Move]) -> list[Moved]:
-        """Make many moves side by side; the answers come in the moves' order."""
-        return side_by_side(self.move, moves)
+    def move(self, move: Move[R]) -> R:
+        """Make a move that has to succeed; return what the item is now.
 
-    def get(self, key: Key) -> Item | None:
-        """Read one item, consistently."""
-        answer = self._client.get_item(TableName=self.table, Key=key_of(key), ConsistentRead=True)
-        return decode(answer["Item"]) if "Item" in answer else None
+        Raises:
+            MoveRefused: it doesn't fit the item as it is, so somebody else moved it meanwhile.
+        """
+        answer = self.try_move(move)
+        if not answer.done or answer.record is None:
+            raise MoveRefused(f"{move.row.pk!r} {move.row.sk!r}: expected {move.conditions}, found {answer.record}")
+        return answer.record
 
-    def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
-        """Read the items there are, consistently, a hundred a call."""
-        once = list(dict.fromkeys(keys))  # DynamoDB refuses a key that is asked for twice
+    def try_all(self, moves: Iterable[Move[R]]) -> list[Moved[R]]:
+        """Make many moves side by side, each of which may be refused; the answers come in the moves' order."""
+        return self.side_by_side(self.try_move, moves)
+
+    def get(self, row: Row[R]) -> R | None:
+        """Read one row, consistently."""
+        item = self.item(row)
+        return None if item is None else row.kind.from_item(item)
+
+    def get_many(self, rows: Sequence[Row[R]]) -> dict[Row[R], R]:
+        """Read the rows there are, consistently, a hundred a call."""
+        by_key = {(row.pk, row.sk): row for row in rows}  # DynamoDB refuses a key that is asked for twice
+        once = list(by_key.values())
         batches = [once[start : start + BATCH_GET] for start in range(0, len(once), BATCH_GET)]
-        found = side_by_side(self._get_batch, batches)
-        return {(item["pk"], item["sk"]): item for items in found for item in items}
+        items = (item for found in self.side_by_side(self._get_batch, batches) for item in found)
+        found = ((by_key[item["pk"], item["sk"]], item) for item in items)
+        return {row: row.kind.from_item(item) for row, item in found}
 
-    def remove(self, key: Key) -> None:
-        """Delete an item, if it is there."""
-        self._client.delete_item(TableName=self.table, Key=key_of(key))
+    def remove(self, row: Row[R]) -> None:
+        """Delete a row, if it is there."""
+        self.client.delete_item(TableName=self.table, Key=requests.encode(row.key))
 
-    def open(self, partition: str, *, due: datetime | None = None, limit: int | None = None) -> list[Item]:
-        """Read the index: the items of a partition that are due by then (None: all of them), the longest due first."""
+    def open(self, partition: Partition[R], *, due: datetime | None = None, limit: int | None = None) -> list[Item]:
+        """Read the index: the items of a partition that are due by then (None: all of them), the longest due first.
+
+        They are as they are written, since any worker of a feed may have put them there; and the index lags behind.
+        """
         found: list[Item] = []
-        for page in self._client.get_paginator("query").paginate(
-            TableName=self.table, IndexName=INDEX, **query_request(partition, due), PaginationConfig={"MaxItems": limit}
-        ):
-            found.extend(decode(item) for item in page["Items"])
+        for page in self._pages("query", limit, IndexName=requests.INDEX, **requests.query(partition.name, due)):
+            found.extend(requests.decode(item) for item in page["Items"])
         return found
 
-    def count_open(self, partition: str, due: datetime) -> int:
-        """Count what is due in a partition of the index."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self.table, IndexName=INDEX, Select="COUNT", **query_request(partition, due)
-        )
-        return sum(page["Count"] for page in pages)
+    def count_open(self, partition: Partition[R], due: datetime, limit: int) -> int:
+        """Count what is due in a partition of the index, up to `limit`."""
+        query = requests.query(partition.name, due)
+        pages = self._pages("query", limit, IndexName=requests.INDEX, Select="COUNT", **query)
+        counted = 0
+        for page in pages:
+            counted += page["Count"]
+            if counted >= limit:
+                return limit
+        return counted
 
-    def latest_run(self, feed: str, run: str) -> Item | None:
+    def latest_run(self, feed: str, run: str) -> RunRecord | None:
         """Read the owner record of the newest claim whose token begins with `run`."""
-        answer = self._client.query(
-            TableName=self.table,
-            KeyConditionExpression="#pk = :pk AND begins_with(#sk, :run)",
-            ExpressionAttributeNames={"#pk": "pk", "#sk": "sk"},
-            ExpressionAttributeValues=encode({":pk": f"run#{feed}", ":run": run}),
-            ConsistentRead=True,
-            ScanIndexForward=False,
-            Limit=1,
+        answer = self.client.query(TableName=self.table, **requests.latest(RunRecord.at(feed, run)))
+        found = answer["Items"]
+        return RunRecord.from_item(requests.decode(found[0])) if found else None
+
+    def scan(self) -> Iterator[FileRecord | RunRecord]:
+        """Read every file and owner record: for the audit alone."""
+        for page in self._pages("scan", None, ConsistentRead=True):
+            for item in map(requests.decode, page["Items"]):
+                if "key" in item:
+                    yield FileRecord.from_item(item)
+                elif item["pk"].startswith("run#"):
+                    yield RunRecord.from_item(item)
+
+    def item(self, row: Row[R]) -> Item | None:
+        """Read one row's item as it is written, consistently."""
+        answer = self.client.get_item(TableName=self.table, Key=requests.encode(row.key), ConsistentRead=True)
+        return requests.decode(answer["Item"]) if "Item" in answer else None
+
+    def _pages(self, operation: str, limit: int | None, **request: Any) -> Iterator[Mapping[str, Any]]:
+        pages = self.client.get_paginator(operation).paginate(
+            TableName=self.table, **request, PaginationConfig={"MaxItems": limit}
         )
-        return decode(answer["Items"][0]) if answer["Items"] else None
+        yield from pages
 
-    def scan(self) -> Iterator[Item]:
-        """Read every item: for the audit alone."""
-        for page in self._client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True):
-            yield from (decode(item) for item in page["Items"])
-
-    def _get_batch(self, keys: Sequence[Key]) -> list[Item]:
+    def _get_batch(self, rows: Sequence[Row[R]]) -> list[Item]:
+        """Read up to a hundred rows; what DynamoDB leaves out is asked for again, ever more slowly."""
         found: list[Item] = []
-        wanted = {self.table: {"Keys": [key_of(key) for key in keys], "ConsistentRead": True}}
-        while wanted:
-            answer = self._client.batch_get_item(RequestItems=wanted)
-            found.extend(decode(item) for item in answer["Responses"].get(self.table, []))
-            wanted = answer.get("UnprocessedKeys", {})
-        return found
+        pause = FIRST_PAUSE
+        wanted = {self.table: {"Keys": [requests.encode(row.key) for row in rows], "ConsistentRead": True}}
+        while True:
+            answer = self.client.batch_get_item(RequestItems=wanted)
+            found.extend(requests.decode(item) for item in answer["Responses"].get(self.table, []))
+            wanted = answer.get("UnprocessedKeys") or {}
+            if not wanted:
+                return found
+            self.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - it spreads load
+            pause = min(LAST_PAUSE, 2 * pause)
 
 
-def file_of(item: Item) -> FileVersion:
-    """Read the file version out of a file's item."""
-    return FileVersion(*(item[name] for name in ("bucket", "key", "version_id", "etag", "size", "last_modified")))
-
-
-def work_of(item: Item) -> Work:
-    """Read what a claimed file's item gives a worker to do."""
-    return Work(file_of(item), item["file_time"], item["generation"], item["attempts"])
-
-
-def holds(item: Item | None, claim: str, generation: int) -> bool:
-    """Tell whether the ledger says that a file is this claim's, in this generation, and not settled yet."""
-    return bool(item and item["state"] == CLAIMED and item.get("claim") == claim and item["generation"] == generation)
-
-
-def put_request(item: Item) -> dict[str, Any]:
-    """Return PutItem's arguments for an item that must be new."""
-    return {
-        "Item": encode(item),
-        "ConditionExpression": "attribute_not_exists(#pk)",
-        "ExpressionAttributeNames": {"#pk": "pk"},
-    }
-
-
-def update_request(move: Move) -> dict[str, Any]:
-    """Return UpdateItem's arguments for a move."""
-    parts = []
-    if move.become:
-        parts.append("SET " + ", ".join(f"#{name} = :new_{name}" for name in move.become))
-    if move.drop:
-        parts.append("REMOVE " + ", ".join(f"#{name}" for name in move.drop))
-    if move.add:
-        parts.append("ADD " + ", ".join(f"#{name} :add_{name}" for name in move.add))
-    condition, given = condition_expression(move.conditions)
-    names = {*re.findall(r"#(\w+)", condition), *move.become, *move.drop, *move.add}
-    values = given | {f":new_{name}": value for name, value in move.become.items()}
-    values |= {f":add_{name}": value for name, value in move.add.items()}
-    return {
-        "Key": key_of(move.key),
-        "UpdateExpression": " ".join(parts),
-        **({"ConditionExpression": condition} if condition else {}),
-        "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
-        "ExpressionAttributeValues": encode(values),
-        "ReturnValues": "ALL_NEW",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-
-
-def condition_expression(conditions: Sequence[Condition]) -> tuple[str, dict[str, Any]]:
-    """Return conditions in DynamoDB's language, "" for none, and the values of its placeholders: `:if_0`, `:if_1`.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
-    """
-    values: dict[str, Any] = {}
-    return _all_of(conditions, values), values
-
-
-_OPERATORS: Mapping[type, str] = {Equal: "=", AtMost: "<=", Below: "<"}
-
-
-def _all_of(conditions: Sequence[Condition], values: dict[str, Any]) -> str:
-    return " AND ".join(_rendered(condition, values) for condition in conditions)
-
-
-def _rendered(condition: Condition, values: dict[str, Any]) -> str:
-    def placed(value: Any) -> str:
-        name = f":if_{len(values)}"
-        values[name] = value
-        return name
-
-    match condition:
-        case Equal(name, value) | AtMost(name, value) | Below(name, value):
-            return f"#{name} {_OPERATORS[type(condition)]} {placed(value)}"
-        case OneOf(name, among):
-            return f"#{name} IN ({', '.join(placed(value) for value in among)})"
-        case Present(name):
-            return f"attribute_exists(#{name})"
-        case Absent(name):
-            return f"attribute_not_exists(#{name})"
-        case AnyOf(groups):
-            return f"({' OR '.join(f'({_all_of(group, values)})' for group in groups)})"
-
-
-def query_request(partition: str, due: datetime | None) -> dict[str, Any]:
-    """Return Query's arguments for a partition of the index, up to what is due by then."""
-    if due is None:
-        condition, values = "#open = :open", {":open": partition}
-    else:
-        condition, values = "#open = :open AND #due_at <= :due", {":open": partition, ":due": to_iso(due)}
-    names = re.findall(r"#(\w+)", condition)
-    return {
-        "KeyConditionExpression": condition,
-        "ExpressionAttributeNames": {f"#{name}": name for name in names},
-        "ExpressionAttributeValues": encode(values),
-    }
-
-
-def encode(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Write an item as DynamoDB's typed values."""
-    return {name: _SERIALIZE(value) for name, value in item.items()}
-
-
-def decode(item: Mapping[str, Any]) -> Item:
-    """Read an item from DynamoDB's typed values, whole numbers as int."""
-    return {name: _plain(_DESERIALIZE(value)) for name, value in item.items()}
-
-
-def side_by_side(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Call `function` for each item on a few threads; results in order, the first exception is raised."""
-    values = list(items)
-    if len(values) < 2:
-        return [function(value) for value in values]
-    with ThreadPoolExecutor(min(THREADS, len(values))) as pool:
-        return list(pool.map(function, values))
-
-
-_SERIALIZE = TypeSerializer().serialize
-_DESERIALIZE = TypeDeserializer().deserialize
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value
-
-
-def key_of(key: Key) -> dict[str, Any]:
-    """Write a key as DynamoDB's typed values."""
-    return encode({"pk": key[0], "sk": key[1]})
-
-
-def refused(error: ClientError) -> bool:
-    """Tell whether DynamoDB refused a write because its condition doesn't hold."""
-    return bool(error.response["Error"]["Code"] == "ConditionalCheckFailedException")
+def moved(move: Move[R], found: Item | None) -> Moved[R]:
+    """Return what a refusal says: the move was made before, and its answer was lost; or another was first."""
+    if found is None:
+        return Moved(False, None)
+    return Moved(move.is_made(found), move.row.kind.from_item(found))

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from filebatch.core import states
+from filebatch.core.records import FileState
 
-NAMES = {
-    states.SUCCEEDED: "ProcessingSucceeded",
-    states.INVALID: "ProcessingInvalid",
-    states.FAILED: "ProcessingFailed",
+NAMES: Mapping[FileState, str] = {
+    FileState.SUCCEEDED: "ProcessingSucceeded",
+    FileState.INVALID: "ProcessingInvalid",
+    FileState.FAILED: "ProcessingFailed",
 }
 
 
@@ -20,7 +20,7 @@ NAMES = {
 class Measured:
     """What one settled file adds to the metrics: its state, seconds, bytes and rows."""
 
-    state: str
+    state: FileState
     seconds: float
     size: int
     rows: int | None

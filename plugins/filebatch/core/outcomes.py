@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from filebatch.core import metrics
 from filebatch.core.ledger import Ledger
 from filebatch.core.metrics import Measured
+from filebatch.core.moves import Move
 from filebatch.core.publishing import Publisher
-from filebatch.core.states import Move
+from filebatch.core.records import FileRecord
 
 FLUSH_SECONDS = 5.0
 FLUSH_FILES = 50
@@ -29,10 +30,10 @@ class Outcomes:
     ledger: Ledger
     publisher: Publisher
     feed: str
-    waiting: list[tuple[Move, Measured]] = field(default_factory=list)
+    waiting: list[tuple[Move[FileRecord], Measured]] = field(default_factory=list)
     flushed_at: float = field(default_factory=time.monotonic)
 
-    def add(self, move: Move, measured: Measured) -> None:
+    def add(self, move: Move[FileRecord], measured: Measured) -> None:
         """Take an outcome; tell them all when they are many or a few seconds old."""
         self.waiting.append((move, measured))
         if len(self.waiting) >= FLUSH_FILES or time.monotonic() - self.flushed_at >= FLUSH_SECONDS:
@@ -42,9 +43,9 @@ class Outcomes:
         """Move the files' states, then publish metrics of those that moved; a fault of metrics changes nothing."""
         waiting, self.waiting = self.waiting, []
         self.flushed_at = time.monotonic()
-        moved = self.ledger.move_all(move for move, _ in waiting)
+        moved = self.ledger.try_all(move for move, _ in waiting)
         for (move, _), answer in zip(waiting, moved, strict=True):
             if not answer.done:
-                log.warning("%r is no longer this claim's: its state stays as its owner has it", move.key[0])
+                log.warning("%r is no longer this claim's: its state stays as its owner has it", move.row.pk)
         counted = [measured for (_, measured), answer in zip(waiting, moved, strict=True) if answer.done]
         self.publisher.publish(metrics.data(self.feed, counted))

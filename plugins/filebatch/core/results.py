@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.core import contract, paths
+from filebatch.core import aws_errors, contract, paths
 from filebatch.core.contract import Result, Work
 from filebatch.core.errors import ContractError
 
@@ -24,7 +24,7 @@ def read_result(s3: Any, bucket: str, feed: str, work: Work) -> Result | None:
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+        if aws_errors.is_not_there(error):
             return None
         raise
     if answer["ContentLength"] > MAX_RESULT:

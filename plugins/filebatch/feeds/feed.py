@@ -27,7 +27,10 @@ from filebatch.core.errors import FeedError, Problem
 from filebatch.feeds import checks, fargate, feed_file, feed_text, key_dates, patterns, problems
 
 # What Terraform has to know where a feed doesn't say; it reads the same file.
-DEFAULTS: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
+# What a feed has where its file doesn't say, read by Terraform, too. Each field of `container` is a placeholder of
+# infra/documents/job-definition.json.
+_DEFAULTS: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-defaults.json").read_text(encoding="utf-8"))
+CONTAINER: Mapping[str, Any] = _DEFAULTS["container"]
 
 
 class _Strict(BaseModel):
@@ -95,12 +98,12 @@ class Feed(_Strict):
     processor: str = "tabular"
     options: Annotated[dict[str, Any], AfterValidator(checks.json_alone)] = Field(default_factory=dict)
     image: str | None = None
-    architecture: Literal["X86_64", "ARM64"] = DEFAULTS["architecture"]
-    vcpu: float = DEFAULTS["vcpu"]
-    memory: int = Field(default=DEFAULTS["memory"], validate_default=True)
-    disk: int = Field(default=DEFAULTS["disk"], ge=21, le=200)
-    timeout: int = Field(default=DEFAULTS["timeout"], ge=60, le=14 * 86400)
-    run_within: int = Field(default=DEFAULTS["run_within"], ge=1, le=24)
+    architecture: Literal["X86_64", "ARM64"] = CONTAINER["architecture"]
+    vcpu: float = CONTAINER["vcpu"]
+    memory: int = Field(default=CONTAINER["memory"], validate_default=True)
+    disk: int = Field(default=CONTAINER["disk"], ge=21, le=200)
+    timeout: int = Field(default=CONTAINER["timeout"], ge=60, le=14 * 86400)
+    run_within: int = Field(default=_DEFAULTS["run_within"], ge=1, le=24)
     packing: Packing = Packing()
     schedule: Annotated[str, AfterValidator(checks.cron)] = "*/15 * * * *"
     expected_by: Annotated[time | None, BeforeValidator(checks.time_of_day)] = None

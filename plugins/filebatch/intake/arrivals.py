@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from filebatch.core import clock, states
+from filebatch.core import clock, feed_moves, file_moves
 from filebatch.core.contract import NO_VERSION, FileVersion
 from filebatch.core.errors import ContractError
-from filebatch.core.ledger import Ledger, side_by_side
+from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord
 from filebatch.core.wording import quoted
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
@@ -100,24 +101,24 @@ def _as_s3_has_it(key: str) -> str:
     return key
 
 
-def arrivals(feed: Feed, files: Iterable[FileVersion], now: datetime) -> tuple[list[dict[str, Any]], Taken]:
-    """Return the ledger items of the files that are work for the feed, and how many are not."""
-    items, taken = [], Taken()
+def arrivals(feed: Feed, files: Iterable[FileVersion], now: datetime) -> tuple[list[FileRecord], Taken]:
+    """Return the ledger's records of the files that are work for the feed, and how many are not."""
+    records, taken = [], Taken()
     for file in files:
         if standing.of(feed, file) is Standing.WORK:
             file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-            items.append(states.arrive(file, feed.name, file_time, now))
+            records.append(file_moves.arrive(file, feed.name, file_time, now))
         else:
             taken += no_work(feed, file)
-    return items, taken
+    return records, taken
 
 
 def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: datetime) -> Taken:
     """Write arrivals to the ledger; what it has already stays as it is."""
-    items, taken = arrivals(feed, files, now)
-    added = side_by_side(ledger.add, items)
+    records, taken = arrivals(feed, files, now)
+    added = ledger.side_by_side(ledger.add, records)
     if any(added):
-        ledger.move(states.arrived(feed.name, now))
+        ledger.move(feed_moves.arrived(feed.name, now))
     return taken + Taken(new=sum(added), known=len(added) - sum(added))
 
 

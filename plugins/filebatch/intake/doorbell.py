@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from filebatch.core import clock, states
-from filebatch.core.ledger import Item
-from filebatch.core.states import Move
+from filebatch.core import clock, feed_moves
+from filebatch.core.moves import Move
+from filebatch.core.records import Bell, FileRecord, RunRecord
+from filebatch.core.rows import Partition
 
 FIRST_RING_TIMEOUT, LAST_RING_TIMEOUT = timedelta(seconds=30), timedelta(minutes=10)
 # A run that settled or fell silent a moment ago is announced, or takes itself up again, without a bell.
@@ -25,27 +26,27 @@ def ring_timeout(rings: int) -> timedelta:
     return min(LAST_RING_TIMEOUT, FIRST_RING_TIMEOUT * (1 << min(max(rings - 1, 0), 16)))
 
 
-def next_ring(feed: str, bell: Item | None, now: datetime, *, starting: bool = False) -> Move | None:
+def next_ring(feed: str, bell: Bell | None, now: datetime, *, starting: bool = False) -> Move[Bell] | None:
     """Return the move that rings, or None while a ring is pending.
 
     Args:
         feed: feed name.
-        bell: the bell's item as it was read.
+        bell: the bell's record as it was read.
         now: the present moment.
         starting: the caller has just started: the rings before it may have been lost with a triggerer or to a paused
             DAG, so that only the shortest time counts.
     """
-    if bell is None or "rung_at" not in bell:
-        return states.ring(feed, 1, seen=None, now=now)
-    rings = 0 if starting else int(bell["rings"])
-    if now < clock.parse_utc(bell["rung_at"]) + ring_timeout(rings):
+    if bell is None or bell.rung_at is None:
+        return feed_moves.ring(feed, 1, seen=None, now=now)
+    rings = 0 if starting else bell.rings
+    if now < clock.parse_utc(bell.rung_at) + ring_timeout(rings):
         return None
-    return states.ring(feed, rings + 1, seen=bell["rung_at"], now=now)
+    return feed_moves.ring(feed, rings + 1, seen=bell.rung_at, now=now)
 
 
-def watched(feed: str, now: datetime) -> list[tuple[str, datetime]]:
+def watched(feed: str, now: datetime) -> list[tuple[Partition[FileRecord] | Partition[RunRecord], datetime]]:
     """Return the index partitions that hold what the bell is for, each with the moment by which it is due."""
-    return [(states.open_files(feed), now), (states.open_runs(feed), now - RUN_GRACE)]
+    return [(FileRecord.waiting(feed), now), (RunRecord.unannounced(feed), now - RUN_GRACE)]
 
 
 def backoff(faults: int) -> float:

@@ -17,14 +17,14 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
+from filebatch.core import aws_errors
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
 
 log = logging.getLogger(__name__)
 
-# 405: this version is a delete marker. 412: version "null" of this key is another object.
-_NOT_THERE = {"404", "405", "412", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "PreconditionFailed"}
-_NOT_SAID = {"400", "403", "InvalidRequest", "AccessDenied"}
+# This version is a delete marker, or version "null" of this key is another object.
+_NOT_THERE = aws_errors.NOT_THERE | aws_errors.DELETE_MARKER | aws_errors.PRECONDITION_FAILED
 
 
 class Seen(Enum):
@@ -65,10 +65,10 @@ def _seen(s3: Any, file: FileVersion) -> Seen:
 
 def refused(error: ClientError) -> Seen:
     """Return what a refusal of HeadObject says of the object; raise it where it says nothing of it."""
-    code = error.response["Error"]["Code"]
+    code = aws_errors.code(error)
     if code in _NOT_THERE:
         return Seen.NOT_THERE
-    if code in _NOT_SAID:
+    if code in aws_errors.REFUSED:
         return Seen.NOT_SAID
     raise error
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from filebatch.core import clock, states
+from filebatch.core import clock, feed_moves
 from filebatch.core.contract import FileVersion
-from filebatch.core.ledger import Item, Ledger
+from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord, Sweep
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
@@ -101,25 +102,25 @@ def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
     Only what changed since the last sweep is looked up in the ledger, as each sweep leaves nothing older unknown.
     """
     began = clock.now()
-    since = swept_until(ledger.get(states.sweep_key(feed.name)), feed) - SWEEP_OVERLAP
+    since = swept_until(ledger.get(Sweep.at(feed.name)), feed) - SWEEP_OVERLAP
     taken, recent = Taken(), []
     for file in versions(s3, bucket, feed.prefix):
         if standing.of(feed, file) is not Standing.WORK:
             taken += arrivals.no_work(feed, file)
         elif clock.parse_utc(file.last_modified) >= since:
             recent.append(file)
-    known = ledger.get_many([states.file_key(file) for file in recent])
-    fresh = [file for file in recent if states.file_key(file) not in known]
+    known = ledger.get_many([FileRecord.at(file) for file in recent])
+    fresh = [file for file in recent if FileRecord.at(file) not in known]
     taken += Taken(known=len(known)) + arrivals.record(ledger, feed, fresh, clock.now())
-    ledger.move(states.swept(feed.name, _definition(feed), began, taken.unmatched))
+    ledger.move(feed_moves.swept(feed.name, _definition(feed), began, taken.unmatched))
     return taken
 
 
-def swept_until(swept: Item | None, feed: Feed) -> datetime:
+def swept_until(swept: Sweep | None, feed: Feed) -> datetime:
     """Return the moment before which the last sweep left no file unknown, from what it wrote down."""
-    if swept is None or swept["definition"] != _definition(feed):
+    if swept is None or swept.definition != _definition(feed):
         return NEVER
-    return clock.parse_utc(swept["swept_at"])
+    return clock.parse_utc(swept.swept_at)
 
 
 def _definition(feed: Feed) -> str:

@@ -1,4 +1,4 @@
-"""Processing: one array job for all files that a run claimed, and the truth about each of them afterwards."""
+"""The task `process_files`: one array job for all files that a run claimed, and the truth about each of them."""
 
 from __future__ import annotations
 
@@ -8,30 +8,21 @@ from typing import Any, NoReturn
 from airflow.providers.amazon.aws.links.batch import BatchJobDefinitionLink, BatchJobDetailsLink, BatchJobQueueLink
 from airflow.providers.amazon.aws.operators.batch import BatchOperator
 from airflow.sdk.exceptions import AirflowFailException
-from botocore.exceptions import ClientError
 
-from filebatch.core import clock, states
 from filebatch.core.errors import ConfigurationError
-from filebatch.core.ledger import Item
+from filebatch.core.records import RunRecord
 from filebatch.feeds.feed import Feed
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
-from filebatch.runs import claiming, infrastructure, jobs, settling, takeover
+from filebatch.runs import jobs, processing
 from filebatch.runs.context import FeedContext
-from filebatch.runs.settling import Settled
 from filebatch.triggers.round_job import RoundJobTrigger
-
-FAILS_RUN: Mapping[str, tuple[str, ...]] = {
-    "failed": (states.FAILED,),
-    "invalid": (states.FAILED, states.INVALID),
-    "never": (),
-}
 
 
 class ProcessFilesOperator(BatchOperator):
     """Submit the round's job, wait without a slot, then settle each file from ledger and results.
 
     Submitting is idempotent: a job of the round that exists is waited for. Done again after it was settled, failed
-    files that have attempts left get another round, else it only settles again. Links, templating and the
+    files that have attempts left get another round, else it only tells what became of them. Links, templating and the
     connection are the stock operator's; its `execute` and `execute_complete` lose the job's id over a deferral.
 
     Raises:
@@ -55,13 +46,14 @@ class ProcessFilesOperator(BatchOperator):
     def execute(self, context: Any) -> str | None:
         """Submit or find the round's job; return its id, and leave `counts` of files by state as XCom."""
         ctx = feed_context(self.feed, self.aws_conn_id)
-        record = self._record(ctx, context)
-        if record["state"] in (states.SETTLED, states.ANNOUNCED):
-            again = self._next_round(ctx, record)
-            if again is None:
-                return self._settle(ctx, context, record, record.get("fence") or record.get("job_id"))
-            record = again
-        return self._wait(ctx, context, record["sk"], self._submit(ctx, record))
+        try:
+            record = self._record(ctx, context)
+            job_id = processing.next_job(ctx, record)
+        except ConfigurationError as error:
+            raise AirflowFailException(str(error)) from error
+        if job_id is None:
+            return self._settle(ctx, context, record.job)
+        return self._wait(ctx, context, job_id)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> str | None:  # type: ignore[override]
         """Settle after the trigger has fired; without an event the job is looked for again."""
@@ -69,85 +61,26 @@ class ProcessFilesOperator(BatchOperator):
             return self.execute(context)
         return self._ended(feed_context(self.feed, self.aws_conn_id), context, event["job_id"])
 
-    def _record(self, ctx: FeedContext, context: Mapping[str, Any]) -> Item:
+    def _record(self, ctx: FeedContext, context: Mapping[str, Any]) -> RunRecord:
         run = run_of(context)
-        record = ctx.ledger.latest_run(self.feed.name, run.hash)
-        if record is None:
-            raise AirflowFailException(f"the run {run.run_id} has no claim in the ledger: clear claim_files")
-        return record
+        return processing.record_of(ctx, run.run_id, run.hash)
 
-    def _next_round(self, ctx: FeedContext, record: Item) -> Item | None:
-        """Take failed files of a settled claim again, if they may be; None where there are none."""
-        failed = [
-            item
-            for item in settling.items_of(ctx, record["sk"])
-            if item["state"] == states.FAILED and item["attempts"] < self.feed.max_attempts
-        ]
-        if not failed:
-            return None
-        token, run_id, now = record["sk"], record["run_id"], clock.now()
-        answers = ctx.ledger.move_all(
-            states.claim(states.file_key_of(item), token, run_id, item["generation"], now, asked=True)
-            for item in failed
-        )
-        taken = [answer.item for answer in answers if answer.done and answer.item]
-        if not taken:
-            return None
-        claiming.begin_round(ctx, token, run_id, record["round"] + 1, taken)
-        return ctx.ledger.get((record["pk"], record["sk"]))
-
-    def _submit(self, ctx: FeedContext, record: Item) -> str:
-        """Return the round's job: the one that works, the one that was submitted, or a new one."""
-        job_name = record["job_name"]
-        found = record.get("fence") or record.get("job_id") or jobs.find(ctx.batch, ctx.settings.job_queue, job_name)
-        if found is None:
-            found = self._new_job(ctx, record)
-            self.log.info("submitted job %s as %s with %s units", found, job_name, record["units"])
-        else:
-            self.log.info("job %s is there already: %s", job_name, found)
-        ctx.ledger.move(states.submitted(self.feed.name, record["sk"], record["round"], found))
-        return found
-
-    def _new_job(self, ctx: FeedContext, record: Item) -> str:
-        """Submit the round's job; where its definition is gone, nobody could, so the files are given back."""
-        request = jobs.submit_request(
-            ctx.settings,
-            self.feed,
-            record["job_name"],
-            units=claiming.manifest_key(self.feed.name, record),
-            count=record["units"],
-            memory=record["memory"],
-        )
-        try:
-            return str(ctx.batch.submit_job(**request)["jobId"])
-        except ClientError as refused:
-            if infrastructure.is_refused(refused):
-                self._give_back_unless_defined(ctx, record)
-            raise
-
-    def _give_back_unless_defined(self, ctx: FeedContext, record: Item) -> None:
-        try:
-            infrastructure.check_job_definition(ctx.batch, ctx.settings, self.feed.name)
-        except ConfigurationError as missing:
-            takeover.close_unsubmitted(ctx, record["sk"])
-            raise AirflowFailException(f"{missing}. The files of this run wait again") from missing
-
-    def _wait(self, ctx: FeedContext, context: Any, claim: str, job_id: str) -> str | None:
+    def _wait(self, ctx: FeedContext, context: Any, job_id: str) -> str | None:
         """Settle if the job has ended, else wait for it in the triggerer."""
         self.job_id = job_id
         job = jobs.describe(ctx.batch, job_id)
         if job is not None and job["status"] in jobs.TERMINAL:
             return self._ended(ctx, context, job_id)
         self._link(context, ctx, job)
-        return self._defer(ctx, claim, job_id)
+        return self._defer(ctx, self._record(ctx, context).token, job_id)
 
     def _ended(self, ctx: FeedContext, context: Any, job_id: str) -> str | None:
         """Settle by a job that has ended, unless it left the work to another of the round: then wait for that one."""
-        record = self._record(ctx, context)
-        if record.get("fence", job_id) != job_id:
-            self.log.warning("another job of this round was at work first: %s", record["fence"])
-            return self._wait(ctx, context, record["sk"], record["fence"])
-        return self._settle(ctx, context, record, job_id)
+        fence = self._record(ctx, context).fence
+        if fence and fence != job_id:
+            self.log.warning("another job of this round was at work first: %s", fence)
+            return self._wait(ctx, context, fence)
+        return self._settle(ctx, context, job_id)
 
     def _defer(self, ctx: FeedContext, claim: str, job_id: str) -> NoReturn:
         where = ctx.settings
@@ -156,20 +89,13 @@ class ProcessFilesOperator(BatchOperator):
         )
         self.defer(trigger=trigger, method_name="execute_complete")
 
-    def _settle(self, ctx: FeedContext, context: Any, record: Item, job_id: str | None) -> str | None:
-        job = jobs.describe(ctx.batch, job_id) if job_id else None
-        settled = settling.settle(ctx, record, job)
+    def _settle(self, ctx: FeedContext, context: Any, job_id: str | None) -> str | None:
+        settled = processing.settle(ctx, self._record(ctx, context), job_id)
         self.log.info("settled: %s", dict(settled.counts))
         context["ti"].xcom_push(key="counts", value=dict(settled.counts))
-        self._judge(settled)
+        if complaint := processing.complaint(ctx, settled):
+            raise AirflowFailException(complaint)
         return job_id
-
-    def _judge(self, settled: Settled) -> None:
-        """Fail where the feed says so, naming the files and why."""
-        bad = FAILS_RUN[self.feed.fail_run_on]
-        if settled.of(*bad):
-            named = settling.describe(settled, *bad)
-            raise AirflowFailException(f"{len(settled.of(*bad))} files of {len(settled.items)}:\n{named}")
 
     def _link(self, context: Any, ctx: FeedContext, job: Mapping[str, Any] | None) -> None:
         """Keep the links of the console, which a deferral would lose."""

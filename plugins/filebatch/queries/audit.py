@@ -1,8 +1,9 @@
 """The audit: bucket, ledger and results compared, file by file.
 
-lost      in the bucket and a feed's, but not in the ledger, or in no state that will move
+lost      in the bucket and a feed's, but not in the ledger
 doubled   more than one commit for one generation of a file version
 untrue    a state that the results contradict
+stuck     a file in a state that nothing will move, or a claim that nobody settles
 
 Beside these it counts what isn't wrong: files that came since the feed's last sweep and that nobody has taken yet
 (new), and what is no work: unmatched, history, ignored.
@@ -12,17 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from filebatch.core import clock, paths, states
+from filebatch.core import clock, paths
 from filebatch.core.contract import FileVersion
-from filebatch.core.ledger import Item, Ledger, file_of
+from filebatch.core.ledger import Ledger
+from filebatch.core.records import DONE, FileRecord, FileState, RunRecord, Sweep
+from filebatch.core.rows import Row
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
 from filebatch.feeds.standing import Standing
 from filebatch.intake import arrivals, listing
 from filebatch.intake.arrivals import Taken
+
+KINDS = ("lost", "doubled", "untrue", "stuck")
+# A claim is taken over when its heartbeat is overdue and its feed runs; one that nobody took over for so long is stuck.
+OVERDUE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Audit:
 
     def __str__(self) -> str:
         """Say it in one line, and a line for each finding."""
-        counts = " ".join(f"{kind}={self.count(kind)}" for kind in ("lost", "doubled", "untrue"))
+        counts = " ".join(f"{kind}={self.count(kind)}" for kind in KINDS)
         lines = [f"{finding.kind} {finding.file!r}: {finding.what}" for finding in self.findings]
         others = f"unmatched={self.no_work.unmatched} history={self.no_work.history} ignored={self.no_work.ignored}"
         if self.new:
@@ -70,55 +78,62 @@ class Audit:
 
 def audit(feeds: Iterable[Feed], settings: Settings, s3: Any, dynamodb: Any) -> Audit:
     """Compare bucket, ledger and results of some feeds. Meant for a quiet moment: what moves meanwhile may be told."""
-    commits = list(committed(s3, settings.results))
-    items = list(Ledger(dynamodb, settings.ledger).scan())
+    feeds = list(feeds)
+    table = Ledger(dynamodb, settings.ledger)
+    commits, records = list(committed(s3, settings.results)), list(table.scan())
     listed = [(feed, file) for feed in feeds for file in listing.versions(s3, settings.new_files, feed.prefix)]
     files = [(feed, file) for feed, file in listed if standing.of(feed, file) is Standing.WORK]
     no_work = (arrivals.no_work(feed, file) for feed, file in listed if standing.of(feed, file) is not Standing.WORK)
-    ledger = {(item["pk"], item["sk"]): item for item in items if "key" in item}
-    runs = {item["sk"]: item for item in items if item["pk"].startswith("run#")}
-    new = set(unseen(files, ledger, items))
+    ledger = {record.row: record for record in records if isinstance(record, FileRecord)}
+    runs = [record for record in records if isinstance(record, RunRecord)]
+    until = {feed.name: listing.swept_until(table.get(Sweep.at(feed.name)), feed) for feed in feeds}
+    new = set(unseen(files, ledger, until))
     findings = [
-        *lost([file for _, file in files if file not in new], ledger, runs),
+        *lost([file for _, file in files if file not in new], ledger),
         *doubled(commits),
         *untrue(ledger.values(), commits, settings.results),
+        *stuck(ledger.values(), runs, clock.now()),
     ]
     return Audit(len(files), tuple(findings), len(new), sum(no_work, Taken()))
 
 
 def unseen(
-    files: Iterable[tuple[Feed, FileVersion]], ledger: Mapping[states.Key, Item], items: Iterable[Item]
+    files: Iterable[tuple[Feed, FileVersion]],
+    ledger: Mapping[Row[FileRecord], FileRecord],
+    until: Mapping[str, datetime],
 ) -> Iterator[FileVersion]:
     """Yield the files that came since their feed's last sweep and aren't in the ledger: nobody has looked for them."""
-    swept = {item["pk"]: item for item in items if item["sk"] == states.sweep_key("")[1]}
     for feed, file in files:
-        until = listing.swept_until(swept.get(states.sweep_key(feed.name)[0]), feed)
-        if states.file_key(file) not in ledger and clock.parse_utc(file.last_modified) >= until:
+        if FileRecord.at(file) not in ledger and clock.parse_utc(file.last_modified) >= until[feed.name]:
             yield file
 
 
-def lost(
-    files: Iterable[FileVersion], ledger: Mapping[states.Key, Item], runs: Mapping[str, Item]
-) -> Iterable[Finding]:
-    """Yield the files that nobody will ever do."""
+def lost(files: Iterable[FileVersion], ledger: Mapping[Row[FileRecord], FileRecord]) -> Iterable[Finding]:
+    """Yield the files that nobody knows of."""
     for file in files:
-        item = ledger.get(states.file_key(file))
-        why = "not in the ledger" if item is None else stuck(item, runs)
-        if why:
-            yield Finding("lost", file.uri, why)
+        if FileRecord.at(file) not in ledger:
+            yield Finding("lost", file.uri, "not in the ledger")
 
 
-def stuck(item: Item, runs: Mapping[str, Item]) -> str:
-    """Say why a file's state will not move by itself, though it should; "" where all is well."""
-    if item["state"] == states.ARRIVED and "open" not in item:
+def stuck(files: Iterable[FileRecord], runs: Iterable[RunRecord], now: datetime) -> Iterable[Finding]:
+    """Yield the files whose state nothing will move, though it should, and the claims that nobody settles."""
+    claims = {run.token: run for run in runs}
+    for file in files:
+        if why := _why_stuck(file, claims.get(file.claim or "")):
+            yield Finding("stuck", file.pk, why)
+    for run in claims.values():
+        if not run.is_settled and run.due_at and clock.parse_utc(run.due_at) < now - OVERDUE:
+            yield Finding("stuck", run.run_id, f"{run.state} without a heartbeat since {run.due_at}")
+
+
+def _why_stuck(file: FileRecord, run: RunRecord | None) -> str:
+    if file.state is FileState.ARRIVED and not file.open:
         return "ARRIVED, but not among the files that wait"
-    if item["state"] == states.CLAIMED:
-        run = runs.get(item.get("claim", ""))
-        if run is None:
-            return f"CLAIMED by {item.get('claim')}, of which there is no owner record"
-        if run["state"] not in (states.PLANNED, states.CLAIMED):
-            return f"CLAIMED by run {run['run_id']}, which is {run['state']}"
-    return ""
+    if file.state is not FileState.CLAIMED:
+        return ""
+    if run is None:
+        return f"CLAIMED by {file.claim}, of which there is no owner record"
+    return f"CLAIMED by run {run.run_id}, which is {run.state}" if run.is_settled else ""
 
 
 def doubled(commits: Iterable[Commit]) -> Iterable[Finding]:
@@ -132,19 +147,19 @@ def doubled(commits: Iterable[Commit]) -> Iterable[Finding]:
             yield Finding("doubled", found[0].key, f"generation {found[0].generation} was committed {written} times")
 
 
-def untrue(items: Iterable[Item], commits: Iterable[Commit], bucket: str) -> Iterable[Finding]:
+def untrue(files: Iterable[FileRecord], commits: Iterable[Commit], bucket: str) -> Iterable[Finding]:
     """Yield files whose state the results contradict."""
     there = {f"s3://{bucket}/{commit.key}" for commit in commits}
     generations = {(commit.identity, commit.generation) for commit in commits}
-    for item in items:
-        identity, generation = file_of(item).identity[:12], item["generation"]
-        done = item["state"] in states.DONE
-        if done and item.get("result") not in there:
-            yield Finding("untrue", item["pk"], f"{item['state']}, but there is no {item.get('result')}")
-        elif done and f"/g{generation}/" not in item["result"]:
-            yield Finding("untrue", item["pk"], f"generation {generation}, but its result is {item['result']}")
-        elif item["state"] in (states.ARRIVED, states.FAILED) and (identity, generation) in generations:
-            yield Finding("untrue", item["pk"], f"{item['state']}, but generation {generation} is committed")
+    for file in files:
+        identity, generation = file.file.identity[:12], file.generation
+        done = file.state in DONE
+        if done and file.result not in there:
+            yield Finding("untrue", file.pk, f"{file.state}, but there is no {file.result}")
+        elif done and f"/g{generation}/" not in (file.result or ""):
+            yield Finding("untrue", file.pk, f"generation {generation}, but its result is {file.result}")
+        elif file.state in (FileState.ARRIVED, FileState.FAILED) and (identity, generation) in generations:
+            yield Finding("untrue", file.pk, f"{file.state}, but generation {generation} is committed")
 
 
 def committed(s3: Any, bucket: str) -> Iterable[Commit]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from filebatch.core import clock, states
-from filebatch.core.ledger import Item
+from filebatch.core import clock
 from filebatch.core.metrics import datum
+from filebatch.core.records import Arrival, FileRecord, RunRecord, Sweep
 from filebatch.feeds.feed import Feed
 from filebatch.runs import jobs, open_items
 from filebatch.runs.context import FeedContext
 
+# Files that wait, as far as they are counted: no alarm asks for more, and counting reads what it counts.
+MAX_COUNTED = 20_000
 
-def of_run(feed: str, record: Item | None) -> list[dict[str, Any]]:
+
+def of_run(feed: str, record: RunRecord | None) -> list[dict[str, Any]]:
     """Return a run's metrics: that it came to its end, and how many files it had claimed."""
     return [
         datum(feed, "RunCompleted", "Count", [1.0]),
-        datum(feed, "FilesClaimed", "Count", [float(record.get("files", 0) if record else 0)]),
+        datum(feed, "FilesClaimed", "Count", [float(record.files if record else 0)]),
     ]
 
 
@@ -29,27 +31,27 @@ def of_doorbell(feed: str, turns: int) -> dict[str, Any]:
 
 def of_feed(ctx: FeedContext) -> list[dict[str, Any]]:
     """Return how many files wait and for how long, what no pattern matches, and whether an expected file is missing."""
-    now = clock.now()
-    waiting = states.open_files(ctx.feed.name)
+    now = ctx.now()
     oldest = open_items.waiting_files(ctx, now, limit=100)
-    sweep = ctx.ledger.get(states.sweep_key(ctx.feed.name)) or {}
+    sweep = ctx.ledger.get(Sweep.at(ctx.feed.name))
+    waiting = ctx.ledger.count_open(FileRecord.waiting(ctx.feed.name), now, limit=MAX_COUNTED)
     found = [
-        datum(ctx.feed.name, "FilesWaiting", "Count", [float(ctx.ledger.count_open(waiting, now))]),
-        datum(ctx.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0]["arrived_at"], now) if oldest else 0.0]),
-        datum(ctx.feed.name, "FilesUnmatched", "Count", [float(sweep.get("unmatched", 0))]),
+        datum(ctx.feed.name, "FilesWaiting", "Count", [float(waiting)]),
+        datum(ctx.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0].arrived_at, now) if oldest else 0.0]),
+        datum(ctx.feed.name, "FilesUnmatched", "Count", [float(sweep.unmatched if sweep else 0)]),
         datum(ctx.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(ctx, now)]),
     ]
     if ctx.feed.expected_by:
-        missing = is_missing(ctx.feed, ctx.ledger.get(states.arrival_key(ctx.feed.name)), now)
+        missing = is_missing(ctx.feed, ctx.ledger.get(Arrival.at(ctx.feed.name)), now)
         found.append(datum(ctx.feed.name, "ExpectedFileMissing", "Count", [float(missing)]))
     return found
 
 
-def is_missing(feed: Feed, arrival: Mapping[str, Any] | None, now: datetime) -> bool:
+def is_missing(feed: Feed, arrival: Arrival | None, now: datetime) -> bool:
     """Tell whether the day's file is late: its time of day has passed and nothing has arrived since midnight, UTC."""
     if feed.expected_by is None or now.time() < feed.expected_by:
         return False
-    return arrival is None or clock.parse_utc(arrival["arrived_at"]).date() < now.date()
+    return arrival is None or clock.parse_utc(arrival.arrived_at).date() < now.date()
 
 
 def oldest_runnable(ctx: FeedContext, now: datetime) -> float:

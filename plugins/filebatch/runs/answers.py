@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from filebatch.core import states
-from filebatch.core.ledger import Item
+from filebatch.core.records import DONE as DONE_STATES
+from filebatch.core.records import FileRecord, FileState
+from filebatch.core.rows import Row
 from filebatch.core.wording import quoted
 from filebatch.feeds.selection import Selection
 from filebatch.intake.listing import Looked
@@ -26,27 +27,34 @@ class Nothing:
     why: str
 
 
-def nothing(selection: Selection, items: Sequence[Item], looked: Looked) -> Nothing:
-    """Return why a run has nothing to do; none of the items is taken."""
+@dataclass(frozen=True)
+class Held:
+    """That other runs hold all files of a run, and which."""
+
+    why: str
+
+
+def nothing(selection: Selection, files: Sequence[FileRecord], looked: Looked) -> Nothing:
+    """Return why a run has nothing to do; none of the files is taken."""
     if selection.everything:
         return Nothing("nothing arrived: no file waits")
-    return Nothing("\n".join(left_out(selection, items, looked)) or "nothing matched")
+    return Nothing("\n".join(left_out(selection, files, looked)) or "nothing matched")
 
 
 def left_out(
-    selection: Selection, items: Sequence[Item], looked: Looked, taken: Collection[states.Key] = ()
+    selection: Selection, files: Sequence[FileRecord], looked: Looked, taken: Collection[Row[FileRecord]] = ()
 ) -> list[str]:
     """Return lines that say which files a run was asked for that it doesn't do, and why; none where it does them all.
 
     Args:
         selection: what it was asked for.
-        items: the ledger's items of these files.
+        files: the ledger's records of these files.
         looked: what was found in the bucket.
-        taken: the items that the run takes.
+        taken: the rows that the run takes.
     """
     if selection.keys:
-        return of_keys(selection.keys, items, looked.why, taken)
-    counts = Counter(_word(item) for item in items if (item["pk"], item["sk"]) not in taken)
+        return of_keys(selection.keys, files, looked.why, taken)
+    counts = Counter(_word(file) for file in files if file.row not in taken)
     others = {word: getattr(looked.no_work, word) for word in ("history", "unmatched", "ignored")}
     told = ", ".join(f"{number} {word}" for word, number in {**counts, **others}.items() if number)
     again = f"; {AGAIN}" if counts[DONE] else ""
@@ -54,32 +62,32 @@ def left_out(
 
 
 def of_keys(
-    keys: Iterable[str], items: Iterable[Item], why: Mapping[str, str], taken: Collection[states.Key] = ()
+    keys: Iterable[str], files: Iterable[FileRecord], why: Mapping[str, str], taken: Collection[Row[FileRecord]] = ()
 ) -> list[str]:
     """Return a line for each named key that isn't taken, with the reason; the first MAX_NAMED of them.
 
     Args:
         keys: the named keys.
-        items: the ledger's items of those that it has.
+        files: the ledger's records of those that it has.
         why: why others are no work.
-        taken: the items that the run takes.
+        taken: the rows that the run takes.
     """
-    found = {item["key"]: item for item in items}
-    left = [key for key in keys if key not in found or (found[key]["pk"], found[key]["sk"]) not in taken]
+    found = {file.key: file for file in files}
+    left = [key for key in keys if key not in found or found[key].row not in taken]
     lines = [f"{quoted(key)}: {_reason(found.get(key), why.get(key))}" for key in left[:MAX_NAMED]]
     return [*lines, f"… and {len(left) - MAX_NAMED} more"] if len(left) > MAX_NAMED else lines
 
 
-def _reason(item: Item | None, why: str | None) -> str:
-    if item is None:
+def _reason(file: FileRecord | None, why: str | None) -> str:
+    if file is None:
         return why or "nothing matched: it isn't in the bucket"
-    if _word(item) == DONE:
-        return f"{DONE} ({item['state']}); {AGAIN}"
-    return f"held by run {item['run_id']}" if item["state"] == states.CLAIMED else _word(item)
+    if _word(file) == DONE:
+        return f"{DONE} ({file.state}); {AGAIN}"
+    return f"held by run {file.run_id}" if file.state is FileState.CLAIMED else _word(file)
 
 
-def _word(item: Item) -> str:
+def _word(file: FileRecord) -> str:
     """Return what a file is that isn't taken."""
-    if item["state"] in states.DONE:
+    if file.state in DONE_STATES:
         return DONE
-    return "held by another run" if item["state"] == states.CLAIMED else f"{item['state']} for another run"
+    return "held by another run" if file.state is FileState.CLAIMED else f"{file.state} for another run"

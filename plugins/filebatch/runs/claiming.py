@@ -8,37 +8,20 @@ files are done again as a new generation.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from botocore.exceptions import ClientError
-
-from filebatch.core import clock, contract, paths, states
-from filebatch.core.contract import Unit
-from filebatch.core.errors import ContractError
-from filebatch.core.ledger import Item, work_of
-from filebatch.feeds.feed import Feed
-from filebatch.runs import jobs, packing
+from filebatch.core import file_moves, run_moves
+from filebatch.core.errors import MoveRefused
+from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
+from filebatch.core.rows import Row
+from filebatch.core.run_moves import Asked
+from filebatch.runs import jobs, plans, rounds
 from filebatch.runs.context import FeedContext
+from filebatch.runs.plans import Planned
+from filebatch.runs.run import Run
 
 log = logging.getLogger(__name__)
-
-TAKE, RETRY, REDO = "take", "retry", "redo"
-_MOVES: Mapping[str, Callable[..., states.Move]] = {
-    TAKE: states.claim,
-    RETRY: partial(states.claim, asked=True),
-    REDO: states.redo,
-}
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One file of a plan: its item, how it is taken, and the generation it has then."""
-
-    key: states.Key
-    how: str
-    generation: int
 
 
 @dataclass(frozen=True)
@@ -50,122 +33,93 @@ class Claim:
     files: int
     units: int
 
+    @classmethod
+    def of(cls, ctx: FeedContext, record: RunRecord) -> Claim:
+        """Return what an owner record says of it."""
+        manifest = f"s3://{ctx.settings.results}/{rounds.units_key(record)}"
+        return cls(record.token, manifest, record.files, record.units)
 
-def plan_one(item: Item, *, asked: bool, force: bool) -> Planned | None:
-    """Decide how a file is taken, if it is.
+
+def begin(
+    ctx: FeedContext, run: Run, earlier: RunRecord | None, why: str, *, planned: Sequence[Planned]
+) -> Claim | None:
+    """Open the run's next claim and make it; one without files is closed at once, and known for clearing the run later.
 
     Args:
-        item: the file's item.
-        asked: somebody asked for this very file: a backoff or used-up attempts don't count.
-        force: a file that is done is done again.
+        ctx: the feed's context.
+        run: the run.
+        earlier: the record of the run's latest claim, if there was one.
+        why: what the run is responsible for, for people.
+        planned: the files that it takes.
     """
-    key, state, generation = (item["pk"], item["sk"]), item["state"], item["generation"]
-    if state == states.ARRIVED or (state == states.FAILED and "open" in item and not force):
-        return Planned(key, TAKE, generation)
-    if state == states.FAILED and asked and not force:
-        return Planned(key, RETRY, generation)
-    if state in states.SETTLED_STATES and force:
-        return Planned(key, REDO, generation + 1)
-    return None
+    asked = Asked(run.run_id, earlier.epoch + 1 if earlier else 1, run.cleared, why)
+    token = jobs.token(run.hash, asked.epoch)
+    timeout = ctx.settings.heartbeat_timeout
+    record = run_moves.begin(ctx.feed.name, token, asked, timeout=timeout, now=ctx.now())
+    if not planned:
+        ctx.ledger.add(run_moves.empty(record))
+        return None
+    if not ctx.ledger.add(record):
+        record = ctx.ledger.get(record.row) or record  # another try of this task was first
+    return make_claim(ctx, record, planned)
 
 
-def make_claim(ctx: FeedContext, token: str, run_id: str, planned: Sequence[Planned]) -> Claim | None:
+def make_claim(ctx: FeedContext, record: RunRecord, planned: Sequence[Planned]) -> Claim | None:
     """Write the plan and take its files; None where others took them all meanwhile.
 
     The owner record is there already. Made again, it goes by the plan that was written first.
+
+    Raises:
+        MoveRefused: this run was taken for dead meanwhile; what it had taken is given back.
     """
-    planned = _write_plan(ctx, token, planned)
-    now = clock.now()
-    answers = ctx.ledger.move_all(_MOVES[each.how](each.key, token, run_id, each.generation, now) for each in planned)
-    items = [
-        answer.item
-        for answer, each in zip(answers, planned, strict=True)
-        if answer.item and answer.item.get("claim") == token and answer.item["generation"] == each.generation
-    ]
-    if not items:
-        ctx.ledger.move(states.settle(ctx.feed.name, token, {}, now))
-        ctx.ledger.move(states.announced(ctx.feed.name, token, now))
-        return None
-    ctx.ledger.move(states.claimed(ctx.feed.name, token, len(items), now))
-    return begin_round(ctx, token, run_id, 1, items)
-
-
-def begin_round(ctx: FeedContext, token: str, run_id: str, number: int, items: Iterable[Item]) -> Claim:
-    """Pack claimed files into units, write them, and begin the round; its job is submitted by `process_files`."""
-    held = list(items)
-    units = pack_units(ctx.feed, token, run_id, number, held)
-    key = paths.round_units(ctx.feed.name, token, number)
-    ctx.s3.put_object(Bucket=ctx.settings.results, Key=key, Body=contract.encode_round(units))
-    move = states.start_round(
-        ctx.feed.name,
-        token,
-        number,
-        {
-            "job_name": jobs.name(ctx.feed.name, token, number),
-            "units": len(units),
-            "memory": memory_of(ctx.feed, held),
-        },
-        heartbeat=ctx.settings.heartbeat_timeout,
-        now=clock.now(),
-    )
-    ctx.ledger.move(move)
-    return Claim(token, f"s3://{ctx.settings.results}/{key}", len(held), len(units))
-
-
-def pack_units(feed: Feed, token: str, run_id: str, number: int, items: Iterable[Item]) -> list[Unit]:
-    """Return the units of a round, in the order of the items."""
-    packed = packing.pack(map(work_of, items), lambda work: work.file.size, feed.packing.bytes, feed.packing.files)
-    return [
-        Unit(
-            feed=feed.name,
-            claim=token,
-            run_id=run_id,
-            round=number,
-            index=index,
-            processor=feed.processor,
-            options=feed.options,
-            max_attempts=feed.max_attempts,
-            show_values=feed.show_values,
-            files=tuple(works),
-        )
-        for index, works in enumerate(packed)
-    ]
-
-
-def memory_of(feed: Feed, items: Iterable[Item]) -> int:
-    """Return the MiB of a round's containers: the feed's, or what a file needs that ran out of memory before."""
-    return feed.larger_memory(max([feed.memory, *(item.get("memory", 0) for item in items)]))
-
-
-def read_plan(ctx: FeedContext, token: str) -> list[Planned] | None:
-    """Read a claim's plan, or None where none was written."""
+    planned = plans.write(ctx, record.token, planned)
+    taken = _take(ctx, record, planned)
     try:
-        body = ctx.s3.get_object(Bucket=ctx.settings.results, Key=paths.plan(ctx.feed.name, token))["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+        if not taken:
+            _close_empty(ctx, record)
             return None
+        if record.state is RunState.PLANNED:
+            record = ctx.ledger.move(run_moves.claimed(record, len(taken), ctx.now()))
+        record = record if record.round else rounds.begin(ctx, record)
+    except MoveRefused:
+        give_back(ctx, record.token, taken)
         raise
-    document = contract.decode(f"plan of {token}", body)
-    found = document.get("contract") if isinstance(document, dict) else document
-    if found != contract.VERSION:
-        raise ContractError(f"plan of {token}: expected contract {contract.VERSION}, found {found!r}")
-    return [Planned((each["pk"], each["sk"]), each["how"], each["generation"]) for each in document["files"]]
+    return Claim.of(ctx, rounds.write(ctx, record, taken))
 
 
-def manifest_key(feed: str, record: Item) -> str:
-    """Return the key of the units of a claim's latest round."""
-    return paths.round_units(feed, record["sk"], record["round"])
+def give_back(ctx: FeedContext, token: str, files: Sequence[FileRecord]) -> None:
+    """Release claimed files: they wait again, and no attempt is counted; one that has moved on stays as it is."""
+    now = ctx.now()
+    held = [file for file in files if file.state is FileState.CLAIMED and file.claim == token]
+    answers = ctx.ledger.try_all(file_moves.release(file, now) for file in held)
+    moved_on = sum(not answer.done for answer in answers)
+    if moved_on:
+        log.warning("%s of %s files of claim %s were not given back, as they have moved on", moved_on, len(held), token)
 
 
-def _write_plan(ctx: FeedContext, token: str, planned: Sequence[Planned]) -> Sequence[Planned]:
-    """Write the plan; return the one that counts, which is the first."""
-    files = [{"pk": each.key[0], "sk": each.key[1], "how": each.how, "generation": each.generation} for each in planned]
-    body = contract.encode({"contract": contract.VERSION, "files": files})
-    key = paths.plan(ctx.feed.name, token)
-    try:
-        ctx.s3.put_object(Bucket=ctx.settings.results, Key=key, Body=body, IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "PreconditionFailed":
-            raise
-        return read_plan(ctx, token) or planned
-    return planned
+def of_plan(ctx: FeedContext, record: RunRecord) -> list[FileRecord]:
+    """Return the files that are, or last were, this claim's, in the plan's order.
+
+    Raises:
+        ContractError: the plan is gone, though files were claimed by it.
+    """
+    rows = planned_rows(ctx, record)
+    found = ctx.ledger.get_many(rows)
+    return [found[row] for row in rows if row in found and found[row].claim == record.token]
+
+
+def planned_rows(ctx: FeedContext, record: RunRecord) -> list[Row[FileRecord]]:
+    """Return the rows of a claim's plan; none where the claim ended before it had one."""
+    return [planned.row for planned in plans.read_for(ctx, record)]
+
+
+def _take(ctx: FeedContext, record: RunRecord, planned: Sequence[Planned]) -> list[FileRecord]:
+    now = ctx.now()
+    answers = ctx.ledger.try_all(each.move(record.token, record.run_id, now) for each in planned)
+    found = ((answer.record, each.generation) for answer, each in zip(answers, planned, strict=True))
+    return [file for file, generation in found if file and file.is_held_by(record.token, generation)]
+
+
+def _close_empty(ctx: FeedContext, record: RunRecord) -> None:
+    settled = ctx.ledger.move(run_moves.settle(record, {}, ctx.now()))
+    ctx.ledger.move(run_moves.announced(settled, ctx.now()))

@@ -1,14 +1,20 @@
-"""What is at hand when a feed's run claims, submits and settles: feed, settings, ledger and AWS clients."""
+"""What a feed's run works with: feed, settings, ledger and AWS clients; and time, chance and threads.
+
+Whatever isn't the same in every run of a program comes from here, so that tests can bring their own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from filebatch.core import clock
 from filebatch.core.ledger import Ledger
 from filebatch.core.outcomes import Outcomes
+from filebatch.core.parallel import ParallelMap, side_by_side
 from filebatch.core.publishing import Publisher, usable
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
@@ -16,16 +22,26 @@ from filebatch.feeds.settings import Settings
 
 @dataclass(frozen=True)
 class FeedContext:
-    """A feed in an environment. `connect` makes the client of a service; each is made when it is first needed."""
+    """A feed in an environment.
+
+    Attributes:
+        feed: the feed.
+        settings: its environment.
+        connect: makes the client of a service; each is made when it is first needed.
+        now: tells the present moment.
+        side_by_side: calls a function for many items at the same time.
+    """
 
     feed: Feed
     settings: Settings
     connect: Callable[[str], Any]
+    now: Callable[[], datetime] = clock.now
+    side_by_side: ParallelMap = side_by_side
 
     @cached_property
     def ledger(self) -> Ledger:
         """The environment's ledger."""
-        return Ledger(self.connect("dynamodb"), self.settings.ledger)
+        return Ledger(self.connect("dynamodb"), self.settings.ledger, self.side_by_side)
 
     @cached_property
     def s3(self) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from filebatch.core import aws_errors
 from filebatch.core.errors import ConfigurationError
 from filebatch.feeds.settings import Settings
 
@@ -30,10 +31,10 @@ def queue_needed(settings: Settings, feed: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.operation_name != "ReceiveMessage" or _code(error) not in NO_QUEUE:
+        if error.operation_name != "ReceiveMessage" or aws_errors.code(error) not in NO_QUEUE:
             raise
         raise ConfigurationError(
-            _missing(feed, f"queue {settings.queue(feed)}", f"or Airflow may not read it ({_code(error)})")
+            _missing(feed, f"queue {settings.queue(feed)}", f"or Airflow may not read it ({aws_errors.code(error)})")
         ) from error
 
 
@@ -46,7 +47,7 @@ def check_job_definition(batch: Any, settings: Settings, feed: str) -> None:
 
 def is_refused(error: ClientError) -> bool:
     """Tell whether Batch refused a job, so that there is none, and trying at once again can't help."""
-    return _code(error) in REFUSED_JOB
+    return aws_errors.code(error) in REFUSED_JOB
 
 
 def _missing(feed: str, what: str, otherwise: str) -> str:
@@ -54,7 +55,3 @@ def _missing(feed: str, what: str, otherwise: str) -> str:
         f"feed {feed!r}: its {what} isn't there, {otherwise}. It comes from the feed's file: run `terraform apply` in "
         "infra/ with it; a local AWS makes it within seconds unless the file is broken, which its log says"
     )
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

@@ -2,50 +2,69 @@
 
 A feed's worker may write its own feed's items, with any attributes: IAM limits the table's key and not the index's
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html). So an item of the index
-counts for a feed only if its key says so too.
+counts for a feed only if its key says so too. The index lags behind the table: of runs only the keys are believed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from filebatch.core import states
-from filebatch.core.ledger import Item
+from filebatch.core.errors import RecordError
+from filebatch.core.records import FileRecord, RunRecord
+from filebatch.core.rows import Item, Row
 from filebatch.runs.context import FeedContext
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-OF_EACH_FILE = frozenset(states.FILE_ATTRIBUTES)
-OF_EACH_RUN = frozenset(states.RUN_ATTRIBUTES)
 
-
-def waiting_files(ctx: FeedContext, due: datetime, limit: int) -> list[Item]:
+def waiting_files(ctx: FeedContext, due: datetime, limit: int) -> list[FileRecord]:
     """Return at most `limit` of the feed's files that wait and are due by then, the longest due first."""
-    found = ctx.ledger.open(states.open_files(ctx.feed.name), due=due, limit=limit)
-    return _own(ctx, found, lambda item: _is_file(ctx, item))
+    found = ctx.ledger.open(FileRecord.waiting(ctx.feed.name), due=due, limit=limit)
+    return _own(ctx, found, lambda item: _file_of(ctx, item))
 
 
-def open_runs(ctx: FeedContext) -> list[Item]:
-    """Return the owner records of the feed's runs that aren't announced yet."""
-    partition, _ = states.run_key(ctx.feed.name, "")
-    found = ctx.ledger.open(states.open_runs(ctx.feed.name))
-    return _own(ctx, found, lambda item: item["pk"] == partition and item.keys() >= OF_EACH_RUN)
+def open_runs(ctx: FeedContext, due: datetime | None = None) -> list[RunRecord]:
+    """Return the owner records of the feed's runs that aren't announced yet; those that are due by then."""
+    found = ctx.ledger.open(RunRecord.unannounced(ctx.feed.name), due=due)
+    rows = _own(ctx, found, lambda item: _run_row(ctx, item))
+    records = ctx.ledger.get_many(rows)
+    return [records[row] for row in rows if row in records and records[row].open]
 
 
-def _is_file(ctx: FeedContext, item: Item) -> bool:
-    if not item.keys() >= OF_EACH_FILE or item["bucket"] != ctx.settings.new_files:
-        return False
-    return item["pk"] == f"s3://{item['bucket']}/{item['key']}" and ctx.feed.covers(item["key"])
+def _file_of(ctx: FeedContext, item: Item) -> FileRecord | None:
+    try:
+        file = FileRecord.from_item(item)
+    except RecordError as error:
+        log.error("%s", error)  # noqa: TRY400 - the message says all
+        return None
+    is_own = file.bucket == ctx.settings.new_files and file.pk == file.file.uri and ctx.feed.covers(file.key)
+    return file if is_own else None
 
 
-def _own(ctx: FeedContext, found: Iterable[Item], is_own: Callable[[Item], bool]) -> list[Item]:
-    own: list[Item] = []
+def _run_row(ctx: FeedContext, item: Item) -> Row[RunRecord] | None:
+    row = RunRecord.at(ctx.feed.name, item["sk"])
+    return row if item["pk"] == row.pk else None
+
+
+def _own(ctx: FeedContext, found: Iterable[Item], read: Callable[[Item], T | None]) -> list[T]:
+    own: list[T] = []
     others: list[Item] = []
     for item in found:
-        (own if is_own(item) else others).append(item)
+        mine = read(item)
+        if mine is None:
+            others.append(item)
+        else:
+            own.append(mine)
+    _report(ctx, others)
+    return own
+
+
+def _report(ctx: FeedContext, others: Sequence[Item]) -> None:
     if others:
         told = "feed %s: %s items of the ledger are open for it and not its own, such as %r"
         log.error(told, ctx.feed.name, len(others), others[0]["pk"])
-    return own

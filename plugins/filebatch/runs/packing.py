@@ -10,19 +10,27 @@ MAX_UNITS = 10_000  # children of an array job: https://docs.aws.amazon.com/batc
 T = TypeVar("T")
 
 
-def pack(items: Iterable[T], size: Callable[[T], int], max_bytes: int, max_count: int) -> list[list[T]]:
+def pack(
+    items: Iterable[T],
+    *,
+    size: Callable[[T], int],
+    max_bytes: int,
+    max_count: int,
+    alone: Callable[[T], bool] = lambda _: False,
+) -> list[list[T]]:
     """Fill units in the order of `items` until `max_bytes` or `max_count` is reached.
 
-    Every item is in exactly one unit, no unit is empty, and a file larger than `max_bytes` has a unit of its own.
-    The order is kept, so that the same files always make the same units.
+    Every item is in exactly one unit, no unit is empty, and an item that is larger than `max_bytes`, or that must be
+    `alone`, has a unit of its own. The order is kept, so that the same files always make the same units.
     """
     units: list[list[T]] = []
-    filled = 0
+    filled, closed = 0, True
     for item in items:
-        full = not units or len(units[-1]) >= max_count or filled + size(item) > max_bytes
-        if full:
+        single = alone(item)
+        if closed or single or len(units[-1]) >= max_count or filled + size(item) > max_bytes:
             units.append([])
             filled = 0
         units[-1].append(item)
         filled += size(item)
+        closed = single
     return units

@@ -1,30 +1,38 @@
-"""Settling a round: what became of each file, from the ledger and the results; Batch's word comes last.
+"""Settling a round: what became of each file, from the ledger and the results; only then from how the job ended.
 
 A child that died after committing its last file has succeeded; a job that vanished is settled all the same. What a
-worker could not tell any more is moved, and counted, here.
+worker could not tell any more is moved, and counted, here. What was never begun is given back.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filebatch.core import clock, contract, failures, states
-from filebatch.core.contract import Reason, Unit, Work
+from filebatch.core import failures, file_moves, run_moves
+from filebatch.core.contract import FileVersion, Reason, Result, Unit
+from filebatch.core.errors import FilebatchError
 from filebatch.core.failures import Ending, Failure
-from filebatch.core.ledger import Item, side_by_side, work_of
+from filebatch.core.file_moves import FileFailure
 from filebatch.core.metrics import Measured
+from filebatch.core.moves import Move
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.results import location, read_result
-from filebatch.core.states import Move
 from filebatch.core.wording import MAX_SENTENCE, plain, quoted
-from filebatch.runs import jobs
-from filebatch.runs.claiming import manifest_key, read_plan
+from filebatch.runs import claiming, jobs, rounds
 from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
+
+# Files of a unit that a worker has in flight at the same time: any of them may have killed its container.
+IN_FLIGHT = 1
+
+
+class NotSettledError(FilebatchError):
+    """Files of the claim are still CLAIMED, so that its record stays open."""
 
 
 @dataclass(frozen=True)
@@ -33,95 +41,127 @@ class Settled:
 
     Attributes:
         counts: files by state.
-        items: the claim's items as they are now, in the plan's order.
+        files: the claim's files as they are now, in the plan's order.
     """
 
     counts: Mapping[str, int]
-    items: tuple[Item, ...]
+    files: tuple[FileRecord, ...]
 
-    def of(self, *found: str) -> list[Item]:
-        """Return the items that are in one of these states."""
-        return [item for item in self.items if item["state"] in found]
+    def of(self, *found: FileState) -> list[FileRecord]:
+        """Return the files that are in one of these states."""
+        return [file for file in self.files if file.state in found]
 
 
-def settle(ctx: FeedContext, record: Item, job: Mapping[str, Any] | None) -> Settled:
+@dataclass(frozen=True)
+class UnitLeft:
+    """Files of one unit that no worker settled, in the unit's order, and how the unit's job ended (None: unknown)."""
+
+    files: Sequence[FileRecord]
+    ending: Ending | None
+
+
+def settle(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None) -> Settled:
     """Move whatever the workers left CLAIMED, then say what became of every file of the claim.
 
     Args:
-        ctx: the feed's things.
+        ctx: the feed's context.
         record: the claim's owner record.
         job: the round's job as DescribeJobs has it; None if Batch no longer knows it.
+
+    Raises:
+        MoveRefused: somebody else has moved the record meanwhile.
+        NotSettledError: files are still CLAIMED.
+        ContractError: plan or units are gone.
     """
-    token = record["sk"]
-    left = [item for item in items_of(ctx, token) if item["state"] == states.CLAIMED]
-    if left:
-        outcomes = ctx.outcomes()
-        for move, measured in _resolve(ctx, record, job, left):
-            outcomes.add(move, measured)
-        outcomes.flush()
-    return close(ctx, token)
+    left = [file for file in claiming.of_plan(ctx, record) if file.state is FileState.CLAIMED]
+    unfinished = _adopt(ctx, record, left)
+    if unfinished:
+        _end(ctx, record, job, unfinished)
+    return close(ctx, record)
 
 
-def give_back(ctx: FeedContext, token: str) -> Settled:
-    """Release the files of a claim that never became a job: they wait again, and no attempt is counted."""
-    now = clock.now()
-    left = [item for item in items_of(ctx, token) if item["state"] == states.CLAIMED]
-    ctx.ledger.move_all(states.release((item["pk"], item["sk"]), token, ctx.feed.name, now) for item in left)
-    return close(ctx, token)
+def close(ctx: FeedContext, record: RunRecord) -> Settled:
+    """Write the claim's counts into its owner record, and return them with the files.
 
-
-def close(ctx: FeedContext, token: str) -> Settled:
-    """Write the claim's counts into its owner record, and return them with the files."""
-    items = items_of(ctx, token)
-    settled = Settled(dict(Counter(item["state"] for item in items)), tuple(items))
-    ctx.ledger.move(states.settle(ctx.feed.name, token, settled.counts, clock.now()))
+    Raises:
+        NotSettledError: files are still CLAIMED.
+    """
+    settled = read(ctx, record)
+    if claimed := settled.of(FileState.CLAIMED):
+        raise NotSettledError(
+            f"claim {record.token}: {len(claimed)} files are still CLAIMED, such as {claimed[0].pk!r}"
+        )
+    ctx.ledger.move(run_moves.settle(record, settled.counts, ctx.now()))
     return settled
 
 
-def items_of(ctx: FeedContext, token: str) -> list[Item]:
-    """Return the files that are, or last were, this claim's, in the plan's order."""
-    keys = [planned.key for planned in read_plan(ctx, token) or []]
-    found = ctx.ledger.get_many(keys)
-    return [found[key] for key in keys if key in found and found[key].get("claim") == token]
+def read(ctx: FeedContext, record: RunRecord) -> Settled:
+    """Return what became of a claim's files so far."""
+    files = claiming.of_plan(ctx, record)
+    return Settled(dict(Counter(str(file.state) for file in files)), tuple(files))
 
 
-def _resolve(
-    ctx: FeedContext, record: Item, job: Mapping[str, Any] | None, left: list[Item]
-) -> Iterable[tuple[Move, Measured]]:
-    """Yield what becomes of files that no worker settled: adopt what was committed, else name the failure."""
-    token, works = record["sk"], [work_of(item) for item in left]
-    results = side_by_side(lambda work: read_result(ctx.s3, ctx.settings.results, ctx.feed.name, work), works)
-    missing = [work for work, result in zip(works, results, strict=True) if result is None]
-    ends = _endings(ctx, record, job, missing)
-    for item, work, result in zip(left, works, results, strict=True):
-        key = states.file_key(work.file)
-        if result is None:
-            yield _failed(ctx, record, item, ends.get(key))
-        else:
-            where = location(ctx.settings.results, ctx.feed.name, work)
-            seconds = sum(result.timings.values())
-            measured = Measured(result.state, seconds, work.file.size, result.rows)
-            yield states.finish(key, token, result, where, clock.now()), measured
+def _adopt(ctx: FeedContext, record: RunRecord, left: Sequence[FileRecord]) -> list[FileRecord]:
+    """Take over what was committed; return the files without a result."""
+    results = ctx.side_by_side(lambda file: read_result(ctx.s3, ctx.settings.results, ctx.feed.name, file.work), left)
+    outcomes = ctx.outcomes()
+    for file, result in zip(left, results, strict=True):
+        if result is not None:
+            outcomes.add(*_adopted(ctx, record, file, result))
+    outcomes.flush()
+    return [file for file, result in zip(left, results, strict=True) if result is None]
 
 
-def _failed(ctx: FeedContext, record: Item, item: Item, ending: Ending | None) -> tuple[Move, Measured]:
-    failure, work, now = failures.classify(ending), work_of(item), clock.now()
-    move = states.fail(
-        states.file_key(work.file),
-        record["sk"],
-        ctx.feed.name,
-        Reason(failure.code, _message(failure, ending, _last_word(record, item, failure.code))),
-        retry=failures.retry_at(failure, work.attempt, ctx.feed.max_attempts, now),
-        now=now,
-        memory=record["memory"] * failure.memory_factor if failure.memory_factor > 1 else None,
+def _adopted(
+    ctx: FeedContext, record: RunRecord, file: FileRecord, result: Result
+) -> tuple[Move[FileRecord], Measured]:
+    where = location(ctx.settings.results, ctx.feed.name, file.work)
+    measured = Measured(FileState(result.state), sum(result.timings.values()), file.size, result.rows)
+    return file_moves.finish(file.row, record.token, result, where, ctx.now()), measured
+
+
+def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, files: Sequence[FileRecord]) -> None:
+    """Fail the files that were begun without a result, and give back the others."""
+    outcomes, unbegun = ctx.outcomes(), list[FileRecord]()
+    for left in _by_unit(ctx, record, job, files):
+        failure = failures.classify(left.ending)
+        begun = begun_of(left, failure)
+        for file in left.files:
+            if file in begun:
+                outcomes.add(*_failed(ctx, record, file, failure, left.ending))
+            else:
+                unbegun.append(file)
+    outcomes.flush()
+    if unbegun:
+        claiming.give_back(ctx, record.token, unbegun)
+        log.warning("%s files wait again: their container ended before it had begun with them", len(unbegun))
+
+
+def begun_of(left: UnitLeft, failure: Failure) -> Sequence[FileRecord]:
+    """Return which of a unit's unfinished files its failure is counted for.
+
+    A container that died at work had begun with the first ones, as many as are in flight at the same time. One that
+    ended in order wrote down its trouble with each file that it had begun. Where none was begun, all have failed for
+    the same reason: the container never started, or could not do its unit.
+    """
+    if failures.died_at_work(failure, left.ending):
+        return left.files[:IN_FLIGHT]
+    return [file for file in left.files if file.trouble] or left.files
+
+
+def _failed(
+    ctx: FeedContext, record: RunRecord, file: FileRecord, failure: Failure, ending: Ending | None
+) -> tuple[Move[FileRecord], Measured]:
+    now = ctx.now()
+    last_word = file.trouble.message if file.trouble and file.trouble.code == failure.code else ""
+    failed = FileFailure(
+        Reason(failure.code, _message(failure, ending, last_word or record.trouble(failure.code))),
+        memory=record.memory * failure.memory_factor if failure.memory_factor > 1 else None,
+        suspect=failures.died_at_work(failure, ending) and not failure.from_outside,
     )
-    return move, Measured(states.FAILED, 0.0, work.file.size, None)
-
-
-def _last_word(record: Item, item: Item, code: str) -> str:
-    """Return what a worker wrote down of a failure of this kind: of the file, or else of its whole unit."""
-    trouble = item.get("trouble", {})
-    return str(trouble["message"] if trouble.get("code") == code else record.get(states.trouble_of(code), ""))
+    retry = failures.retry_at(failure, file.attempts, ctx.feed.max_attempts, now)
+    move = file_moves.fail(file.row, record.token, ctx.feed.name, failed, retry=retry, now=now)
+    return move, Measured(FileState.FAILED, 0.0, file.size, None)
 
 
 def _message(failure: Failure, ending: Ending | None, last_word: str) -> str:
@@ -133,35 +173,36 @@ def _message(failure: Failure, ending: Ending | None, last_word: str) -> str:
     return (f"{failure.meaning}{code}" + (f": {told}" if told else ""))[:MAX_SENTENCE]
 
 
-def _endings(
-    ctx: FeedContext, record: Item, job: Mapping[str, Any] | None, missing: list[Work]
-) -> dict[states.Key, Ending]:
-    """Return how the job of each file's unit ended."""
-    if job is None or not missing:
-        return {}
-    units = _units(ctx, record)
-    wanted = {states.file_key(work.file) for work in missing}
-    child_of = {
-        states.file_key(work.file): jobs.child(job["jobId"], unit.index, len(units))
-        for unit in units
-        for work in unit.files
-        if states.file_key(work.file) in wanted
-    }
-    ended = jobs.endings(ctx.batch, sorted(set(child_of.values())))
-    return {key: ended.get(child, jobs.ending(job)) for key, child in child_of.items()}
+def _by_unit(
+    ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, files: Sequence[FileRecord]
+) -> Iterator[UnitLeft]:
+    """Yield the files by unit, each in the unit's order, with how the job of the unit ended."""
+    if job is None:
+        yield UnitLeft(files, None)
+        return
+    by_version = {file.file: file for file in files}
+    units = rounds.read_units(ctx, record)
+    mine = [(unit, found) for unit in units if (found := _of_unit(unit, by_version))]
+    ended = jobs.endings(ctx.batch, [jobs.child(job["jobId"], unit.index, len(units)) for unit, _ in mine])
+    for unit, found in mine:
+        yield UnitLeft(found, ended.get(jobs.child(job["jobId"], unit.index, len(units)), jobs.ending(job)))
 
 
-def _units(ctx: FeedContext, record: Item) -> list[Unit]:
-    key = manifest_key(ctx.feed.name, record)
-    return contract.decode_round(ctx.s3.get_object(Bucket=ctx.settings.results, Key=key)["Body"].read())
+def _of_unit(unit: Unit, by_version: Mapping[FileVersion, FileRecord]) -> list[FileRecord]:
+    return [by_version[work.file] for work in unit.files if work.file in by_version]
 
 
-def describe(settled: Settled, *found: str, limit: int = 10) -> str:
-    """Name the files in these states and why they are, at most `limit` of them."""
-    failed = settled.of(*found)
-    lines = [
-        f"{quoted(item['key'])}: {item['reason']['code']}: {plain(item['reason']['message'])}"
-        for item in failed[:limit]
-    ]
-    more = [f"… and {len(failed) - limit} more"] if len(failed) > limit else []
+def describe(files: Sequence[FileRecord], limit: int = 10) -> str:
+    """Name files and why they are what they are, at most `limit` of them."""
+    lines = [f"{quoted(file.key)}: {_why(file)}" for file in files[:limit]]
+    more = [f"… and {len(files) - limit} more"] if len(files) > limit else []
     return "\n".join(lines + more)
+
+
+def _why(file: FileRecord) -> str:
+    return f"{file.reason.code}: {plain(file.reason.message)}" if file.reason else str(file.state)
+
+
+def may_be_tried(files: Iterable[FileRecord], max_attempts: int) -> list[FileRecord]:
+    """Return the failed files that may be tried again."""
+    return [file for file in files if file.state is FileState.FAILED and file.attempts < max_attempts]

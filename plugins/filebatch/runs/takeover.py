@@ -1,81 +1,130 @@
 """Taking over from dead runs: what they claimed must not stay behind, and must not be taken from a run that lives.
 
-A claim is taken over only when its run is over or silent, and its job has ended, has vanished, or never was.
+A claim is taken over only when its run is over or without a heartbeat for too long, and its job has ended, has
+vanished, or never was. A file that is CLAIMED although its claim is closed is given back by whoever meets it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 
-from filebatch.core import clock, states
-from filebatch.core.ledger import Item
-from filebatch.runs import jobs, open_items, settling
+from filebatch.core import clock, run_moves
+from filebatch.core.records import SETTLED_STATES, FileRecord, FileState, RunRecord, RunState
+from filebatch.runs import claiming, jobs, open_items, settling
 from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
 
-# A job that was just submitted may not be listed yet; one that isn't after this long never was.
+# A job that was just submitted may not be listed yet; one that isn't after this long never was. Likewise a task that
+# Airflow has ended may go on for a while with what it was at.
 NEVER_SUBMITTED_AFTER = timedelta(minutes=3)
+# A settled run that nobody announced asks for it this much later; a run that begins now announces it, if any can.
+ASK_AGAIN_AFTER = timedelta(minutes=10)
 
 
 def take_over(ctx: FeedContext, own: str, is_over: Callable[[str], bool]) -> list[str]:
-    """Settle the dead runs of a feed; return their run ids.
+    """Settle the dead runs of a feed; return their run ids. One that can't be settled is logged, and the others are.
 
     Args:
-        ctx: the feed's things.
+        ctx: the feed's context.
         own: the caller's own run hash, whose claims aren't touched.
         is_over: tells whether Airflow considers a run, by its id, as ended or doesn't know it.
     """
     taken = []
     for record in open_items.open_runs(ctx):
-        dead = record["state"] != states.SETTLED and not record["sk"].startswith(own) and _is_dead(record, is_over)
-        if dead and _settle(ctx, record):
-            log.warning("run %s is dead; its files were settled or given back", record["run_id"])
-            taken.append(record["run_id"])
+        if record.token.startswith(own):
+            continue
+        try:
+            if _take_over_one(ctx, record, is_over):
+                taken.append(record.run_id)
+        except Exception:
+            log.exception("run %s could not be settled: claim %s stays open", record.run_id, record.token)
     return taken
 
 
-def _is_dead(record: Item, is_over: Callable[[str], bool]) -> bool:
-    return bool(clock.parse_utc(record["due_at"]) < clock.now() or is_over(record["run_id"]))
-
-
-def _settle(ctx: FeedContext, record: Item) -> bool:
-    """Settle a dead run if its job allows it; False while the job is still on its way."""
-    current = ctx.ledger.get((record["pk"], record["sk"]))
-    if current is None or current["state"] not in (states.PLANNED, states.CLAIMED):
+def _take_over_one(ctx: FeedContext, record: RunRecord, is_over: Callable[[str], bool]) -> bool:
+    if record.state is RunState.SETTLED:
+        _ask_later(ctx, record)
         return False
-    job_id = current.get("fence") or current.get("job_id") or _find(ctx, current)
-    if job_id is None:
-        if current["round"] and not _long_ago(current["round_at"], NEVER_SUBMITTED_AFTER):
-            return False
-        close_unsubmitted(ctx, current["sk"])
-        return True
-    job = jobs.describe(ctx.batch, job_id)
-    if job is not None and job["status"] not in jobs.TERMINAL:
-        # Its job works on; the run is looked at again when it has been silent for as long again.
-        ctx.ledger.move(
-            states.heartbeat(ctx.feed.name, current["sk"], heartbeat=ctx.settings.heartbeat_timeout, now=clock.now())
-        )
+    if not (_is_due(ctx, record) or is_over(record.run_id)) or not _settle(ctx, record):
         return False
-    if job is None and clock.parse_utc(current["due_at"]) > clock.now():
-        return False
-    settling.settle(ctx, current, job)
+    log.warning("run %s is dead; its files were settled or given back", record.run_id)
     return True
 
 
-def close_unsubmitted(ctx: FeedContext, token: str) -> None:
+def _is_due(ctx: FeedContext, record: RunRecord) -> bool:
+    return record.due_at is None or clock.parse_utc(record.due_at) < ctx.now()
+
+
+def _ask_later(ctx: FeedContext, record: RunRecord) -> None:
+    """Keep a run that can't be announced from having the bell rung for ever."""
+    if _is_due(ctx, record) and not ctx.ledger.try_move(run_moves.postpone(record, ctx.now() + ASK_AGAIN_AFTER)).done:
+        log.info("run %s is announced just now", record.run_id)
+
+
+def _settle(ctx: FeedContext, record: RunRecord) -> bool:
+    """Settle a dead run if its job allows it; False while the job, or a task that submits it, may be on its way."""
+    job_id = record.job or _find(ctx, record)
+    if job_id is None:
+        if _began_lately(ctx, record):
+            return False
+        close_unsubmitted(ctx, record)
+        return True
+    job = jobs.describe(ctx.batch, job_id)
+    if job is not None and job["status"] not in jobs.TERMINAL:
+        _look_again_later(ctx, record)
+        return False
+    if job is None and not _is_due(ctx, record):
+        return False
+    settling.settle(ctx, record, job)
+    return True
+
+
+def _look_again_later(ctx: FeedContext, record: RunRecord) -> None:
+    """Its job works on: the run counts as alive until the next heartbeat would be due."""
+    move = run_moves.heartbeat(ctx.feed.name, record.token, timeout=ctx.settings.heartbeat_timeout, now=ctx.now())
+    if not ctx.ledger.try_move(move).done:
+        log.info("run %s was announced meanwhile", record.run_id)
+
+
+def close_unsubmitted(ctx: FeedContext, record: RunRecord) -> None:
     """Give back a claim that never became a job; where nothing of it is settled there is nothing to announce."""
-    settled = settling.give_back(ctx, token)
-    if not settled.of(*states.SETTLED_STATES):
-        ctx.ledger.move(states.announced(ctx.feed.name, token, clock.now()))
+    claiming.give_back(ctx, record.token, claiming.of_plan(ctx, record))
+    settled = settling.close(ctx, record)
+    if not settled.of(*SETTLED_STATES):
+        closed = ctx.ledger.get(record.row)
+        if closed:
+            ctx.ledger.move(run_moves.announced(closed, ctx.now()))
 
 
-def _find(ctx: FeedContext, record: Item) -> str | None:
-    return jobs.find(ctx.batch, ctx.settings.job_queue, record["job_name"]) if record["round"] else None
+def free(ctx: FeedContext, files: Iterable[FileRecord]) -> list[FileRecord]:
+    """Give back files that are CLAIMED by a claim that is closed, or of which there is no record; return these files.
+
+    No step of the protocol leaves any; should one be there all the same, nothing else would ever move it.
+    """
+    claimed = [
+        (file, RunRecord.at(ctx.feed.name, file.claim or "")) for file in files if file.state is FileState.CLAIMED
+    ]
+    records = ctx.ledger.get_many([row for _, row in claimed])
+    held_by_none = [file for file, row in claimed if _is_closed(records.get(row))]
+    for file in held_by_none:
+        log.error("%r is CLAIMED by %s, which is closed: it waits again", file.pk, file.claim)
+        claiming.give_back(ctx, file.claim or "", [file])
+    return held_by_none
 
 
-def _long_ago(written: str, span: timedelta) -> bool:
-    moment: datetime = clock.parse_utc(written)
-    return clock.now() - moment > span
+def _is_closed(record: RunRecord | None) -> bool:
+    return record is None or record.is_settled
+
+
+def _find(ctx: FeedContext, record: RunRecord) -> str | None:
+    if not (record.round and record.job_name):
+        return None
+    return jobs.find(ctx.batch, ctx.settings.job_queue, record.job_name)
+
+
+def _began_lately(ctx: FeedContext, record: RunRecord) -> bool:
+    began = record.round_at or record.opened_at
+    return bool(began) and ctx.now() - clock.parse_utc(began) < NEVER_SUBMITTED_AFTER

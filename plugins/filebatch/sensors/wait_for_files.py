@@ -9,8 +9,9 @@ from typing import Any
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk.exceptions import AirflowFailException
 
-from filebatch.core import clock, states
+from filebatch.core import clock
 from filebatch.core.errors import ConfigurationError, SelectionError
+from filebatch.core.records import FileRecord, FileState
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.intake import listing
@@ -94,5 +95,5 @@ class WaitForFilesSensor(S3KeySensor):
 
 def _holders(ctx: FeedContext, selection: Selection) -> set[str]:
     files = listing.selected(ctx.s3, ctx.settings.new_files, ctx.feed, selection)
-    items = ctx.ledger.get_many([states.file_key(file) for file in files])
-    return {item["run_id"] for item in items.values() if item["state"] == states.CLAIMED}
+    found = ctx.ledger.get_many([FileRecord.at(file) for file in files])
+    return {file.run_id or "?" for file in found.values() if file.state is FileState.CLAIMED}

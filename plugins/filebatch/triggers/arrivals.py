@@ -11,7 +11,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from filebatch.core import clock, states
+from filebatch.core import clock
+from filebatch.core.records import Bell
 from filebatch.feeds.feed import Feed
 from filebatch.intake import doorbell
 from filebatch.triggers import standstill
@@ -160,9 +161,9 @@ class Watch:
         self._arrived.clear()
         if not (known or await _is_due(ledger, feed)):
             return Look.QUIET
-        bell = await ledger.get(states.bell_key(feed))
+        bell = await ledger.get(Bell.at(feed))
         move = doorbell.next_ring(feed, bell, now, starting=self._starting)
-        if move is None or not await ledger.move(move):
+        if move is None or not (await ledger.try_move(move)).done:
             return Look.PENDING
         self._rings.put_nowait(clock.to_iso(now))
         return Look.RANG

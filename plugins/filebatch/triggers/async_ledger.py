@@ -7,8 +7,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.core.ledger import INDEX, Item, decode, key_of, put_request, query_request, refused, update_request
-from filebatch.core.states import Key, Move
+from filebatch.core import requests
+from filebatch.core.ledger import Moved, moved
+from filebatch.core.moves import Move
+from filebatch.core.record import Record
+from filebatch.core.rows import Item, Partition, R, Row
 
 
 class AsyncLedger:
@@ -18,30 +21,39 @@ class AsyncLedger:
         self._client = client
         self.table = table
 
-    async def add(self, item: Item) -> bool:
-        """Write an item where there is none; False where there is one already, which stays as it is."""
-        return await self._write(self._client.put_item, put_request(item))
-
-    async def move(self, move: Move) -> bool:
-        """Make a move; False where its condition doesn't hold."""
-        return await self._write(self._client.update_item, update_request(move))
-
-    async def get(self, key: Key) -> Item | None:
-        """Read one item, consistently."""
-        answer = await self._client.get_item(TableName=self.table, Key=key_of(key), ConsistentRead=True)
-        return decode(answer["Item"]) if "Item" in answer else None
-
-    async def has_due(self, partition: str, due: datetime) -> bool:
-        """Tell whether anything of an index partition is due by then."""
-        request = {"TableName": self.table, "IndexName": INDEX, **query_request(partition, due)}
-        answer = await self._client.query(Limit=1, **request)
-        return bool(answer["Items"])
-
-    async def _write(self, send: Any, request: dict[str, Any]) -> bool:
+    async def add(self, record: Record) -> bool:
+        """Write a record where there is none; False where there is one already, which stays as it is."""
         try:
-            await send(TableName=self.table, **request)
+            await self._client.put_item(TableName=self.table, **requests.put(record.to_item()))
         except ClientError as error:
-            if refused(error):
+            if requests.refused(error):
                 return False
             raise
         return True
+
+    async def try_move(self, move: Move[R]) -> Moved[R]:
+        """Make a move that may be refused: then nothing changes, and the item that stood against it is returned."""
+        try:
+            answer = await self._client.update_item(TableName=self.table, **requests.update(move))
+        except ClientError as error:
+            if not requests.refused(error):
+                raise
+            found = error.response.get("Item")
+            return moved(move, requests.decode(found) if found else await self._item(move.row))
+        return Moved(True, move.row.kind.from_item(requests.decode(answer["Attributes"])))
+
+    async def get(self, row: Row[R]) -> R | None:
+        """Read one row, consistently."""
+        item = await self._item(row)
+        return None if item is None else row.kind.from_item(item)
+
+    async def has_due(self, partition: Partition[Any], due: datetime) -> bool:
+        """Tell whether anything of an index partition is due by then."""
+        request = {"TableName": self.table, "IndexName": requests.INDEX, **requests.query(partition.name, due)}
+        answer = await self._client.query(Limit=1, **request)
+        return bool(answer["Items"])
+
+    async def _item(self, row: Row[R]) -> Item | None:
+        key = requests.encode(row.key)
+        answer = await self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return requests.decode(answer["Item"]) if "Item" in answer else None

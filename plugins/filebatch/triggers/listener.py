@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.core import clock, states
+from filebatch.core import clock, feed_moves
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
 from filebatch.intake import arrivals, event_keys
@@ -80,9 +80,9 @@ class Listener:
         except ContractError as error:
             log.error("a message is left for the dead-letter queue: %s", error)  # noqa: TRY400
             return None
-        items, taken = arrivals.arrivals(self._ctx.feed, [file], clock.now())
-        for item in items:
-            new = await ledger.add(item)
+        records, taken = arrivals.arrivals(self._ctx.feed, [file], clock.now())
+        for record in records:
+            new = await ledger.add(record)
             taken += Taken(new=new, known=not new)
         return taken
 
@@ -100,7 +100,7 @@ class Listener:
         log.info("feed %s: %s", self._ctx.feed.name, total)
         if total.new:
             self._arrived.set()
-            await ledger.move(states.arrived(self._ctx.feed.name, clock.now()))
+            await ledger.try_move(feed_moves.arrived(self._ctx.feed.name, clock.now()))
 
 
 async def _seen(s3: Any, file: FileVersion) -> Seen:

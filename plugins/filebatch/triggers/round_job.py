@@ -6,15 +6,17 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from botocore.exceptions import BotoCoreError, ClientError
 
-from filebatch.core import clock, states
-from filebatch.core.ledger import update_request
+from filebatch.core import clock, run_moves
 from filebatch.runs.jobs import TERMINAL
+from filebatch.triggers import clients
+from filebatch.triggers.async_ledger import AsyncLedger
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ class RoundJobTrigger(BaseTrigger):
         heard = 0.0
         while True:
             try:
-                async with await self._hook("batch").get_async_conn() as batch:
+                async with self._client("batch") as batch:
                     while True:
                         job = await self._describe(batch)
                         known = time.monotonic() if job else known
@@ -92,7 +94,7 @@ class RoundJobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """End the job when a user ends the deferred task (Airflow calls this from 3.3 on)."""
-        async with await self._hook("batch").get_async_conn() as batch:
+        async with self._client("batch") as batch:
             await batch.terminate_job(jobId=self.job_id, reason="Terminated: the task was ended in Airflow")
 
     async def _describe(self, batch: Any) -> Mapping[str, Any] | None:
@@ -100,19 +102,14 @@ class RoundJobTrigger(BaseTrigger):
         return found[0] if found else None
 
     async def _send_heartbeat(self) -> None:
-        move = states.heartbeat(
-            self.feed, self.claim, heartbeat=timedelta(seconds=self.heartbeat_timeout), now=clock.now()
-        )
-        async with await self._hook("dynamodb").get_async_conn() as dynamodb:
-            try:
-                await dynamodb.update_item(TableName=self.ledger, **update_request(move))
-            except dynamodb.exceptions.ConditionalCheckFailedException:
+        timeout = timedelta(seconds=self.heartbeat_timeout)
+        move = run_moves.heartbeat(self.feed, self.claim, timeout=timeout, now=clock.now())
+        async with self._client("dynamodb") as dynamodb:
+            if not (await AsyncLedger(dynamodb, self.ledger).try_move(move)).done:
                 log.warning("claim %s is closed already; its job is waited for all the same", self.claim)
 
-    def _hook(self, service: str) -> Any:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
-
-        return AwsGenericHook(aws_conn_id=self.aws_conn_id, client_type=service, region_name=self.region)
+    def _client(self, service: str) -> AbstractAsyncContextManager[Any]:
+        return clients.client(clients.Source(self.aws_conn_id, self.region), service)
 
 
 def _since(moment: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filebatch.core import contract
+from filebatch.core import contract, round_file
 from filebatch.core.contract import FileVersion, Output, Reason, Result, Unit, Work
 from filebatch.core.errors import ContractError
 from golden import agrees, golden
@@ -84,18 +84,20 @@ def test_a_document_is_one_line_of_ascii(unit):
 
 @given(st.lists(UNITS, max_size=5))
 def test_a_round_gives_each_child_its_unit_and_no_other_bytes(units):
-    document = contract.encode_round(units)
+    document = round_file.encode(units)
     for index, unit in enumerate(units):
-        first, last = contract.index_range(index)
-        first, last = contract.unit_range(document[first : last + 1])
-        assert contract.decode_unit(document[first : last + 1]) == unit
-    assert contract.decode_round(document) == units
+        first, last = round_file.index_range(index)
+        first, last = round_file.unit_range(document[first : last + 1])
+        assert round_file.decode_unit(document[first : last + 1]) == unit
+    assert round_file.decode(document) == units
 
 
 def test_the_rounds_bytes_are_its_index_and_its_units():
-    document = contract.encode_round([UNIT, replace(UNIT, index=1)])
-    spans = [contract.unit_range(document[start : start + contract.INDEX_LINE]) for start in (0, contract.INDEX_LINE)]
-    assert spans[0][0] == 2 * contract.INDEX_LINE
+    document = round_file.encode([UNIT, replace(UNIT, index=1)])
+    spans = [
+        round_file.unit_range(document[start : start + round_file.INDEX_LINE]) for start in (0, round_file.INDEX_LINE)
+    ]
+    assert spans[0][0] == 2 * round_file.INDEX_LINE
     assert spans[1] == (spans[0][1] + 1, len(document) - 1)
 
 
@@ -112,8 +114,8 @@ def test_a_result_is_as_both_sides_know_it(name, result):
 
 def test_a_round_file_is_as_both_sides_know_it():
     units = [UNIT, replace(UNIT, index=1, files=())]
-    assert agrees("round", contract.encode_round(units).decode().splitlines(keepends=True))
-    assert contract.decode_round("".join(golden("round")).encode()) == units
+    assert agrees("round", round_file.encode(units).decode().splitlines(keepends=True))
+    assert round_file.decode("".join(golden("round")).encode()) == units
 
 
 @pytest.mark.parametrize("found", [0, 2, "1", None])
@@ -178,18 +180,43 @@ def test_anything_else_is_a_contract_error_and_no_other(document):
 @pytest.mark.parametrize("written", [b"", b"{", b"\xff", b'{"contract":1}', b"[]"])
 def test_bytes_that_are_no_unit_are_a_contract_error(written):
     with pytest.raises(ContractError):
-        contract.decode_unit(written)
+        round_file.decode_unit(written)
 
 
 @pytest.mark.parametrize("line", [b"", b"1", b"a b", b"1 2 3", b'{"contract":1,"files":[],'])
 def test_an_index_line_that_is_none_is_a_contract_error(line):
     with pytest.raises(ContractError, match="index"):
-        contract.unit_range(line)
+        round_file.unit_range(line)
 
 
 def test_a_round_without_units_is_empty():
-    assert contract.encode_round([]) == b""
-    assert contract.decode_round(b"") == []
+    assert round_file.encode([]) == b""
+    assert round_file.decode(b"") == []
+
+
+class TestContractsOfOtherVersions:
+    """Image and DAGs are updated one after the other; results stay for good."""
+
+    @pytest.fixture(autouse=True)
+    def third(self, monkeypatch):
+        monkeypatch.setattr(contract, "VERSION", 3)
+        monkeypatch.setitem(contract.UPGRADES, 1, lambda what, values: {**values, "run_id": f"{what} 1 to 2"})
+        monkeypatch.setitem(contract.UPGRADES, 2, lambda _, values: {**values, "run_id": values["run_id"] + ", 2 to 3"})
+
+    def test_a_result_of_any_version_is_read(self):
+        document = golden("result-succeeded")
+        assert Result.from_json({**document, "contract": 1}).run_id == "result 1 to 2, 2 to 3"
+        assert Result.from_json({**document, "contract": 3}).run_id == document["run_id"]
+
+    def test_a_unit_of_the_previous_version_is_read_and_no_older_one(self):
+        document = golden("unit")
+        assert Unit.from_json({**document, "contract": 2}).run_id == document["run_id"] + ", 2 to 3"
+        with pytest.raises(ContractError, match="unit: expected a contract from 2 to 3, found 1; deploy"):
+            Unit.from_json({**document, "contract": 1})
+
+
+def test_every_version_there_was_has_a_way_to_this_one():
+    assert sorted(contract.UPGRADES) == list(range(contract.FIRST, contract.VERSION))
 
 
 def test_the_contract_depends_on_nothing_but_the_standard_library():

@@ -132,6 +132,34 @@ def test_batch_is_given_no_more_rules_than_it_takes():
         assert rule["action"] in ("RETRY", "EXIT")
 
 
+@pytest.mark.parametrize(
+    ("ending", "at_work"),
+    [
+        (Ending("FAILED", 137), True),
+        (Ending("FAILED", 139), True),
+        (Ending("FAILED", 1), True),
+        (Ending("FAILED", 137, "OutOfMemoryError: Container killed due to memory usage"), True),
+        (Ending("FAILED", None, "", "Job attempt duration exceeded timeout"), True),
+        (Ending("FAILED", 137, "", "Host EC2 (instance i-1) terminated."), True),
+        (Ending("FAILED", 70), False),
+        (Ending("FAILED", 75), False),
+        (Ending("FAILED", 78), False),
+        (Ending("SUCCEEDED", 0), False),
+        (Ending("FAILED", None, "CannotPullContainerError: x"), False),
+        (Ending("FAILED", None, "", "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"), False),
+        (Ending("FAILED"), False),
+        (None, False),
+    ],
+)
+def test_a_container_that_did_not_end_by_itself_died_at_work(ending, at_work):
+    assert failures.died_at_work(failures.classify(ending), ending) is at_work
+
+
+@pytest.mark.parametrize(("code", "outside"), [("spot_reclaim", True), ("terminated", True), ("killed", False)])
+def test_who_is_ended_from_outside_is_no_suspect(code, outside):
+    assert failures.failure(code).from_outside is outside
+
+
 @pytest.mark.parametrize("rule", failures.evaluate_on_exit())
 def test_patterns_have_no_letters_that_batch_refuses(rule):
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html"""

@@ -6,16 +6,16 @@ from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aws import NOW, recorded
-from filebatch.core import ledger, states
-from filebatch.core.ledger import Ledger
-from moves import FEED, FILE, KEY, REASON, RUN_ID, TOKENS, arrival, run_record
-from values import FILES
-
-OWN, OTHER = TOKENS
+from filebatch.core import feed_moves, file_moves, run_moves
+from filebatch.core.errors import MoveRefused
+from filebatch.core.file_moves import FileFailure
+from filebatch.core.ledger import FIRST_PAUSE, LAST_PAUSE, Ledger, Moved
+from filebatch.core.records import Bell, FileRecord, RunRecord
+from filebatch.core.rows import Row
+from filebatch.core.run_moves import Asked
+from moves import FEED, FILE, KEY, OTHER, OWN, REASON, RUN_ID, arrival, run_record
 
 
 def files(count):
@@ -25,47 +25,49 @@ def files(count):
 def waiting(place, count, due=NOW):
     """Add files that wait; return their keys."""
     added = files(count)
-    assert all(place.ledger.add(states.arrive(file, FEED, NOW, due)) for file in added)
-    return [states.file_key(file) for file in added]
+    assert all(place.ledger.add(file_moves.arrive(file, FEED, NOW, due)) for file in added)
+    return [FileRecord.at(file) for file in added]
 
 
 def test_an_item_is_added_once_and_stays_as_it_was(place):
     assert place.ledger.add(arrival())
-    assert not place.ledger.add({**arrival(), "size": 99})
+    assert not place.ledger.add(replace(arrival(), size=99))
     assert place.ledger.get(KEY) == arrival()
 
 
 def test_a_move_answers_with_the_item_as_it_is_now(place):
     place.ledger.add(arrival())
-    moved = place.ledger.move(states.claim(KEY, OWN, RUN_ID, 1, NOW))
+    moved = place.ledger.try_move(file_moves.claim(KEY, OWN, RUN_ID, 1, NOW))
     assert moved.done
-    assert moved.item == place.ledger.get(KEY)
-    assert moved.item["claim"] == OWN
+    assert moved.record == place.ledger.get(KEY)
+    assert moved.record.claim == OWN
 
 
 def test_a_refused_move_changes_nothing_and_tells_what_stood_against_it(place):
     place.ledger.add(arrival())
-    place.ledger.move(states.claim(KEY, OWN, RUN_ID, 1, NOW))
+    place.ledger.move(file_moves.claim(KEY, OWN, RUN_ID, 1, NOW))
     before = place.ledger.get(KEY)
-    moved = place.ledger.move(states.claim(KEY, OTHER, RUN_ID, 1, NOW))
-    assert (moved.done, moved.item) == (False, before)
+    moved = place.ledger.try_move(file_moves.claim(KEY, OTHER, RUN_ID, 1, NOW))
+    assert (moved.done, moved.record) == (False, before)
     assert place.ledger.get(KEY) == before
 
 
 def test_a_move_of_what_is_not_there_is_refused(place):
-    moved = place.ledger.move(states.claim(KEY, OWN, RUN_ID, 1, NOW))
-    assert (moved.done, moved.item) == (False, None)
+    moved = place.ledger.try_move(file_moves.claim(KEY, OWN, RUN_ID, 1, NOW))
+    assert (moved.done, moved.record) == (False, None)
 
 
 def test_of_many_who_claim_a_file_at_once_one_gets_it(place):
     place.ledger.add(arrival())
     tokens = [f"{number:016x}-0001" for number in range(12)]
     with ThreadPoolExecutor(12) as pool:
-        moved = list(pool.map(lambda token: place.ledger.move(states.claim(KEY, token, RUN_ID, 1, NOW)), tokens))
+        moved = list(
+            pool.map(lambda token: place.ledger.try_move(file_moves.claim(KEY, token, RUN_ID, 1, NOW)), tokens)
+        )
     winners = [token for token, answer in zip(tokens, moved, strict=True) if answer.done]
     assert len(winners) == 1
-    assert place.ledger.get(KEY)["claim"] == winners[0]
-    assert all(answer.item["claim"] == winners[0] for answer in moved)
+    assert place.ledger.get(KEY).claim == winners[0]
+    assert all(answer.record.claim == winners[0] for answer in moved)
 
 
 def test_of_many_who_add_a_file_at_once_one_does(place):
@@ -75,16 +77,16 @@ def test_of_many_who_add_a_file_at_once_one_does(place):
 
 def test_many_moves_are_answered_in_their_order(place):
     keys = waiting(place, 30)
-    place.ledger.move(states.claim(keys[7], OTHER, RUN_ID, 1, NOW))
-    moved = place.ledger.move_all(states.claim(key, OWN, RUN_ID, 1, NOW) for key in keys)
-    assert [answer.item["pk"] for answer in moved] == [key[0] for key in keys]
+    place.ledger.move(file_moves.claim(keys[7], OTHER, RUN_ID, 1, NOW))
+    moved = place.ledger.try_all(file_moves.claim(key, OWN, RUN_ID, 1, NOW) for key in keys)
+    assert [answer.record.row for answer in moved] == keys
     assert [number for number, answer in enumerate(moved) if not answer.done] == [7]
 
 
 def test_many_items_are_read_a_hundred_a_call(place):
     keys = waiting(place, 101)
     with recorded(place.connect("dynamodb"), "dynamodb.BatchGetItem") as calls:
-        found = place.ledger.get_many([*keys, states.file_key(replace(FILE, key="orders/none"))])
+        found = place.ledger.get_many([*keys, FileRecord.at(replace(FILE, key="orders/none"))])
     assert set(found) == set(keys)
     assert sorted(len(call["RequestItems"][place.table]["Keys"]) for call in calls) == [2, 100]
 
@@ -98,7 +100,7 @@ def test_nothing_is_read_of_no_keys(place):
     assert place.ledger.get_many([]) == {}
 
 
-def test_unprocessed_keys_are_asked_for_again():
+def test_unprocessed_keys_are_asked_for_again_ever_more_slowly():
     class Throttled:
         """Answers one key a call, as a table under load may."""
 
@@ -107,47 +109,51 @@ def test_unprocessed_keys_are_asked_for_again():
             left = {"table": {"Keys": rest}} if rest else {}
             return {"Responses": {"table": [first]}, "UnprocessedKeys": left}
 
-    keys = [("a", "1"), ("b", "1"), ("c", "1")]
-    assert set(Ledger(Throttled(), "table").get_many(keys)) == set(keys)
+    pauses: list[float] = []
+    rows = [Row(Bell, name, "1") for name in ("a", "b", "c", "d", "e")]
+    assert set(Ledger(Throttled(), "table", sleep=pauses.append).get_many(rows)) == set(rows)
+    for number, pause in enumerate(pauses):
+        longest = min(LAST_PAUSE, FIRST_PAUSE * 2**number)
+        assert longest / 2 <= pause <= longest
+    assert len(pauses) == 4
 
 
 def test_the_index_has_what_waits_the_longest_due_first(place):
     for number, file in enumerate(files(3)):
         due = NOW - timedelta(minutes=number)
-        place.ledger.add(states.arrive(file, FEED, NOW, due))
-    found = place.ledger.open(states.open_files(FEED), due=NOW)
+        place.ledger.add(file_moves.arrive(file, FEED, NOW, due))
+    found = place.ledger.open(FileRecord.waiting(FEED), due=NOW)
     assert [item["key"] for item in found] == ["orders/002.csv", "orders/001.csv", "orders/000.csv"]
-    assert [item["key"] for item in place.ledger.open(states.open_files(FEED), due=NOW, limit=1)] == ["orders/002.csv"]
+    assert [item["key"] for item in place.ledger.open(FileRecord.waiting(FEED), due=NOW, limit=1)] == ["orders/002.csv"]
 
 
 def test_the_index_leaves_out_what_is_not_due_yet_or_another_feeds(place):
     (key,) = waiting(place, 1)
-    place.ledger.add(states.arrive(replace(FILE, key="other/x.csv"), "other", NOW, NOW))
-    place.ledger.move(states.claim(key, OWN, RUN_ID, 1, NOW))
+    place.ledger.add(file_moves.arrive(replace(FILE, key="other/x.csv"), "other", NOW, NOW))
+    place.ledger.move(file_moves.claim(key, OWN, RUN_ID, 1, NOW))
     later = NOW + timedelta(minutes=1)
-    place.ledger.move(states.fail(key, OWN, FEED, REASON, retry=later, now=NOW))
-    partition = states.open_files(FEED)
-    assert (place.ledger.open(partition, due=NOW), place.ledger.count_open(partition, NOW)) == ([], 0)
+    place.ledger.move(file_moves.fail(key, OWN, FEED, FileFailure(REASON), retry=later, now=NOW))
+    partition = FileRecord.waiting(FEED)
+    assert (place.ledger.open(partition, due=NOW), place.ledger.count_open(partition, NOW, limit=9)) == ([], 0)
     assert [item["key"] for item in place.ledger.open(partition, due=later)] == ["orders/000.csv"]
-    assert place.ledger.count_open(partition, later) == 1
+    assert place.ledger.count_open(partition, later, limit=9) == 1
     assert len(place.ledger.open(partition)) == 1
 
 
 def test_a_claimed_or_settled_file_is_not_in_the_index(place):
     (key,) = waiting(place, 1)
-    place.ledger.move(states.claim(key, OWN, RUN_ID, 1, NOW))
-    assert place.ledger.open(states.open_files(FEED)) == []
-    place.ledger.move(states.fail(key, OWN, FEED, REASON, retry=None, now=NOW))
-    assert place.ledger.open(states.open_files(FEED)) == []
+    place.ledger.move(file_moves.claim(key, OWN, RUN_ID, 1, NOW))
+    assert place.ledger.open(FileRecord.waiting(FEED)) == []
+    place.ledger.move(file_moves.fail(key, OWN, FEED, FileFailure(REASON), retry=None, now=NOW))
+    assert place.ledger.open(FileRecord.waiting(FEED)) == []
 
 
 def test_the_latest_claim_of_a_run_is_found_among_its_own(place):
     run = OWN[:16]
     assert place.ledger.latest_run(FEED, run) is None
     for token in (f"{run}-0001", f"{run}-0010", f"{run}-0002", OTHER):
-        facts = {"run_id": RUN_ID, "epoch": 1, "cleared": 0, "why": ""}
-        place.ledger.add(states.open_run(FEED, token, facts, heartbeat=timedelta(minutes=15), now=NOW))
-    assert place.ledger.latest_run(FEED, run)["sk"] == f"{run}-0010"
+        place.ledger.add(run_moves.begin(FEED, token, Asked(RUN_ID, 1, 0, ""), timeout=timedelta(minutes=15), now=NOW))
+    assert place.ledger.latest_run(FEED, run).token == f"{run}-0010"
     assert place.ledger.latest_run("another", run) is None
 
 
@@ -156,49 +162,32 @@ def test_a_scan_reads_every_item_and_remove_takes_one_away(place):
     place.ledger.add(run_record())
     place.ledger.remove(keys[0])
     place.ledger.remove(keys[0])
-    assert {(item["pk"], item["sk"]) for item in place.ledger.scan()} == {*keys[1:], states.run_key(FEED, OWN)}
+    assert {record.row for record in place.ledger.scan()} == {*keys[1:], RunRecord.at(FEED, OWN)}
 
 
 def test_a_table_that_is_not_there_is_an_error_and_no_refusal(place):
     nowhere = Ledger(place.connect("dynamodb"), "nowhere")
-    for act in (lambda: nowhere.add(arrival()), lambda: nowhere.move(states.arrived(FEED, NOW))):
+    for act in (lambda: nowhere.add(arrival()), lambda: nowhere.move(feed_moves.arrived(FEED, NOW))):
         with pytest.raises(ClientError, match="ResourceNotFound"):
             act()
 
 
-@given(FILES)
-def test_any_file_survives_the_way_into_an_item_and_back(file):
-    item = ledger.decode(ledger.encode(states.arrive(file, FEED, NOW, NOW)))
-    assert item == states.arrive(file, FEED, NOW, NOW)
-    assert ledger.file_of(item) == file
+def test_a_move_that_has_to_succeed_says_what_it_found_instead(place):
+    place.ledger.add(arrival())
+    place.ledger.move(file_moves.claim(KEY, OTHER, RUN_ID, 1, NOW))
+    with pytest.raises(MoveRefused, match=f"orders/a.csv.*found.*{OTHER}"):
+        place.ledger.move(file_moves.claim(KEY, OWN, RUN_ID, 1, NOW))
 
 
-PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
+def test_a_move_that_is_sent_again_after_its_answer_was_lost_is_told_as_made(place):
+    place.ledger.add(arrival())
+    move = file_moves.claim(KEY, OWN, RUN_ID, 1, NOW)
+    first = place.ledger.move(move)
+    assert place.ledger.try_move(move) == Moved(True, first)
+    assert first.attempts == 1
 
 
-@given(st.dictionaries(st.text(), PLAIN))
-def test_values_read_back_from_dynamodbs_types(item):
-    assert ledger.decode(ledger.encode(item)) == item
-
-
-@pytest.mark.parametrize(("claim", "generation", "held"), [(OWN, 1, True), (OTHER, 1, False), (OWN, 2, False)])
-def test_a_file_is_held_by_its_claim_in_its_generation(claim, generation, held):
-    item = {**arrival(), "state": states.CLAIMED, "claim": OWN}
-    assert ledger.holds(item, claim, generation) is held
-
-
-@pytest.mark.parametrize("state", [state for state in states.FILE_STATES if state != states.CLAIMED])
-def test_a_file_that_is_not_claimed_is_held_by_nobody(state):
-    assert not ledger.holds({**arrival(), "state": state, "claim": OWN}, OWN, 1)
-    assert not ledger.holds(None, OWN, 1)
-
-
-def test_work_side_by_side_keeps_its_order_and_raises_the_first_error():
-    assert ledger.side_by_side(lambda number: number * 2, range(50)) == [number * 2 for number in range(50)]
-    assert ledger.side_by_side(str, []) == []
-    with pytest.raises(ZeroDivisionError):
-        ledger.side_by_side(lambda number: 1 // number, [1, 0, 2])
+def test_what_waits_is_counted_up_to_a_limit(place):
+    waiting(place, 5)
+    partition = FileRecord.waiting(FEED)
+    assert [place.ledger.count_open(partition, NOW, limit=limit) for limit in (3, 5, 9)] == [3, 5, 5]

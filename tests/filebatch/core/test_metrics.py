@@ -1,16 +1,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filebatch.core import metrics, states
+from filebatch.core import metrics
 from filebatch.core.metrics import Measured
 from filebatch.core.outcomes import FLUSH_FILES
+from filebatch.core.records import SETTLED_STATES
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 MAX_VALUES = 150
 
 FILES = st.builds(
     Measured,
-    st.sampled_from(states.SETTLED_STATES),
+    st.sampled_from(SETTLED_STATES),
     st.floats(0, 1e6),
     st.integers(0, 2**50),
     st.none() | st.integers(0, 2**50),

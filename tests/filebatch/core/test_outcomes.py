@@ -1,29 +1,31 @@
 """Whoever moves a file's state is the one who counts it."""
 
 import logging
+from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
 from claims import Held, counted, summed
-from filebatch.core import clock, outcomes, states
+from filebatch.core import clock, file_moves, outcomes
 from filebatch.core.metrics import Measured
 from filebatch.core.outcomes import FLUSH_FILES
 from filebatch.core.publishing import NOT_PUBLISHED, Publisher
+from filebatch.core.records import FileState
 
 
 def done(held, number=0):
     result = held.commit(number)
-    move = states.finish(held.keys[number], held.token, result, "s3://r/_result.json", clock.now())
-    return move, Measured(states.SUCCEEDED, 2.0, 100, 7)
+    move = file_moves.finish(held.keys[number], held.token, result, "s3://r/_result.json", clock.now())
+    return move, Measured(FileState.SUCCEEDED, 2.0, 100, 7)
 
 
 def test_nothing_is_told_until_it_is_due(place):
     held = Held(place, 1)
     told = held.ctx.outcomes()
     told.add(*done(held))
-    assert held.now_in() == [states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED]
     told.flush()
-    assert held.now_in() == [states.SUCCEEDED]
+    assert held.now_in() == [FileState.SUCCEEDED]
     assert counted(place) == {"Succeeded": 1}
     assert (summed(place, "ProcessedBytes"), summed(place, "ProcessedRows")) == (100, 7)
 
@@ -32,7 +34,7 @@ def test_what_has_waited_long_enough_is_told(place, monkeypatch):
     held = Held(place, 1)
     monkeypatch.setattr(outcomes, "FLUSH_SECONDS", 0.0)
     held.ctx.outcomes().add(*done(held))
-    assert held.now_in() == [states.SUCCEEDED]
+    assert held.now_in() == [FileState.SUCCEEDED]
 
 
 def test_many_are_told_at_once(place, monkeypatch):
@@ -41,9 +43,9 @@ def test_many_are_told_at_once(place, monkeypatch):
     told = held.ctx.outcomes()
     for number in range(2):
         told.add(*done(held, number))
-    assert held.now_in()[0] == states.CLAIMED
+    assert held.now_in()[0] == FileState.CLAIMED
     told.add(*done(held, 2))
-    assert held.now_in() == [states.SUCCEEDED] * 3
+    assert held.now_in() == [FileState.SUCCEEDED] * 3
     assert told.waiting == []
 
 
@@ -52,10 +54,10 @@ def test_a_file_that_is_no_longer_the_claims_is_neither_moved_nor_counted(place,
     told = held.ctx.outcomes()
     told.add(*done(held, 0))
     told.add(*done(held, 1))
-    held.ctx.ledger.move(states.release(held.keys[0], held.token, "orders", clock.now()))
+    held.ctx.ledger.move(file_moves.release(held.item(0), clock.now()))
     with caplog.at_level(logging.WARNING):
         told.flush()
-    assert held.now_in() == [states.ARRIVED, states.SUCCEEDED]
+    assert held.now_in() == [FileState.ARRIVED, FileState.SUCCEEDED]
     assert counted(place) == {"Succeeded": 1}
     assert "is no longer this claim's" in caplog.text
 
@@ -63,9 +65,10 @@ def test_a_file_that_is_no_longer_the_claims_is_neither_moved_nor_counted(place,
 def test_a_file_told_twice_is_counted_once(place):
     held = Held(place, 1)
     told = held.ctx.outcomes()
-    outcome = done(held)
-    told.add(*outcome)
-    told.add(*outcome)
+    move, measured = done(held)
+    later = replace(move, become={**move.become, "settled_at": "2100-01-01T00:00:00.000Z"})
+    told.add(move, measured)
+    told.add(later, measured)
     told.flush()
     assert counted(place) == {"Succeeded": 1}
 
@@ -81,7 +84,7 @@ def test_metrics_that_fail_change_no_state_and_keep_nobody_from_the_next_file(pl
     for number in range(2):
         told.add(*done(held, number))
         told.flush()
-    assert held.now_in() == [states.SUCCEEDED] * 2
+    assert held.now_in() == [FileState.SUCCEEDED] * 2
     assert caplog.text.count(NOT_PUBLISHED) == 2
 
 
@@ -96,7 +99,7 @@ def test_states_move_before_metrics_are_told(place):
     told = outcomes.Outcomes(held.ctx.ledger, Publisher(Looks(), place.name), "orders")
     told.add(*done(held))
     told.flush()
-    assert seen == [states.SUCCEEDED]
+    assert seen == [FileState.SUCCEEDED]
 
 
 def test_telling_nothing_calls_nobody():
@@ -107,6 +110,6 @@ def test_telling_nothing_calls_nobody():
 class Nobody:
     """A ledger of which nothing is asked."""
 
-    def move_all(self, moves):
+    def try_all(self, moves):
         assert list(moves) == []
         return []

@@ -14,7 +14,7 @@ from aws import ROOT, feed_of
 from filebatch.core.errors import FeedError
 from filebatch.feeds import feed_text
 from filebatch.feeds.fargate import FARGATE_MEMORY
-from filebatch.feeds.feed import DEFAULTS, Feed, load_feed, load_feeds
+from filebatch.feeds.feed import CONTAINER, Feed, load_feed, load_feeds
 from filebatch_worker.processor import BUILT_IN
 from golden import agrees
 from values import KEYS
@@ -39,7 +39,7 @@ def test_ten_lines_are_enough(tmp_path):
         "failed",
         "*/15 * * * *",
     )
-    assert {name: getattr(feed, name) for name in DEFAULTS} == DEFAULTS
+    assert {name: getattr(feed, name) for name in CONTAINER} == CONTAINER
 
 
 @pytest.mark.parametrize("name", ["weather", "tables"])

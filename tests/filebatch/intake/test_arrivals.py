@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws import NOW, feed_of, until
-from filebatch.core import states
+from filebatch.core import file_moves
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
+from filebatch.core.parallel import side_by_side
+from filebatch.core.records import Arrival, FileRecord, FileState
 from filebatch.intake import arrivals
 from filebatch.intake.arrivals import Taken
 from golden import golden
@@ -98,12 +100,12 @@ def test_what_is_put_into_the_bucket_waits_in_the_ledger(place):
     file = place.put("orders/a b+c%20ü.csv")
     until(lambda: messages(place, queue) == 1)
     assert drained(place, queue) == Taken(new=1)
-    item = place.ledger.get(states.file_key(file))
-    assert item["state"] == states.ARRIVED
-    assert (item["size"], item["etag"], item["version_id"]) == (file.size, file.etag, file.version_id)
-    assert [each["key"] for each in place.ledger.open(states.open_files("orders"))] == [file.key]
+    found = place.ledger.get(FileRecord.at(file))
+    assert found.state == FileState.ARRIVED
+    assert (found.size, found.etag, found.version_id) == (file.size, file.etag, file.version_id)
+    assert [each["key"] for each in place.ledger.open(FileRecord.waiting("orders"))] == [file.key]
     assert messages(place, queue) == 0
-    assert place.ledger.get(states.arrival_key("orders"))["arrived_at"]
+    assert place.ledger.get(Arrival.at("orders")).arrived_at
 
 
 def test_what_lies_under_another_prefix_does_not_come(place):
@@ -119,8 +121,8 @@ def test_an_overwrite_is_a_new_file_beside_the_old_one(place):
     first, second = place.put("orders/a.csv"), place.put("orders/a.csv")
     until(lambda: messages(place, queue) == 2)
     assert drained(place, queue) == Taken(new=2)
-    assert states.file_key(first) != states.file_key(second)
-    assert {item["sk"] for item in place.ledger.open(states.open_files("orders"))} == {first.version, second.version}
+    assert FileRecord.at(first) != FileRecord.at(second)
+    assert {item["sk"] for item in place.ledger.open(FileRecord.waiting("orders"))} == {first.version, second.version}
 
 
 def send(place, queue, *bodies):
@@ -140,8 +142,8 @@ def test_an_announcement_of_a_file_that_is_done_changes_nothing(place):
     queue = place.queue(FEED)
     send(place, queue, json.dumps(EVENT))
     drained(place, queue)
-    key = states.file_key(arrivals.decode(json.dumps(EVENT)))
-    place.ledger.move(states.claim(key, "token", "run", 1, NOW))
+    key = FileRecord.at(arrivals.decode(json.dumps(EVENT)))
+    place.ledger.move(file_moves.claim(key, "token", "run", 1, NOW))
     before = place.ledger.get(key)
     send(place, queue, json.dumps(EVENT))
     assert drained(place, queue) == Taken(known=1)
@@ -178,7 +180,9 @@ def test_a_message_is_acknowledged_only_after_its_file_is_in_the_ledger(place):
     send(place, queue, json.dumps(EVENT))
 
     class Dies:
-        def add(self, item):
+        side_by_side = staticmethod(side_by_side)
+
+        def add(self, record):
             raise ConnectionError
 
     with pytest.raises(ConnectionError):

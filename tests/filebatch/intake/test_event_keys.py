@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 
 from aws import feed_of, recorded
-from filebatch.core import states
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
+from filebatch.core.records import FileRecord
 from filebatch.intake import arrivals, event_keys
 from filebatch.intake.arrivals import Taken
 from filebatch.intake.event_keys import Seen
@@ -54,7 +54,7 @@ def taken(place, queue, *bodies):
 
 
 def keys_in(ledger):
-    return sorted(item["key"] for item in ledger.scan() if "key" in item)
+    return sorted(record.key for record in ledger.scan() if isinstance(record, FileRecord))
 
 
 def test_every_key_is_recorded_as_the_bucket_has_it(place, queue, told):
@@ -73,8 +73,8 @@ def test_what_both_worlds_say_of_the_same_files_is_recorded_once(place, queue):
 def test_a_key_that_would_mean_another_object_is_told_by_its_version(place, queue, told):
     plus, space = place.put("orders/a+b.csv", b"same"), place.put("orders/a b.csv", b"same")
     taken(place, queue, event(space, told(space.key)), event(plus, told(plus.key)))
-    assert {states.file_key(file) for file in (plus, space)} == {
-        states.file_key_of(item) for item in place.ledger.scan() if "key" in item
+    assert {FileRecord.at(file) for file in (plus, space)} == {
+        record.row for record in place.ledger.scan() if isinstance(record, FileRecord)
     }
 
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aws import feed_of, recorded
-from filebatch.core import clock, states
+from filebatch.core import clock
 from filebatch.core.contract import FileVersion
+from filebatch.core.records import FileRecord, FileState, Sweep
 from filebatch.feeds.selection import Selection
 from filebatch.feeds.windows import Window
 from filebatch.intake import arrivals, listing
@@ -70,7 +71,7 @@ def test_a_strangers_key_is_listed_swept_and_named_as_it_is(place, key):
     file = place.put(key)
     assert [found.identity for found in selected(place, keys=(key,))] == [file.identity]
     assert swept(place) == Taken(new=1)
-    assert place.ledger.get(states.file_key(file))["key"] == key
+    assert place.ledger.get(FileRecord.at(file)).key == key
 
 
 def test_a_deleted_file_is_no_longer_the_current_version(place):
@@ -158,7 +159,7 @@ def test_the_sweep_finds_what_no_event_brought(place):
     known, missed = place.put("orders/a.csv"), place.put("orders/b.csv")
     place.arrive(known)
     assert swept(place) == Taken(new=1, known=1)
-    assert place.state(states.file_key(missed)) == states.ARRIVED
+    assert place.state(FileRecord.at(missed)) == FileState.ARRIVED
 
 
 def test_the_sweep_and_an_event_know_the_same_file(place):
@@ -199,7 +200,7 @@ def test_a_sweep_that_died_is_done_again_from_where_the_last_one_began(place):
             return getattr(place.ledger, name)
 
         def move(self, move):
-            if move.key == states.sweep_key("orders"):
+            if move.row == Sweep.at("orders"):
                 raise ConnectionError
             return place.ledger.move(move)
 

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from aws import REGION, feed_of
 from e2e.tasks import DagRun, Run
-from filebatch.core import states
 from filebatch.core.errors import ConfigurationError
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.runs import infrastructure
 from filebatch.triggers.context import TriggerContext
 from filebatch.triggers.listener import Listener
@@ -47,17 +47,17 @@ def a_run(place, **params) -> Run:
 @pytest.mark.parametrize("params", [{}, {"keys": ["orders/a.csv"]}, {"prefix": "orders/"}])
 def test_without_its_job_definition_nothing_is_claimed_and_the_run_says_what_is_missing(here, params):
     here.queue(FEED)
-    key = states.file_key(here.put("orders/a.csv"))
+    key = FileRecord.at(here.put("orders/a.csv"))
     with pytest.raises(AirflowFailException, match="terraform apply") as error:
         a_run(here, **params).task("claim_files")
     assert f"feed 'orders': its job definition {here.name}-orders isn't there" in str(error.value)
-    assert here.ledger.get(key) is None or here.state(key) == states.ARRIVED
-    assert [item for item in here.ledger.scan() if item["pk"] == states.run_key("orders", "")[0]] == []
+    assert here.ledger.get(key) is None or here.state(key) == FileState.ARRIVED
+    assert [item for item in here.ledger.scan() if item["pk"] == RunRecord.at("orders", "")[0]] == []
 
 
 def test_without_its_queue_nothing_is_claimed_and_the_run_says_what_is_missing(here):
     define(here)
-    key = states.file_key(here.put("orders/a.csv"))
+    key = FileRecord.at(here.put("orders/a.csv"))
     with pytest.raises(AirflowFailException, match="terraform apply") as error:
         a_run(here).task("claim_files")
     assert f"feed 'orders': its queue {here.settings().queue('orders')} isn't there" in str(error.value)
@@ -67,20 +67,20 @@ def test_without_its_queue_nothing_is_claimed_and_the_run_says_what_is_missing(h
 def test_a_job_definition_that_goes_after_the_claim_gives_the_files_back(here):
     here.queue(FEED)
     arn = define(here)
-    key = states.file_key(here.put("orders/a.csv"))
+    key = FileRecord.at(here.put("orders/a.csv"))
     run = a_run(here)
     run.task("claim_files")
-    assert here.state(key) == states.CLAIMED
+    assert here.state(key) == FileState.CLAIMED
     here.connect("batch").deregister_job_definition(jobDefinition=arn)
 
     with pytest.raises(AirflowFailException, match="The files of this run wait again") as error:
         run.task("process_files")
 
     assert f"its job definition {here.name}-orders isn't there" in str(error.value)
-    assert here.state(key) == states.ARRIVED
+    assert here.state(key) == FileState.ARRIVED
     define(here)
     a_run(here).task("claim_files")
-    assert here.state(key) == states.CLAIMED
+    assert here.state(key) == FileState.CLAIMED
 
 
 def test_the_doorbell_names_a_queue_that_is_not_there(here):

@@ -194,10 +194,10 @@ def escaped(text: str) -> str:
 
 
 def test_of_named_files_the_log_says_why_one_is_not_done(
-    server: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     outcome(a_place(server, monkeypatch), NOW[0], {"keys": [WAITS, DONE, OLD]})
-    told = capsys.readouterr().out
+    told = caplog.text
     assert f"not done: '{DONE}': done (SUCCEEDED); with force it is done again" in told
     assert f"not done: '{OLD}': history" in told
     assert f"not done: '{WAITS}'" not in told
@@ -250,14 +250,14 @@ def names(request: Mapping[str, Any], name: str) -> bool:
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(BUCKETS, REQUESTS)
 def test_whatever_is_asked_for_is_done_or_the_run_says_why_not(
-    server: Any, capsys: pytest.CaptureFixture[str], bucket: Mapping[str, str | None], request: Mapping[str, Any]
+    server: Any, caplog: pytest.LogCaptureFixture, bucket: Mapping[str, str | None], request: Mapping[str, Any]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         here = a_place(server, patch, bucket)
-        capsys.readouterr()
+        caplog.clear()
         end = outcome(here, {"run_type": "manual"}, request)
         claimed = {each.partition("`")[2].partition("`")[0] + ".csv" for each in taken(here)}
-        told = f"{end}\n{capsys.readouterr().out}"
+        told = f"{end}\n{caplog.text}"
     if end.startswith("fails: param") or request.keys() <= {"force"}:
         return
     named = {name for name in bucket if names(request, name)}

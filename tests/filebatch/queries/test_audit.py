@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from aws import feed_of
-from filebatch.core import clock
+from claims import Held
+from filebatch.core import clock, run_moves
+from filebatch.core.records import FileRecord
 from filebatch.intake import listing
 from filebatch.queries.audit import audit
 
@@ -30,22 +32,20 @@ def tomorrow(monkeypatch):
 def test_a_file_that_came_since_the_last_sweep_is_new_and_not_lost(place):
     place.put("orders/a.csv")
     told = audited(place)
-    assert told[0] == "lost=0 doubled=0 untrue=0 files=1 unmatched=0 history=0 ignored=0 new=1"
+    assert told[0] == "lost=0 doubled=0 untrue=0 stuck=0 files=1 unmatched=0 history=0 ignored=0 new=1"
     assert told[1] == "new: 1 files that nobody has taken yet; the feed's next run or sweep does"
 
 
 def test_a_file_that_a_sweep_has_taken_is_neither(place, tomorrow):
     place.put("orders/a.csv")
     sweep(place)
-    assert audited(place) == ["lost=0 doubled=0 untrue=0 files=1 unmatched=0 history=0 ignored=0 new=0"]
+    assert audited(place) == ["lost=0 doubled=0 untrue=0 stuck=0 files=1 unmatched=0 history=0 ignored=0 new=0"]
 
 
 def test_a_file_that_a_sweep_must_have_seen_is_lost(place, tomorrow):
     file = place.put("orders/a.csv")
     sweep(place)
-    for item in place.ledger.scan():
-        if item.get("key") == file.key:
-            place.ledger.remove((item["pk"], item["sk"]))
+    place.ledger.remove(FileRecord.at(file))
     told = audited(place)
     assert told[0].startswith("lost=1 ")
     assert told[1].endswith("orders/a.csv': not in the ledger")
@@ -55,7 +55,7 @@ def test_files_that_the_feed_means_since_it_was_changed_are_new(place, tomorrow)
     place.put("orders/a.csv")
     place.put("orders/b.txt")
     sweep(place)
-    assert audited(place, feed_of())[0].startswith("lost=0 doubled=0 untrue=0 files=2 ")
+    assert audited(place, feed_of())[0].startswith("lost=0 doubled=0 untrue=0 stuck=0 files=2 ")
     assert audited(place, feed_of())[0].endswith(" new=1")
 
 
@@ -64,9 +64,38 @@ def test_what_is_no_work_is_counted_and_named(place):
     place.put("orders/20251231/old.csv")
     place.put("orders/", b"")
     told = audited(place)
-    assert told[0] == "lost=0 doubled=0 untrue=0 files=0 unmatched=1 history=1 ignored=1 new=0"
+    assert told[0] == "lost=0 doubled=0 untrue=0 stuck=0 files=0 unmatched=1 history=1 ignored=1 new=0"
     assert sorted(line.split(":")[1] for line in told[1:]) == [
         " 'orders/'",
         " 'orders/20251231/old.csv'",
         " 'orders/wrong.CSV'",
     ]
+
+
+def stuck(held) -> list[str]:
+    found = audit([held.ctx.feed], held.ctx.settings, held.ctx.s3, held.place.connect("dynamodb"))
+    return [finding.what for finding in found.findings if finding.kind == "stuck"]
+
+
+def test_a_claim_that_lives_is_not_stuck(place):
+    assert stuck(Held(place, 2)) == []
+
+
+def test_a_file_that_a_closed_claim_holds_is_stuck(place):
+    held = Held(place, 1)
+    held.ctx.ledger.move(run_moves.settle(held.record, {}, clock.now()))
+    assert stuck(held) == [f"CLAIMED by run {held.record.run_id}, which is SETTLED"]
+
+
+def test_a_file_whose_claim_has_no_record_is_stuck(place):
+    held = Held(place, 1)
+    held.ctx.ledger.remove(held.record.row)
+    assert stuck(held) == [f"CLAIMED by {held.token}, of which there is no owner record"]
+
+
+@pytest.mark.parametrize(("hours", "found"), [(1, 0), (3, 1)])
+def test_a_claim_that_nobody_took_over_for_hours_is_stuck(place, hours, found):
+    held = Held(place, 1)
+    then = clock.now() - timedelta(hours=hours)
+    held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(), now=then))
+    assert len(stuck(held)) == found

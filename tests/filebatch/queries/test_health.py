@@ -7,10 +7,11 @@ import pytest
 
 from aws import NOW, feed_of
 from claims import Held
-from filebatch.core import clock, states
-from filebatch.operators.publish_metrics import check
+from filebatch.core import clock, feed_moves, file_moves
+from filebatch.core.metric_data import check
+from filebatch.core.records import Arrival
 from filebatch.queries import health
-from moves import FILE
+from moves import FILE, run_record
 
 FEED = feed_of(expected_by="06:00")
 
@@ -19,7 +20,7 @@ def values(data):
     return {datum["MetricName"]: datum["Values"][0] for datum in map(check, data)}
 
 
-@pytest.mark.parametrize(("record", "files"), [(None, 0), ({}, 0), ({"files": 3}, 3)])
+@pytest.mark.parametrize(("record", "files"), [(None, 0), (run_record(), 0), (replace(run_record(), files=3), 3)])
 def test_a_run_says_that_it_came_to_its_end_and_what_it_claimed(record, files):
     assert values(health.of_run("orders", record)) == {"RunCompleted": 1, "FilesClaimed": files}
 
@@ -38,7 +39,7 @@ def test_the_oldest_waiting_file_tells_how_long_the_feed_has_stood_still(place):
     for number, minutes in enumerate((5, 60, 10)):
         then = now - timedelta(minutes=minutes)
         place.ledger.add(
-            states.arrive(replace(FILE, bucket=place.new_files, key=f"orders/{number}"), "orders", then, then)
+            file_moves.arrive(replace(FILE, bucket=place.new_files, key=f"orders/{number}"), "orders", then, then)
         )
     found = values(health.of_feed(place.ctx()))
     assert found["FilesWaiting"] == 3
@@ -61,7 +62,7 @@ def test_claimed_files_wait_no_more(place):
     ],
 )
 def test_a_days_file_is_missing_once_its_time_has_passed(now, arrived, missing):
-    arrival = {"arrived_at": arrived} if arrived else None
+    arrival = Arrival(pk="feed#orders", sk="arrival", arrived_at=arrived) if arrived else None
     assert health.is_missing(FEED, arrival, clock.parse_utc(now)) is missing
 
 
@@ -73,13 +74,13 @@ def test_a_feed_that_expects_a_file_says_whether_it_came(place):
     # Due at midnight, UTC: from the day's first moment on.
     ctx = place.ctx(feed_of(expected_by="00:00"))
     assert values(health.of_feed(ctx))["ExpectedFileMissing"] == 1
-    ctx.ledger.move(states.arrived("orders", clock.now()))
+    ctx.ledger.move(feed_moves.arrived("orders", clock.now()))
     assert values(health.of_feed(ctx))["ExpectedFileMissing"] == 0
 
 
 def test_what_no_pattern_matches_is_told_as_the_last_sweep_counted_it(place):
     ctx = place.ctx()
-    ctx.ledger.move(states.swept("orders", "definition", NOW, unmatched=4))
+    ctx.ledger.move(feed_moves.swept("orders", "definition", NOW, unmatched=4))
     assert values(health.of_feed(ctx))["FilesUnmatched"] == 4
 
 

@@ -1,116 +1,172 @@
-"""What a run tells people, as values."""
+"""Announcing: each settled claim at least once, each by one run, and none that keeps the others from it."""
 
-import re
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from filebatch.core import states
-from filebatch.runs import announcing
-from golden import agrees
-from values import KEYS
+from aws import NOW, Place, feed_of, recorded
+from claims import OTHER, Held, run_of
+from filebatch.core import clock, paths, run_moves
+from filebatch.core.records import RunState
+from filebatch.feeds.feed import Notify
+from filebatch.runs import announcing, settling, takeover
 
-HOSTILE = st.lists(
-    st.sampled_from(
-        ("http://evil.example/x", "www.evil.example", "mailto:me@evil.example", "\u202e", "\n", "\x1b", "'")
-    ),
-    min_size=1,
-).map("".join)
-RECORD = {"run_id": "manual__2026-01-02", "state": states.SETTLED, "fence": "job-1"}
-MANIFEST = "s3://results/manifests/orders/0123456789abcdef-0001/plan.json"
+OWN = "0000000000000000"
 
 
-def item_of(key, state, **fields):
-    return {"key": key, "sk": "v1", "state": state, **fields}
+@pytest.fixture
+def topics(place):
+    sns = place.connect("sns")
+    names = ("stakeholders", "developers")
+    return {name: sns.create_topic(Name=f"{place.name}-{name}")["TopicArn"] for name in names}
 
 
-DONE = item_of("orders/a.csv", states.SUCCEEDED, rows=3, result="s3://results/a/_result.json")
-BAD = item_of(
-    "orders/b\n.csv", states.INVALID, rows=None, reason={"code": "truncated", "message": "ends within line 3"}
-)
-BROKEN = item_of("orders/c.csv", states.FAILED, reason={"code": "bug", "message": "ValueError: x"})
+def settled(place: Place, topics, files=1, feed=None):
+    held = Held(place, files, feed)
+    for number in range(files):
+        held.finish(number)
+    settling.settle(held.ctx, held.record, None)
+    held.ctx = replace(held.ctx, settings=replace(held.ctx.settings, topics=topics))
+    return held
 
 
-def summary(*items, **record):
-    return announcing.summarize("orders", {**RECORD, **record}, items, MANIFEST)
+def later(ctx, minutes):
+    return replace(ctx, now=lambda: clock.now() + timedelta(minutes=minutes))
 
 
-@pytest.mark.parametrize(
-    ("items", "status"),
-    [
-        ((DONE,), "SUCCEEDED"),
-        ((DONE, BAD), "INVALID"),
-        ((DONE, BAD, BROKEN), "FAILED"),
-        ((BROKEN,), "FAILED"),
-    ],
-)
-def test_a_runs_status_is_the_worst_that_is_true(items, status):
-    assert summary(*items).status == status
+@contextmanager
+def refusing(sns, *numbers: int) -> Iterator[None]:
+    """Have SNS out of reach for these of the messages, counted from 1."""
+    seen = []
+
+    def refuse(**_):
+        seen.append(1)
+        if len(seen) in numbers:
+            raise ConnectionError("SNS is out of reach")
+
+    sns.meta.events.register("before-call.sns.Publish", refuse)
+    try:
+        yield
+    finally:
+        sns.meta.events.unregister("before-call.sns.Publish", refuse)
 
 
-@pytest.mark.parametrize("state", [states.PLANNED, states.CLAIMED])
-def test_a_run_that_was_not_settled_says_so_whatever_its_files(state):
-    assert summary(DONE, state=state).status == "UNSETTLED"
+def announced(ctx, own=OWN):
+    """Announce; return what was told, and the topics and statuses of the messages."""
+    with recorded(ctx.sns, "sns.Publish") as calls:
+        told = announcing.announce(ctx, own)
+    documents = [json.loads(json.loads(call["Message"])["sqs"]) for call in calls]
+    return told, [
+        (call["TopicArn"].rsplit("-", 1)[1], found["status"]) for call, found in zip(calls, documents, strict=True)
+    ]
 
 
-def test_every_status_has_a_title():
-    for status in ("SUCCEEDED", "INVALID", "FAILED", "UNSETTLED"):
-        assert announcing.Summary("f", "r", status, {}, (), 0, "m", None).subject.startswith("filebatch f: ")
+def test_a_settled_run_is_announced_and_closed_and_only_once(place, topics):
+    held = settled(place, topics)
+    told, messages = announced(held.ctx)
+    assert [summary.status for summary in told] == ["SUCCEEDED"]
+    assert messages == [("stakeholders", "SUCCEEDED")]
+    record = held.record
+    assert (record.state, record.open, record.announcing_until) == (RunState.ANNOUNCED, None, None)
+    assert announced(held.ctx) == ([], [])
 
 
-def test_a_summary_is_as_its_readers_know_it():
-    found = summary(DONE, BAD, BROKEN)
-    assert agrees("summary", {"subject": found.subject, "text": found.text.splitlines(), "document": found.to_json()})
+def test_of_a_run_with_failures_developers_hear_too_where_the_feed_wants_it(place, topics):
+    for wanted in (True, False):
+        feed = feed_of(notify=Notify(stakeholders=False, developers=wanted).model_dump())
+        held = Held(place, 1, feed)
+        settling.settle(held.ctx, held.record, None)
+        held.ctx = replace(held.ctx, settings=replace(held.ctx.settings, topics=topics))
+        _, messages = announced(held.ctx)
+        assert messages == ([("developers", "FAILED")] if wanted else [])
 
 
-def test_the_worst_files_come_first_and_the_rest_is_counted():
-    many = [{**DONE, "key": f"orders/{number}"} for number in range(announcing.MAX_FILES)]
-    found = summary(*many, BAD, BROKEN)
-    assert [file.state for file in found.files[:3]] == [states.FAILED, states.INVALID, states.SUCCEEDED]
-    assert (len(found.files), found.more) == (announcing.MAX_FILES, 2)
-    assert found.counts == {"SUCCEEDED": announcing.MAX_FILES, "INVALID": 1, "FAILED": 1}
-    assert found.text.endswith("… and 2 more")
+def test_one_that_fails_keeps_no_other_from_being_announced_and_told(place, topics, caplog):
+    first, second = settled(place, topics), settled(place, topics)
+    with refusing(first.ctx.sns, 2), caplog.at_level(logging.ERROR):
+        told = announcing.announce(first.ctx, OWN)
+    assert [summary.job_id for summary in told] == [None]
+    states = [held.record.state for held in (first, second)]
+    assert sorted(states) == [RunState.ANNOUNCED, RunState.SETTLED]
+    assert "could not be announced; it is tried again" in caplog.text
 
 
-def test_a_key_cannot_break_a_line_of_the_text():
-    assert "'orders/b\\n.csv'" in summary(BAD).text
+def test_one_that_fails_first_keeps_no_later_one_from_it(place, topics):
+    first, second = settled(place, topics), settled(place, topics)
+    with refusing(first.ctx.sns, 1):
+        assert len(announcing.announce(first.ctx, OWN)) == 1
+    assert sorted(held.record.state for held in (first, second)) == [RunState.ANNOUNCED, RunState.SETTLED]
 
 
-@given(KEYS | HOSTILE, st.text() | HOSTILE)
-def test_no_word_of_a_stranger_links_anywhere_or_breaks_a_line_of_the_text(key, message):
-    found = summary(item_of(key, states.FAILED, reason={"code": "bug", "message": message}))
-    *_, line = found.text.split("\n")
-    assert len(found.text.split("\n")) == len(summary(BROKEN).text.split("\n"))
-    assert line.isprintable()
-    assert not re.search(r"://|mailto:\S|www\.|evil\.example", line)
-    assert found.to_json()["files"][0]["key"] == key
+def test_where_none_could_be_announced_the_first_failure_is_raised(place, topics):
+    first = settled(place, topics)
+    settled(place, topics)
+    with refusing(first.ctx.sns, 1, 2), pytest.raises(ConnectionError, match="out of reach"):
+        announcing.announce(first.ctx, OWN)
 
 
-def test_of_an_invalid_file_the_result_is_named_too_as_it_leads_to_quarantine():
-    told = summary({**BAD, "result": "s3://results/b/_result.json"}).text
-    assert told.endswith("truncated: ends within line 3  s3://results/b/_result.json")
+def test_a_plan_that_is_gone_keeps_no_other_from_being_announced(place, topics):
+    broken, sound = settled(place, topics), settled(place, topics)
+    broken.ctx.s3.delete_object(Bucket=place.results, Key=paths.plan("orders", broken.token))
+    assert len(announcing.announce(sound.ctx, OWN)) == 1
+    assert (broken.record.state, sound.record.state) == (RunState.SETTLED, RunState.ANNOUNCED)
 
 
-@pytest.mark.parametrize("place", ["s3://r/x\nACTION: http://evil.example/login", "http://evil.example/_result.json"])
-def test_nothing_that_a_worker_wrote_links_anywhere_or_forges_a_line(place):
-    text = summary({**DONE, "result": place}, fence="1 http://evil.example/job\nFORGED").text
-    assert "http://" not in text
-    assert not any(line.startswith(("ACTION", "FORGED")) for line in text.splitlines())
+def test_what_could_not_be_announced_is_due_again_and_then_announced(place, topics):
+    held = settled(place, topics)
+    with refusing(held.ctx.sns, 1), pytest.raises(ConnectionError):
+        announcing.announce(held.ctx, OWN)
+    assert announced(held.ctx) == ([], [])  # somebody may still be at it
+    due_in = clock.parse_utc(held.record.due_at) - clock.now()
+    assert timedelta(minutes=4) < due_in <= announcing.ANNOUNCING_TAKES
+    assert announced(later(held.ctx, 6))[1] == [("stakeholders", "SUCCEEDED")]
 
 
-def test_an_endless_reason_is_cut():
-    endless = {**BROKEN, "reason": {"code": "bug", "message": "x" * 10_000}}
-    assert len(summary(endless).files[0].error) <= 510
+def test_a_run_that_ended_before_it_was_settled_is_told_of_once_a_round(place, topics):
+    held = Held(place, 1)
+    held.ctx = replace(held.ctx, settings=replace(held.ctx.settings, topics=topics))
+    own = run_of(held.token)
+    assert announced(held.ctx, own) == ([], [("developers", "UNSETTLED")])
+    assert held.record.told_unsettled_at
+    assert announced(held.ctx, own) == ([], [])
+    assert held.record.state == RunState.CLAIMED
 
 
-def test_subscribers_can_filter_by_feed_and_status():
-    assert summary(BROKEN).attributes == {"feed": "orders", "status": "FAILED"}
+def test_it_is_told_of_anew_in_the_next_round(place, topics):
+    held = Held(place, 1)
+    held.ctx = replace(held.ctx, settings=replace(held.ctx.settings, topics=topics))
+    own = run_of(held.token)
+    announced(held.ctx, own)
+    settling.settle(held.ctx, held.record, None)
+    held.another_round()
+    assert announced(held.ctx, own)[1] == [("developers", "UNSETTLED")]
 
 
-@pytest.mark.parametrize(
-    ("record", "job"),
-    [({"fence": "f", "job_id": "j"}, "f"), ({"fence": None, "job_id": "j"}, "j"), ({"fence": None}, None)],
-)
-def test_the_job_is_the_one_that_worked(record, job):
-    assert summary(DONE, **record).job_id == job
+def test_of_another_run_that_is_not_settled_nothing_is_told(place, topics):
+    held = Held(place, 1)
+    held.ctx = replace(held.ctx, settings=replace(held.ctx.settings, topics=topics))
+    assert announced(held.ctx, run_of(OTHER)) == ([], [])
+    assert held.record.told_unsettled_at is None
+
+
+def test_a_settled_run_that_nobody_announced_is_announced_by_whoever_begins_next(place, topics):
+    """Its bell was put off, so that it isn't rung for at every look; it is open, and due, all the same."""
+    held = settled(place, topics)
+    ctx = later(held.ctx, 1)
+    takeover.take_over(ctx, OWN, lambda _run_id: True)
+    assert clock.parse_utc(held.record.due_at) > ctx.now()
+    assert announced(ctx)[1] == [("stakeholders", "SUCCEEDED")]
+
+
+def test_who_read_a_run_that_has_begun_another_round_since_does_not_close_it(place, topics):
+    held = Held(place, 1)
+    settling.settle(held.ctx, held.record, None)
+    seen = held.record
+    held.another_round()
+    assert not held.ctx.ledger.try_move(run_moves.announced(seen, NOW)).done
+    assert held.record.open

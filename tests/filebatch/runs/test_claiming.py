@@ -1,56 +1,30 @@
 """Claiming: planned first, then made from the plan, so that a claim made again ends in the same place."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from aws import NOW, feed_of
-from filebatch.core import clock, contract, paths, states
-from filebatch.core.errors import ContractError
-from filebatch.runs import claiming, jobs
-from filebatch.runs.claiming import REDO, RETRY, TAKE, Planned, plan_one
-from golden import agrees
+from claims import OTHER, RUN_ID
+from filebatch.core import clock, file_moves, paths, round_file, run_moves
+from filebatch.core.errors import MoveRefused
+from filebatch.core.file_moves import FileFailure
+from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
+from filebatch.core.run_moves import Asked
+from filebatch.runs import claiming, jobs, plans, takeover
+from filebatch.runs.plans import REDO, RETRY, TAKE, Planned
 from moves import REASON
 
-RUN_ID = "manual__2026-01-02"
-TOKENS = ("0123456789abcdef-0001", "fedcba9876543210-0001")
-TOKEN, OTHER = TOKENS
+TOKEN = "0123456789abcdef-0001"
+TOKENS = (TOKEN, OTHER)
 
 
-def item_in(state, **fields):
-    return {"pk": "s3://b/k", "sk": "v1", "state": state, "generation": 2, **fields}
-
-
-KEY = ("s3://b/k", "v1")
-
-
-@pytest.mark.parametrize(
-    ("item", "asked", "force", "expected"),
-    [
-        (item_in("ARRIVED"), False, False, Planned(KEY, TAKE, 2)),
-        (item_in("ARRIVED"), True, True, Planned(KEY, TAKE, 2)),
-        (item_in("FAILED", open="file#orders"), False, False, Planned(KEY, TAKE, 2)),
-        (item_in("FAILED", open="file#orders"), True, True, Planned(KEY, REDO, 3)),
-        (item_in("FAILED"), False, False, None),
-        (item_in("FAILED"), True, False, Planned(KEY, RETRY, 2)),
-        (item_in("FAILED"), True, True, Planned(KEY, REDO, 3)),
-        (item_in("SUCCEEDED"), True, False, None),
-        (item_in("SUCCEEDED"), True, True, Planned(KEY, REDO, 3)),
-        (item_in("INVALID"), True, False, None),
-        (item_in("INVALID"), True, True, Planned(KEY, REDO, 3)),
-        (item_in("CLAIMED"), True, True, None),
-        (item_in("CLAIMED"), False, False, None),
-    ],
-)
-def test_how_a_file_is_taken_if_it_is(item, asked, force, expected):
-    assert plan_one(item, asked=asked, force=force) == expected
-
-
-def opened(ctx, token=TOKEN, run_id=RUN_ID):
-    facts = {"run_id": run_id, "epoch": 1, "cleared": 0, "why": "all that waits"}
-    now = clock.now()
-    ctx.ledger.add(states.open_run(ctx.feed.name, token, facts, heartbeat=ctx.settings.heartbeat_timeout, now=now))
+def opened(ctx, token=TOKEN):
+    asked, timeout = Asked(RUN_ID, 1, 0, "all that waits"), ctx.settings.heartbeat_timeout
+    ctx.ledger.add(run_moves.begin(ctx.feed.name, token, asked, timeout=timeout, now=ctx.now()))
+    return record_of(ctx, token)
 
 
 def arrived(place, count, feed=None, content=b"1234567890"):
@@ -59,17 +33,16 @@ def arrived(place, count, feed=None, content=b"1234567890"):
 
 
 def claim(ctx, planned, token=TOKEN):
-    opened(ctx, token)
-    return claiming.make_claim(ctx, token, RUN_ID, planned)
+    return claiming.make_claim(ctx, opened(ctx, token), planned)
 
 
 def units_of(ctx, token=TOKEN, number=1):
     key = paths.round_units("orders", token, number)
-    return contract.decode_round(ctx.s3.get_object(Bucket=ctx.settings.results, Key=key)["Body"].read())
+    return round_file.decode(ctx.s3.get_object(Bucket=ctx.settings.results, Key=key)["Body"].read())
 
 
 def record_of(ctx, token=TOKEN):
-    return ctx.ledger.get(states.run_key("orders", token))
+    return ctx.ledger.get(RunRecord.at("orders", token))
 
 
 def test_a_claim_takes_its_files_and_writes_units_for_the_workers(place):
@@ -80,8 +53,8 @@ def test_a_claim_takes_its_files_and_writes_units_for_the_workers(place):
     assert (found.token, found.files, found.units) == (TOKEN, 5, 3)
     assert found.manifest == f"s3://{place.results}/manifests/orders/{TOKEN}/round-1.units"
     units = units_of(ctx)
-    assert [[states.file_key(work.file) for work in unit.files] for unit in units] == [
-        [each.key for each in planned[start : start + 2]] for start in (0, 2, 4)
+    assert [[FileRecord.at(work.file) for work in unit.files] for unit in units] == [
+        [each.row for each in planned[start : start + 2]] for start in (0, 2, 4)
     ]
     assert {(unit.claim, unit.round, unit.processor, unit.max_attempts) for unit in units} == {(TOKEN, 1, "tabular", 5)}
     assert [unit.index for unit in units] == [0, 1, 2]
@@ -93,37 +66,19 @@ def test_a_claimed_file_is_the_claims_and_waits_no_more(place):
     ctx = place.ctx()
     (planned,) = arrived(place, 1)
     claim(ctx, [planned])
-    item = ctx.ledger.get(planned.key)
-    assert (item["state"], item["claim"], item["run_id"], item["attempts"]) == (states.CLAIMED, TOKEN, RUN_ID, 1)
-    assert ctx.ledger.open(states.open_files("orders")) == []
+    file = ctx.ledger.get(planned.row)
+    assert (file.state, file.claim, file.run_id, file.attempts) == (FileState.CLAIMED, TOKEN, RUN_ID, 1)
+    assert ctx.ledger.open(FileRecord.waiting("orders")) == []
 
 
 def test_a_claims_record_says_what_its_job_will_be(place):
     ctx = place.ctx()
     claim(ctx, arrived(place, 2))
     record = record_of(ctx)
-    assert (record["state"], record["round"], record["files"], record["units"]) == (states.CLAIMED, 1, 2, 1)
-    assert (record["job_name"], record["memory"]) == (f"orders-{TOKEN}-r1", 1024)
-    assert jobs.parse_name(record["job_name"]) == ("orders", TOKEN, 1)
-    assert clock.parse_utc(record["due_at"]) > clock.now() + timedelta(minutes=10)
-
-
-def test_a_plan_is_as_its_readers_know_it(place):
-    ctx = place.ctx()
-    assert claiming.read_plan(ctx, TOKEN) is None
-    planned = [Planned(KEY, TAKE, 1), Planned(("s3://b/ü\n", "null:e"), REDO, 2)]
-    claim(ctx, planned)
-    assert claiming.read_plan(ctx, TOKEN) == planned
-    body = ctx.s3.get_object(Bucket=place.results, Key=paths.plan("orders", TOKEN))["Body"].read()
-    assert agrees("plan", contract.decode("plan", body))
-
-
-@pytest.mark.parametrize("body", [b"{", b'{"contract":2,"files":[]}', b'{"files":[]}', b"[]"])
-def test_a_plan_of_another_contract_fails_loudly(place, body):
-    ctx = place.ctx()
-    ctx.s3.put_object(Bucket=place.results, Key=paths.plan("orders", TOKEN), Body=body)
-    with pytest.raises(ContractError, match="plan of"):
-        claiming.read_plan(ctx, TOKEN)
+    assert (record.state, record.round, record.files, record.units) == (RunState.CLAIMED, 1, 2, 1)
+    assert (record.job_name, record.memory) == (f"orders-{TOKEN}-r1", 1024)
+    assert jobs.parse_name(record.job_name) == ("orders", TOKEN, 1)
+    assert clock.parse_utc(record.due_at) > clock.now() + timedelta(minutes=10)
 
 
 def test_a_claim_made_again_ends_in_the_same_place(place):
@@ -131,10 +86,10 @@ def test_a_claim_made_again_ends_in_the_same_place(place):
     planned = arrived(place, 3)
     first, units = claim(ctx, planned), units_of(ctx)
     late = arrived_later(place)
-    assert claiming.make_claim(ctx, TOKEN, RUN_ID, [*planned, *late]) == first
+    assert claiming.make_claim(ctx, record_of(ctx), [*planned, *late]) == first
     assert units_of(ctx) == units
-    assert [ctx.ledger.get(each.key)["attempts"] for each in planned] == [1, 1, 1]
-    assert place.state(late[0].key) == states.ARRIVED
+    assert [ctx.ledger.get(each.row).attempts for each in planned] == [1, 1, 1]
+    assert place.state(late[0].row) == FileState.ARRIVED
 
 
 def arrived_later(place):
@@ -147,13 +102,13 @@ def test_a_claim_that_was_interrupted_is_completed_by_the_next_try(place, dies_a
     ctx = place.ctx()
     planned = arrived(place, 3)
     opened(ctx)
-    claiming._write_plan(ctx, TOKEN, planned)
+    plans.write(ctx, TOKEN, planned)
     taken = planned[:1] if dies_at == "move" else planned
     for each in taken:
-        ctx.ledger.move(states.claim(each.key, TOKEN, RUN_ID, 1, clock.now()))
-    found = claiming.make_claim(ctx, TOKEN, RUN_ID, [])
+        ctx.ledger.move(file_moves.claim(each.row, TOKEN, RUN_ID, 1, clock.now()))
+    found = claiming.make_claim(ctx, record_of(ctx), [])
     assert found.files == 3
-    assert [ctx.ledger.get(each.key)["attempts"] for each in planned] == [1, 1, 1]
+    assert [ctx.ledger.get(each.row).attempts for each in planned] == [1, 1, 1]
 
 
 def test_two_runs_at_once_never_hold_the_same_file(place):
@@ -162,13 +117,13 @@ def test_two_runs_at_once_never_hold_the_same_file(place):
     with ThreadPoolExecutor(2) as pool:
         claims = list(pool.map(lambda token: claim(ctx, planned, token), TOKENS))
     held = [
-        states.file_key(work.file)
+        FileRecord.at(work.file)
         for token, found in zip(TOKENS, claims, strict=True)
         if found
         for unit in units_of(ctx, token)
         for work in unit.files
     ]
-    assert sorted(held) == sorted(each.key for each in planned)
+    assert sorted(held, key=lambda row: row.pk) == sorted((each.row for each in planned), key=lambda row: row.pk)
 
 
 def test_a_claim_of_files_that_others_took_holds_nothing_and_is_closed(place):
@@ -177,27 +132,27 @@ def test_a_claim_of_files_that_others_took_holds_nothing_and_is_closed(place):
     claim(ctx, planned)
     assert claim(ctx, planned, OTHER) is None
     record = record_of(ctx, OTHER)
-    assert (record["state"], record["counts"]) == (states.ANNOUNCED, {})
-    assert [each["sk"] for each in ctx.ledger.open(states.open_runs("orders"))] == [TOKEN]
+    assert (record.state, record.counts) == (RunState.ANNOUNCED, {})
+    assert [each["sk"] for each in ctx.ledger.open(RunRecord.unannounced("orders"))] == [TOKEN]
 
 
 def test_a_plan_that_is_old_by_the_time_takes_no_other_generation(place):
     ctx = place.ctx()
     (planned,) = arrived(place, 1)
-    ctx.ledger.move(states.claim(planned.key, OTHER, RUN_ID, 1, NOW))
-    ctx.ledger.move(states.fail(planned.key, OTHER, "orders", REASON, retry=None, now=NOW))
-    ctx.ledger.move(states.redo(planned.key, OTHER, RUN_ID, 2, NOW))
+    ctx.ledger.move(file_moves.claim(planned.row, OTHER, RUN_ID, 1, NOW))
+    ctx.ledger.move(file_moves.fail(planned.row, OTHER, "orders", FileFailure(REASON), retry=None, now=NOW))
+    ctx.ledger.move(file_moves.redo(planned.row, OTHER, RUN_ID, 2, NOW))
     assert claim(ctx, [planned]) is None
-    assert ctx.ledger.get(planned.key)["claim"] == OTHER
+    assert ctx.ledger.get(planned.row).claim == OTHER
 
 
 @pytest.mark.parametrize(("how", "generation", "attempt"), [(RETRY, 1, 2), (REDO, 2, 1)])
 def test_a_settled_file_is_taken_again_as_planned(place, how, generation, attempt):
     ctx = place.ctx()
     (planned,) = arrived(place, 1)
-    ctx.ledger.move(states.claim(planned.key, OTHER, RUN_ID, 1, NOW))
-    ctx.ledger.move(states.fail(planned.key, OTHER, "orders", REASON, retry=None, now=NOW))
-    claim(ctx, [Planned(planned.key, how, generation)])
+    ctx.ledger.move(file_moves.claim(planned.row, OTHER, RUN_ID, 1, NOW))
+    ctx.ledger.move(file_moves.fail(planned.row, OTHER, "orders", FileFailure(REASON), retry=None, now=NOW))
+    claim(ctx, [Planned(planned.row, how, generation)])
     ((unit,),) = (units_of(ctx),)
     assert [(work.generation, work.attempt) for work in unit.files] == [(generation, attempt)]
 
@@ -205,28 +160,46 @@ def test_a_settled_file_is_taken_again_as_planned(place, how, generation, attemp
 def test_a_file_that_ran_out_of_memory_gets_a_round_with_more(place):
     ctx = place.ctx(feed_of(vcpu=0.5, memory=1024))
     planned = arrived(place, 2)
-    ctx.ledger.move(states.claim(planned[0].key, OTHER, RUN_ID, 1, NOW))
-    ctx.ledger.move(states.fail(planned[0].key, OTHER, "orders", REASON, retry=NOW, now=NOW, memory=2048))
+    ctx.ledger.move(file_moves.claim(planned[0].row, OTHER, RUN_ID, 1, NOW))
+    ctx.ledger.move(
+        file_moves.fail(planned[0].row, OTHER, "orders", FileFailure(REASON, memory=2048), retry=NOW, now=NOW)
+    )
     claim(ctx, planned)
-    assert record_of(ctx)["memory"] == 2048
+    assert record_of(ctx).memory == 2048
 
 
-def test_memory_never_exceeds_what_fargate_has():
-    assert claiming.memory_of(feed_of(vcpu=0.5, memory=4096), [{"memory": 8192}]) == 4096
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_claimer_that_finds_its_record_closed_gives_back_what_it_took(place, settled):
+    """Another run took it for dead before it had taken a file, and closed its record."""
+    ctx = place.ctx()
+    planned = arrived(place, 2)
+    seen = opened(ctx)
+    closed = ctx.ledger.move(run_moves.settle(seen, {}, ctx.now()))
+    if not settled:
+        ctx.ledger.move(run_moves.announced(closed, ctx.now()))
+    with pytest.raises(MoveRefused):
+        claiming.make_claim(ctx, seen, planned)
+    files = [ctx.ledger.get(each.row) for each in planned]
+    assert [(file.state, file.attempts, file.claim) for file in files] == [(FileState.ARRIVED, 0, None)] * 2
+    assert len(ctx.ledger.open(FileRecord.waiting("orders"))) == 2
 
 
-def test_small_files_share_a_unit_and_a_large_one_is_alone():
-    feed = feed_of(packing={"bytes": 25})
-    items = [
-        {
-            **states.arrive(file_of_size(number, size), "orders", NOW, NOW),
-            "attempts": 1,
-        }
-        for number, size in enumerate((10, 10, 30, 10))
-    ]
-    units = claiming.pack_units(feed, TOKEN, RUN_ID, 1, items)
-    assert [[work.file.size for work in unit.files] for unit in units] == [[10, 10], [30], [10]]
+def test_what_has_moved_on_is_not_given_back_and_is_said(place, caplog):
+    ctx = place.ctx()
+    planned = arrived(place, 2)
+    claim(ctx, planned)
+    taken = [ctx.ledger.get(each.row) for each in planned]
+    ctx.ledger.move(file_moves.fail(planned[0].row, TOKEN, "orders", FileFailure(REASON), retry=None, now=NOW))
+    with caplog.at_level(logging.WARNING):
+        claiming.give_back(ctx, TOKEN, taken)
+    assert [place.state(each.row) for each in planned] == [FileState.FAILED, FileState.ARRIVED]
+    assert "1 of 2 files of claim" in caplog.text
 
 
-def file_of_size(number, size):
-    return contract.FileVersion("b", f"orders/{number}", "v", "e", size, "2026-01-02T00:00:00.000Z")
+def test_a_claim_that_is_done_again_after_an_hour_is_not_taken_over_meanwhile(place):
+    """Its round begins now, however long ago its record was opened."""
+    ctx = place.ctx()
+    early = place.ctx(now=lambda: clock.now() - timedelta(hours=1))
+    opened(early)
+    claim(ctx, arrived(place, 1))
+    assert takeover.take_over(ctx, "another", lambda _run_id: True) == []

@@ -3,15 +3,18 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, ClassVar
 
 import pytest
 
 from aws import NOW, feed_of
-from filebatch.core import clock, states
+from filebatch.core import clock, file_moves, requests, run_moves
+from filebatch.core.ledger import Ledger
+from filebatch.core.records import FileRecord
 from filebatch.queries import health
 from filebatch.runs import open_items
 from filebatch.runs.context import FeedContext
-from moves import FILE
+from moves import FILE, run_record
 
 
 @pytest.fixture
@@ -26,9 +29,14 @@ def planted(partition):
 
 
 def waits(ctx, key="orders/a.csv"):
-    item = states.arrive(replace(FILE, bucket=ctx.settings.new_files, key=key), "orders", NOW, NOW)
-    assert ctx.ledger.add(item)
-    return item
+    file = file_moves.arrive(replace(FILE, bucket=ctx.settings.new_files, key=key), "orders", NOW, NOW)
+    assert ctx.ledger.add(file)
+    return file
+
+
+def put(ctx, item):
+    """Write an item as it stands, as a worker may that keeps to nothing."""
+    ctx.connect("dynamodb").put_item(TableName=ctx.settings.ledger, Item=requests.encode(item))
 
 
 @pytest.mark.parametrize(
@@ -36,36 +44,81 @@ def waits(ctx, key="orders/a.csv"):
 )
 def test_a_file_that_another_feeds_worker_planted_is_no_file_of_the_feed(ctx, caplog, more):
     own = waits(ctx)
-    ctx.ledger.add({**planted("file#orders"), **more})
+    put(ctx, {**planted("file#orders"), **more})
 
     with caplog.at_level(logging.ERROR):
         found = open_items.waiting_files(ctx, NOW, 10)
 
-    assert [item["pk"] for item in found] == [own["pk"]]
+    assert found == [own]
     assert "1 items of the ledger are open for it and not its own" in caplog.text
 
 
 def test_one_with_every_attribute_of_a_file_of_the_feed_but_another_key_is_none_either(ctx):
     own = waits(ctx)
-    ctx.ledger.add({**own, "pk": f"s3://{ctx.settings.new_files}/other/evil"})
+    put(ctx, {**own.to_item(), "pk": f"s3://{ctx.settings.new_files}/other/evil"})
 
     assert open_items.waiting_files(ctx, NOW, 10) == [own]
 
 
 def test_a_run_that_another_feeds_worker_planted_is_no_run_of_the_feed(ctx):
-    facts = {"run_id": "own", "epoch": 1, "cleared": 0, "why": "all that waits"}
-    own = states.open_run("orders", "0123456789abcdef-0001", facts, heartbeat=timedelta(minutes=1), now=NOW)
+    own = run_record()
     ctx.ledger.add(own)
-    ctx.ledger.add(planted("run#orders"))
-    ctx.ledger.add({**own, "pk": "run#other"})
-    ctx.ledger.add({"pk": "run#orders", "sk": "half", "open": "run#orders", "due_at": "2020-01-01T00:00:00.000Z"})
+    put(ctx, planted("run#orders"))
+    put(ctx, {**own.to_item(), "pk": "run#other"})
 
     assert open_items.open_runs(ctx) == [own]
 
 
+class Lagging(Ledger):
+    """The ledger with an index that lags behind: it still has what an index item said a while ago."""
+
+    stale: ClassVar[list[Any]] = []
+
+    def open(self, partition, *, due=None, limit=None):
+        return self.stale
+
+
+def lagging(ctx, *items):
+    ledger = Lagging(ctx.ledger.client, ctx.ledger.table)
+    object.__setattr__(ledger, "stale", [*items])
+    found = replace(ctx)
+    object.__setattr__(found, "ledger", ledger)
+    return found
+
+
+def test_a_run_is_as_the_table_has_it_however_far_the_index_lags_behind(ctx):
+    own = run_record()
+    ctx.ledger.add(own)
+    settled = ctx.ledger.move(run_moves.settle(own, {"SUCCEEDED": 1}, NOW))
+
+    assert open_items.open_runs(lagging(ctx, own.to_item())) == [settled]
+
+
+def test_a_run_that_is_announced_is_not_open_though_the_index_still_has_it(ctx):
+    own = run_record()
+    ctx.ledger.add(own)
+    settled = ctx.ledger.move(run_moves.settle(own, {"SUCCEEDED": 1}, NOW))
+    ctx.ledger.move(run_moves.announced(settled, NOW))
+
+    assert open_items.open_runs(lagging(ctx, own.to_item())) == []
+
+
+def test_a_run_that_the_table_has_not_is_not_open(ctx):
+    assert open_items.open_runs(lagging(ctx, run_record().to_item())) == []
+
+
+def test_what_is_due_is_counted_up_to_a_bound(ctx):
+    for number in range(5):
+        waits(ctx, f"orders/{number}.csv")
+    waiting = FileRecord.waiting("orders")
+
+    assert [ctx.ledger.count_open(waiting, NOW, limit) for limit in (1, 3, 5, 9)] == [1, 3, 5, 5]
+    assert ctx.ledger.count_open(waiting, NOW - timedelta(seconds=1), 9) == 0
+
+
 def test_the_feeds_health_is_told_all_the_same(ctx):
     waits(ctx)
-    ctx.ledger.add(planted("file#orders"))
+    put(ctx, planted("file#orders"))
 
     found = {each["MetricName"]: each["Values"] for each in health.of_feed(ctx)}
 

@@ -11,7 +11,7 @@ MAX_COUNT = st.integers(1, 12)
 
 
 def packed(sizes, max_bytes, max_count):
-    return pack(enumerate(sizes), lambda item: item[1], max_bytes, max_count)
+    return pack(enumerate(sizes), size=lambda item: item[1], max_bytes=max_bytes, max_count=max_count)
 
 
 @given(SIZES, MAX_BYTES, MAX_COUNT)
@@ -47,8 +47,18 @@ def test_the_same_files_make_the_same_units(sizes, max_bytes, max_count):
     assert packed(sizes, max_bytes, max_count) == packed(iter(sizes), max_bytes, max_count)
 
 
+@given(SIZES, MAX_BYTES, MAX_COUNT, st.integers(1, 4))
+def test_what_must_be_alone_shares_its_unit_with_none_and_the_order_is_kept(sizes, max_bytes, max_count, every):
+    def alone(item):
+        return item[0] % every == 0
+
+    units = pack(enumerate(sizes), size=lambda item: item[1], max_bytes=max_bytes, max_count=max_count, alone=alone)
+    assert all(len(unit) == 1 for unit in units if any(alone(item) for item in unit))
+    assert [item for unit in units for item in unit] == list(enumerate(sizes))
+
+
 def test_nothing_makes_no_units():
-    assert pack([], len, 1, 1) == []
+    assert pack([], size=len, max_bytes=1, max_count=1) == []
 
 
 def test_a_full_claim_of_single_files_fits_one_array_job():

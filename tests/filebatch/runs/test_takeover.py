@@ -1,13 +1,18 @@
 """Taking over from dead runs: nothing stays behind, and nothing is taken from a run that lives."""
 
+import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from aws import until
-from claims import OTHER, Held, run_of
-from filebatch.core import clock, states
+from claims import OTHER, RUN_ID, Held, run_of
+from filebatch.core import clock, file_moves, paths, run_moves
+from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
+from filebatch.core.run_moves import Asked
 from filebatch.runs import settling, takeover
+from filebatch.runs.plans import TAKE, Planned, write
 
 
 def over(_run_id):
@@ -21,14 +26,12 @@ def running(_run_id):
 def silent(held):
     """Make the claim's run unheard of for longer than it may be."""
     past = clock.now() - timedelta(hours=2)
-    held.ctx.ledger.move(states.heartbeat("orders", held.token, heartbeat=timedelta(hours=1), now=past))
+    held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(hours=1), now=past))
 
 
-def long_ago(held):
-    """Make the round's beginning long enough ago that its job would be listed."""
-    past = clock.now() - takeover.NEVER_SUBMITTED_AFTER - timedelta(minutes=1)
-    moved = states.Move(states.run_key("orders", held.token), "", become={"round_at": clock.to_iso(past)})
-    held.ctx.ledger.move(moved)
+def later(held, minutes=4.0):
+    """Go on so much later: a job that was submitted before would be listed."""
+    held.ctx = replace(held.ctx, now=lambda: clock.now() + timedelta(minutes=minutes))
 
 
 def take_over(held, is_over=over, own=OTHER):
@@ -37,72 +40,106 @@ def take_over(held, is_over=over, own=OTHER):
 
 def test_a_run_that_lives_is_left_alone(place):
     held = Held(place, 2)
-    long_ago(held)
+    later(held)
     assert not take_over(held, running)
-    assert held.now_in() == [states.CLAIMED, states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED, FileState.CLAIMED]
 
 
 def test_a_runs_own_claims_are_left_alone(place):
     held = Held(place, 1)
-    long_ago(held)
+    later(held)
     assert not take_over(held, over, own=held.token)
-    assert held.now_in() == [states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED]
 
 
 @pytest.mark.parametrize("dead", ["over", "silent"])
 def test_a_dead_run_whose_job_was_never_submitted_gives_its_files_back_and_tells_nothing(place, dead):
     held = Held(place, 2)
-    long_ago(held)
+    later(held)
     if dead == "silent":
         silent(held)
-    assert takeover.take_over(held.ctx, run_of(OTHER), over if dead == "over" else running) == [held.record["run_id"]]
-    assert held.now_in() == [states.ARRIVED, states.ARRIVED]
-    assert held.record["state"] == states.ANNOUNCED
-    assert held.ctx.ledger.open(states.open_runs("orders")) == []
+    assert takeover.take_over(held.ctx, run_of(OTHER), over if dead == "over" else running) == [held.record.run_id]
+    assert held.now_in() == [FileState.ARRIVED, FileState.ARRIVED]
+    assert held.record.state == RunState.ANNOUNCED
+    assert held.ctx.ledger.open(RunRecord.unannounced("orders")) == []
 
 
 def test_a_job_submitted_a_moment_ago_may_not_be_listed_yet(place):
     held = Held(place, 1)
     assert not take_over(held)
-    assert held.now_in() == [states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED]
+
+
+def planned_only(place):
+    """Make a claim whose run has taken one of its two files, and has no round yet."""
+    held = Held(place, 0)
+    held.token = "00000000000000aa-0001"
+    held.files = [place.put(f"orders/{name}.csv") for name in "ab"]
+    held.keys = place.arrive(*held.files)
+    held.open()
+    write(held.ctx, held.token, [Planned(row, TAKE, 1) for row in held.keys])
+    held.ctx.ledger.move(file_moves.claim(held.keys[0], held.token, RUN_ID, 1, held.ctx.now()))
+    assert (held.record.state, held.record.round) == (RunState.PLANNED, 0)
+    return held
 
 
 def test_a_run_that_died_before_its_first_round_gives_back_what_it_had_claimed(place):
-    held = Held(place, 1)
-    planned = states.Move(held_key(held), "", become={"state": states.PLANNED, "round": 0})
-    held.ctx.ledger.move(planned)
+    held = planned_only(place)
+    later(held)
     assert take_over(held)
-    assert held.now_in() == [states.ARRIVED]
+    assert held.now_in() == [FileState.ARRIVED, FileState.ARRIVED]
+    assert [held.item(number).attempts for number in (0, 1)] == [0, 0]
+    assert held.record.state == RunState.ANNOUNCED
 
 
-def held_key(held):
-    return states.run_key("orders", held.token)
+@pytest.mark.parametrize("minutes", [0, 2.9])
+def test_a_claim_that_was_begun_lately_is_not_taken_over_though_airflow_calls_its_run_over(place, minutes):
+    """A task that Airflow has ended may go on for a while with what it was at."""
+    held = planned_only(place)
+    later(held, minutes)
+    assert not take_over(held, over)
+    assert held.now_in() == [FileState.CLAIMED, FileState.ARRIVED]
+    assert held.record.state == RunState.PLANNED
+
+
+def test_a_record_that_cannot_be_settled_is_left_and_the_others_are_taken_over(place, caplog):
+    broken, sound = Held(place, 1), Held(place, 1)
+    broken.ctx.s3.delete_object(Bucket=place.results, Key=paths.plan("orders", broken.token))
+    later(sound)
+    sound.ctx.ledger.move(run_moves.heartbeat("orders", broken.token, timeout=timedelta(), now=clock.now()))
+    with caplog.at_level(logging.ERROR):
+        assert takeover.take_over(sound.ctx, run_of(OTHER), over) == [RUN_ID]
+    assert (broken.now_in(), sound.now_in()) == ([FileState.CLAIMED], [FileState.ARRIVED])
+    assert broken.record.state == RunState.CLAIMED
+    assert f"claim {broken.token} stays open" in caplog.text
+    assert "the plan of round 1; it isn't there any more" in caplog.text
 
 
 @pytest.mark.parametrize("known", ["by id", "by fence", "by name"])
 def test_a_dead_run_whose_job_has_ended_is_settled_and_left_to_be_announced(place, known):
     held = Held(place, 2)
     held.commit(0)
-    job = place.run_job(held.record["job_name"], "exit 70")
+    job = place.run_job(held.record.job_name, "exit 70")
     if known == "by id":
-        held.ctx.ledger.move(states.submitted("orders", held.token, 1, job["jobId"]))
+        held.ctx.ledger.move(run_moves.submitted(held.record, job["jobId"]))
     if known == "by fence":
-        held.ctx.ledger.move(states.fence("orders", held.token, 1, job["jobId"]))
+        held.ctx.ledger.move(run_moves.fence("orders", held.token, 1, job["jobId"]))
     assert take_over(held)
-    assert held.now_in() == [states.SUCCEEDED, states.FAILED]
-    assert (held.record["state"], held.record["counts"]) == (states.SETTLED, {"SUCCEEDED": 1, "FAILED": 1})
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.FAILED]
+    assert (held.record.state, held.record.counts) == (RunState.SETTLED, {"SUCCEEDED": 1, "FAILED": 1})
 
 
 @pytest.mark.parametrize("known", ["by id", "by fence"])
 def test_a_job_in_a_queue_that_was_replaced_since_is_settled_all_the_same(place, known):
     held = Held(place, 2)
     held.commit(0)
-    job = place.run_job(held.record["job_name"], "exit 70")
-    move = states.submitted if known == "by id" else states.fence
-    held.ctx.ledger.move(move("orders", held.token, 1, job["jobId"]))
+    job = place.run_job(held.record.job_name, "exit 70")
+    submitted = run_moves.submitted(held.record, job["jobId"])
+    fenced = run_moves.fence("orders", held.token, 1, job["jobId"])
+    held.ctx.ledger.move(submitted if known == "by id" else fenced)
     held.ctx = place.ctx(job_queue="another-queue")
     assert take_over(held)
-    assert held.now_in() == [states.SUCCEEDED, states.FAILED]
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.FAILED]
 
 
 def test_a_dead_run_whose_job_still_works_is_left_to_it_and_looked_at_later(place):
@@ -110,28 +147,28 @@ def test_a_dead_run_whose_job_still_works_is_left_to_it_and_looked_at_later(plac
     silent(held)
     batch = place.connect("batch")
     job_id = batch.submit_job(
-        jobName=held.record["job_name"],
+        jobName=held.record.job_name,
         jobQueue=held.ctx.settings.job_queue,
         shareIdentifier="orders",
         jobDefinition=place.job_definition("exec sleep 60"),
     )["jobId"]
     assert not take_over(held, running)
-    assert held.now_in() == [states.CLAIMED]
-    assert clock.parse_utc(held.record["due_at"]) > clock.now()
+    assert held.now_in() == [FileState.CLAIMED]
+    assert clock.parse_utc(held.record.due_at) > clock.now()
     batch.terminate_job(jobId=job_id, reason="Terminated: the test is over")
     until(lambda: batch.describe_jobs(jobs=[job_id])["jobs"][0]["status"] == "FAILED")
     assert take_over(held)
-    assert held.item()["reason"]["code"] == "terminated"
+    assert held.item().reason.code == "terminated"
 
 
 def test_a_job_that_batch_does_not_know_has_vanished_only_after_a_while(place):
     held = Held(place, 1)
-    held.ctx.ledger.move(states.submitted("orders", held.token, 1, "00000000-0000-0000-0000-000000000000"))
+    held.ctx.ledger.move(run_moves.submitted(held.record, "00000000-0000-0000-0000-000000000000"))
     assert not take_over(held)
-    assert held.now_in() == [states.CLAIMED]
+    assert held.now_in() == [FileState.CLAIMED]
     silent(held)
     assert take_over(held)
-    assert held.item()["reason"]["code"] == "vanished"
+    assert held.item().reason.code == "vanished"
 
 
 def test_a_run_that_is_settled_is_left_to_be_announced(place):
@@ -139,18 +176,81 @@ def test_a_run_that_is_settled_is_left_to_be_announced(place):
     held.finish()
     settling.settle(held.ctx, held.record, None)
     assert not take_over(held)
-    assert held.record["state"] == states.SETTLED
+    assert held.record.state == RunState.SETTLED
+
+
+def test_a_settled_run_that_nobody_announces_asks_for_it_ever_less_often_and_stays_open(place):
+    """Else its being due would have the bell rung at every look."""
+    held = Held(place, 1)
+    held.finish()
+    settling.settle(held.ctx, held.record, None)
+    later(held, 0.1)
+    assert not take_over(held)
+    assert (held.record.state, held.record.open) == (RunState.SETTLED, "run#orders")
+    asks_in = clock.parse_utc(held.record.due_at) - held.ctx.now()
+    assert timedelta(minutes=9) < asks_in <= takeover.ASK_AGAIN_AFTER
+    before = held.record
+    assert not take_over(held)
+    assert held.record == before
 
 
 def test_whoever_comes_second_takes_nothing_over(place):
     held = Held(place, 1)
-    long_ago(held)
+    later(held)
     assert take_over(held)
     assert not take_over(held)
 
 
 def test_an_old_runs_job_that_starts_after_all_finds_its_round_over(place):
     held = Held(place, 1)
-    long_ago(held)
+    later(held)
     take_over(held)
-    assert not held.ctx.ledger.move(states.fence("orders", held.token, 1, "late")).done
+    assert not held.ctx.ledger.try_move(run_moves.fence("orders", held.token, 1, "late")).done
+
+
+def closed(held):
+    """Close the claim's record while its files are CLAIMED, which no step of the protocol does."""
+    settled = held.ctx.ledger.move(run_moves.settle(held.record, {}, clock.now()))
+    held.ctx.ledger.move(run_moves.announced(settled, clock.now()))
+
+
+def files_of(held):
+    return [held.item(number) for number in range(len(held.keys))]
+
+
+def test_files_that_a_closed_claim_holds_are_given_back(place, caplog):
+    held = Held(place, 2)
+    held.finish(0)
+    closed(held)
+    with caplog.at_level(logging.ERROR):
+        assert [file.row for file in takeover.free(held.ctx, files_of(held))] == [held.keys[1]]
+    assert held.now_in() == [FileState.SUCCEEDED, FileState.ARRIVED]
+    assert held.item(1).open == FileRecord.waiting("orders").name
+    assert "is CLAIMED by" in caplog.text
+
+
+def test_files_whose_claim_has_no_record_are_given_back(place):
+    held = Held(place, 1)
+    held.ctx.ledger.remove(RunRecord.at("orders", held.token))
+    takeover.free(held.ctx, files_of(held))
+    assert held.now_in() == [FileState.ARRIVED]
+
+
+def test_files_that_an_open_claim_holds_are_not(place):
+    held = Held(place, 2)
+    later(held, 60 * 24)
+    assert takeover.free(held.ctx, files_of(held)) == []
+    assert held.now_in() == [FileState.CLAIMED, FileState.CLAIMED]
+
+
+def test_a_file_that_was_claimed_anew_since_it_was_read_is_its_new_claims(place):
+    held = Held(place, 1)
+    seen = files_of(held)
+    closed(held)
+    now = clock.now() + timedelta(seconds=1)
+    held.ctx.ledger.move(file_moves.release(seen[0], now))
+    asked = Asked(RUN_ID, 1, 0, "all that waits")
+    held.ctx.ledger.add(run_moves.begin("orders", OTHER, asked, timeout=timedelta(hours=1), now=now))
+    held.ctx.ledger.move(file_moves.claim(held.keys[0], OTHER, RUN_ID, 1, now))
+    takeover.free(held.ctx, seen)
+    assert (held.item().state, held.item().claim) == (FileState.CLAIMED, OTHER)

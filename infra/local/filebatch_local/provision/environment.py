@@ -250,15 +250,15 @@ class Provisioner:
 
 
 def _feed_values(feed: Any) -> dict[str, Any]:
+    from filebatch.feeds.feed import CONTAINER
+
+    container = {name: getattr(feed, name) for name in CONTAINER}
+    written = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in container.items()}
     return {
+        **written,
         "feed": feed.name,
         "job_role": f"{ROLE}-job-{feed.name}",
         "image": feed.image or WORKER_IMAGE,
-        "architecture": feed.architecture,
-        "vcpu": f"{feed.vcpu:g}",
-        "memory": str(feed.memory),
-        "disk": feed.disk,
-        "timeout": feed.timeout,
     }
 
 

@@ -27,8 +27,7 @@ from filebatch_local.base.layout import REGION
 from filebatch_local.batch import api
 from filebatch_local.batch.attempts import Runtime
 from filebatch_local.batch.backend import LocalBatch
-from filebatch_local.moto_gaps import events, s3, sqs
-from filebatch_local.moto_gaps.dynamodb import OneAtATime
+from filebatch_local.moto_gaps import dynamodb, events, s3, sqs
 from filebatch_local.serve.gate import Gate, Names
 from filebatch_local.serve.recording import Recorder
 
@@ -62,8 +61,9 @@ def make(
     s3.install()
     events.install()
     sqs.install()
+    dynamodb.install()
     api.install(runtime)
-    app: Any = OneAtATime(moto_server.DomainDispatcherApplication(_service))
+    app: Any = dynamodb.OneAtATime(moto_server.DomainDispatcherApplication(_service))
     app = Gate(admin.in_front_of(Recorder(app, record) if record else app), names, key)
     host, port = listener.getsockname()
     return make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filebatch.operators.notify import DATA_PROTOCOLS, MAX_MESSAGE, attributes, message, publish, subject
-from filebatch.runs.announcing import MAX_FILES, FileLine, Summary
+from filebatch.runs.sns_message import DATA_PROTOCOLS, MAX_MESSAGE, attributes, message, publish, subject
+from filebatch.runs.summary import MAX_FILES, FileLine, Summary
 from golden import agrees, golden
 from values import KEYS
 

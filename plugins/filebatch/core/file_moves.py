@@ -1,0 +1,139 @@
+"""What may become of a file: each move as a value. See `moves.py` for the states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from filebatch.core.clock import to_iso
+from filebatch.core.conditions import AnyOf, Condition, Equal, OneOf, Present
+from filebatch.core.contract import FileVersion, Reason, Result
+from filebatch.core.moves import Move
+from filebatch.core.records import SETTLED_STATES, FileRecord, FileState
+from filebatch.core.rows import Row
+
+
+@dataclass(frozen=True)
+class FileFailure:
+    """Why a file failed, and what its next attempt needs.
+
+    Attributes:
+        reason: why.
+        memory: MiB that the next attempt needs at least, None for the feed's.
+        suspect: whether its container died while it was at work.
+    """
+
+    reason: Reason
+    memory: int | None = None
+    suspect: bool = False
+
+
+_OF_EARLIER_CLAIMS = ("open", "due_at", "reason", "settled_at", "trouble")
+
+
+def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime) -> FileRecord:
+    """Return the record of a file version that is new; written only where there is none."""
+    row = FileRecord.at(file)
+    return FileRecord(
+        pk=row.pk,
+        sk=row.sk,
+        feed=feed,
+        bucket=file.bucket,
+        key=file.key,
+        version_id=file.version_id,
+        etag=file.etag,
+        size=file.size,
+        last_modified=file.last_modified,
+        file_time=to_iso(file_time),
+        arrived_at=to_iso(now),
+        state=FileState.ARRIVED,
+        generation=1,
+        attempts=0,
+        open=FileRecord.waiting(feed).name,
+        due_at=to_iso(now),
+    )
+
+
+def claim(
+    row: Row[FileRecord], token: str, run_id: str, generation: int, now: datetime, *, asked: bool = False
+) -> Move[FileRecord]:
+    """Take a waiting file; one that has failed for good too, whatever its backoff, where somebody `asked` for it."""
+    failed: tuple[Condition, ...] = (Equal("state", FileState.FAILED),)
+    if not asked:
+        failed = (*failed, Present("open"))
+    return Move(
+        row,
+        (Equal("generation", generation), AnyOf(((Equal("state", FileState.ARRIVED),), failed))),
+        become=_taken(token, run_id, now),
+        drop=_OF_EARLIER_CLAIMS,
+        add={"attempts": 1},
+    )
+
+
+def redo(row: Row[FileRecord], token: str, run_id: str, generation: int, now: datetime) -> Move[FileRecord]:
+    """Take a settled file as its next `generation`."""
+    return Move(
+        row,
+        (Equal("generation", generation - 1), OneOf("state", SETTLED_STATES)),
+        become={**_taken(token, run_id, now), "generation": generation, "attempts": 1},
+        drop=_OF_EARLIER_CLAIMS,
+    )
+
+
+def release(file: FileRecord, now: datetime) -> Move[FileRecord]:
+    """Give back a claimed file that was never worked on: it waits again, and this attempt isn't counted."""
+    return Move(
+        file.row,
+        (*_held(file.claim or ""), Equal("claimed_at", file.claimed_at)),
+        become={"state": FileState.ARRIVED, "open": FileRecord.waiting(file.feed).name, "due_at": to_iso(now)},
+        drop=("claim", "run_id", "claimed_at", "trouble"),
+        add={"attempts": -1},
+    )
+
+
+def finish(row: Row[FileRecord], token: str, result: Result, location: str, now: datetime) -> Move[FileRecord]:
+    """Record that the file this claim holds is SUCCEEDED or INVALID.
+
+    The result may be one that an earlier attempt, or an earlier owner, committed for this very generation.
+    """
+    become: dict[str, Any] = {"state": FileState(result.state), "result": location, "settled_at": to_iso(now)}
+    optional = {"reason": _told(result.reason) if result.reason else None, "rows": result.rows}
+    return Move(
+        row,
+        (*_held(token), Equal("generation", result.work.generation)),
+        become=become | {name: value for name, value in optional.items() if value is not None},
+        drop=("trouble", "suspect", *(name for name, value in optional.items() if value is None)),
+    )
+
+
+def fail(
+    row: Row[FileRecord], token: str, feed: str, failed: FileFailure, *, retry: datetime | None, now: datetime
+) -> Move[FileRecord]:
+    """Record that a claimed file failed; with `retry` it waits again from then on, else people are asked."""
+    become: dict[str, Any] = {"state": FileState.FAILED, "reason": _told(failed.reason), "settled_at": to_iso(now)}
+    if retry:
+        become |= {"open": FileRecord.waiting(feed).name, "due_at": to_iso(retry)}
+    if failed.memory:
+        become["memory"] = failed.memory
+    if failed.suspect:
+        become["suspect"] = True
+    return Move(row, _held(token), become=become, drop=("trouble",))
+
+
+def trouble(row: Row[FileRecord], token: str, reason: Reason) -> Move[FileRecord]:
+    """Write down what an attempt met with on a file that stays claimed, for whoever settles it if none does better."""
+    return Move(row, _held(token), become={"trouble": _told(reason)})
+
+
+def _taken(token: str, run_id: str, now: datetime) -> dict[str, Any]:
+    return {"state": FileState.CLAIMED, "claim": token, "run_id": run_id, "claimed_at": to_iso(now)}
+
+
+def _held(token: str) -> tuple[Condition, ...]:
+    return Equal("state", FileState.CLAIMED), Equal("claim", token)
+
+
+def _told(reason: Reason) -> dict[str, str]:
+    bounded = reason.bounded()
+    return {"code": bounded.code, "message": bounded.message}

@@ -1,0 +1,125 @@
+"""Processing a claim: its round's job is found or submitted, once, whatever was interrupted on the way.
+
+The steps that wait lie with the caller: `next_job` before the wait, `ended` after it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from botocore.exceptions import ClientError
+
+from filebatch.core import file_moves, run_moves
+from filebatch.core.errors import ConfigurationError
+from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.runs import claiming, infrastructure, jobs, rounds, settling, takeover
+from filebatch.runs.context import FeedContext
+from filebatch.runs.settling import Settled
+
+log = logging.getLogger(__name__)
+
+FAILS_RUN: Mapping[str, tuple[FileState, ...]] = {
+    "failed": (FileState.FAILED,),
+    "invalid": (FileState.FAILED, FileState.INVALID),
+    "never": (),
+}
+
+
+def record_of(ctx: FeedContext, run_id: str, run_hash: str) -> RunRecord:
+    """Return the owner record of a run's latest claim; ConfigurationError where it has none."""
+    record = ctx.ledger.latest_run(ctx.feed.name, run_hash)
+    if record is None:
+        raise ConfigurationError(f"the run {run_id} has no claim in the ledger: clear claim_files")
+    return record
+
+
+def next_job(ctx: FeedContext, record: RunRecord) -> str | None:
+    """Return the id of the job to wait for: the round's, or of the next round of a settled claim; None for neither.
+
+    Failed files that have attempts left get another round.
+
+    Raises:
+        ConfigurationError: the job's definition is gone; the files of the claim wait again.
+    """
+    if record.is_settled:
+        if not _may_be_tried(ctx, record):
+            return None
+        record = rounds.begin(ctx, record)
+    if not record.units:
+        files = claim_for_round(ctx, record)
+        if not files:
+            return None
+        record = rounds.write(ctx, record, files)
+    return _submit(ctx, record)
+
+
+def _may_be_tried(ctx: FeedContext, record: RunRecord) -> list[FileRecord]:
+    return settling.may_be_tried(claiming.of_plan(ctx, record), ctx.feed.max_attempts)
+
+
+def claim_for_round(ctx: FeedContext, record: RunRecord) -> list[FileRecord]:
+    """Take failed files of the claim for its new round; those that were taken before an interruption count, too."""
+    files, now = claiming.of_plan(ctx, record), ctx.now()
+    failed = settling.may_be_tried(files, ctx.feed.max_attempts)
+    answers = ctx.ledger.try_all(
+        file_moves.claim(file.row, record.token, record.run_id, file.generation, now, asked=True) for file in failed
+    )
+    refused = sum(not answer.done for answer in answers)
+    if refused:
+        log.warning("%s of %s failed files were taken by other runs", refused, len(failed))
+    held = [file for file in files if file.state is FileState.CLAIMED]
+    return [*held, *(answer.record for answer in answers if answer.done and answer.record)]
+
+
+def _submit(ctx: FeedContext, record: RunRecord) -> str:
+    """Return the round's job: the one that works, the one that was submitted, or a new one."""
+    job_name = record.job_name or jobs.name(record.feed, record.token, record.round)
+    found = record.job or jobs.find(ctx.batch, ctx.settings.job_queue, job_name)
+    if found is None:
+        found = _new_job(ctx, record, job_name)
+        log.info("submitted job %s as %s with %s units", found, job_name, record.units)
+    else:
+        log.info("job %s is there already: %s", job_name, found)
+    if not ctx.ledger.try_move(run_moves.submitted(record, found)).done:
+        log.warning("job %s: another job of this round was at work first, or the round is over", found)
+    return found
+
+
+def _new_job(ctx: FeedContext, record: RunRecord, job_name: str) -> str:
+    """Submit the round's job; where its definition is gone, nobody could, so the files are given back."""
+    request = jobs.submit_request(
+        ctx.settings,
+        ctx.feed,
+        job_name,
+        units=rounds.units_key(record),
+        count=record.units,
+        memory=record.memory,
+    )
+    try:
+        return str(ctx.batch.submit_job(**request)["jobId"])
+    except ClientError as refused:
+        if infrastructure.is_refused(refused):
+            _give_back_unless_defined(ctx, record)
+        raise
+
+
+def _give_back_unless_defined(ctx: FeedContext, record: RunRecord) -> None:
+    try:
+        infrastructure.check_job_definition(ctx.batch, ctx.settings, ctx.feed.name)
+    except ConfigurationError as missing:
+        takeover.close_unsubmitted(ctx, record)
+        raise ConfigurationError(f"{missing}. The files of this run wait again") from missing
+
+
+def settle(ctx: FeedContext, record: RunRecord, job_id: str | None) -> Settled:
+    """Settle a claim by its job, as Batch has it now; one that is settled already says what became of its files."""
+    if record.is_settled:
+        return settling.read(ctx, record)
+    return settling.settle(ctx, record, jobs.describe(ctx.batch, job_id) if job_id else None)
+
+
+def complaint(ctx: FeedContext, settled: Settled) -> str:
+    """Return why the run fails by the feed's rule, naming files and reasons; "" where it doesn't."""
+    bad = settled.of(*FAILS_RUN[ctx.feed.fail_run_on])
+    return f"{len(bad)} files of {len(settled.files)}:\n{settling.describe(bad)}" if bad else ""

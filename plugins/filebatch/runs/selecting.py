@@ -1,0 +1,100 @@
+"""From what a run is asked for to the files that it takes: what waits, or what the bucket has of a selection."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.feeds.selection import Selection
+from filebatch.intake import arrivals, listing
+from filebatch.intake.listing import Looked
+from filebatch.runs import answers, claiming, infrastructure, open_items, plans, takeover
+from filebatch.runs.answers import Held, Nothing
+from filebatch.runs.context import FeedContext
+from filebatch.runs.plans import Planned
+
+log = logging.getLogger(__name__)
+
+
+def take_in(ctx: FeedContext, selection: Selection) -> None:
+    """Take what events brought, and look for what they didn't.
+
+    Raises:
+        ConfigurationError: the feed's queue isn't there.
+    """
+    with infrastructure.queue_needed(ctx.settings, ctx.feed.name):
+        taken = arrivals.drain(ctx.sqs, ctx.s3, ctx.settings.queue(ctx.feed.name), ctx.ledger, ctx.feed)
+    log.info("the queue brought %s", taken)
+    if selection.sweep:
+        log.info("the sweep found %s", listing.sweep(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger))
+
+
+def plan(ctx: FeedContext, selection: Selection, earlier: RunRecord | None) -> list[Planned] | Nothing | Held:
+    """Plan the files of a selection; with an earlier claim of the same run its files too, all done again."""
+    looked = _look(ctx, selection)
+    files = _freed(ctx, _files(ctx, selection, earlier, looked))
+    asked, force = earlier is not None or not selection.everything, earlier is not None or selection.force
+    planned = [each for file in files if (each := plans.plan_one(file, asked=asked, force=force))]
+    held = _held(files)
+    if held and not planned:
+        return Held(f"{held}; clear this task when they have ended")
+    if not planned:
+        return answers.nothing(selection, files, looked)
+    if held:
+        log.warning("%s", held)
+    for line in answers.left_out(selection, files, looked, {each.row for each in planned}):
+        log.warning("not done: %s", line)
+    return _bounded(ctx, planned)
+
+
+def _bounded(ctx: FeedContext, planned: list[Planned]) -> list[Planned]:
+    left = len(planned) - ctx.feed.packing.claim
+    if left > 0:
+        log.warning("%s of %s files are left for later runs", left, len(planned))
+    return planned[: ctx.feed.packing.claim]
+
+
+def _look(ctx: FeedContext, selection: Selection) -> Looked:
+    """Look at the bucket for what is asked for; what waits is in the ledger already."""
+    if selection.everything:
+        return Looked()
+    return listing.look(ctx.s3, ctx.settings.new_files, ctx.feed, selection)
+
+
+def _files(ctx: FeedContext, selection: Selection, earlier: RunRecord | None, looked: Looked) -> list[FileRecord]:
+    if earlier is None:
+        return _selected(ctx, selection, looked)
+    again = list(ctx.ledger.get_many(claiming.planned_rows(ctx, earlier)).values())
+    if selection.everything:
+        return again
+    rows = {file.row for file in again}
+    return [*again, *(file for file in _selected(ctx, selection, looked) if file.row not in rows)]
+
+
+def _selected(ctx: FeedContext, selection: Selection, looked: Looked) -> list[FileRecord]:
+    """Return the ledger's records of a selection; files that the ledger hasn't got are recorded on the way."""
+    if selection.everything:
+        return open_items.waiting_files(ctx, ctx.now(), ctx.feed.packing.claim)
+    rows = [FileRecord.at(file) for file in looked.files]
+    known = ctx.ledger.get_many(rows)
+    fresh = [file for file in looked.files if FileRecord.at(file) not in known]
+    if fresh:
+        arrivals.record(ctx.ledger, ctx.feed, fresh, ctx.now())
+        known = ctx.ledger.get_many(rows)
+    return [known[row] for row in rows if row in known]
+
+
+def _freed(ctx: FeedContext, files: Sequence[FileRecord]) -> Sequence[FileRecord]:
+    """Return the files as they are once those are given back that no claim holds any more."""
+    freed = takeover.free(ctx, files)
+    if not freed:
+        return files
+    now = ctx.ledger.get_many([file.row for file in freed])
+    return [now.get(file.row, file) for file in files]
+
+
+def _held(files: Sequence[FileRecord]) -> str:
+    """Name the runs that hold some of the files, "" where there are none: what they hold is not nothing."""
+    held = [file for file in files if file.state is FileState.CLAIMED]
+    return f"{len(held)} files are held by other runs: {sorted({file.run_id or '?' for file in held})}" if held else ""

@@ -1,0 +1,141 @@
+"""What a run tells people: a summary as values, as readable text and as JSON, within SNS's limits.
+
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: 256 KiB a message; a subject of at most 100 ASCII
+characters without line breaks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.core.wording import plain, quoted
+
+MAX_FILES = 100  # of a summary; the manifest has them all
+
+_ORDER = {FileState.FAILED: 0, FileState.INVALID: 1, FileState.SUCCEEDED: 2}
+_TITLES = {
+    "SUCCEEDED": "all files processed",
+    "INVALID": "some files are invalid",
+    "FAILED": "some files failed",
+    "UNSETTLED": "the run could not be settled",
+}
+
+
+# What `paths.py` makes of results' keys; a worker writes it into the ledger, and could write anything.
+_RESULT = re.compile(r"s3://[a-z0-9-]+/[A-Za-z0-9._/-]+/_result\.json")
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """One file of a summary."""
+
+    key: str
+    version: str
+    state: str
+    rows: int | None
+    result: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a run.
+
+    Attributes:
+        feed: feed name.
+        run_id: Airflow's run.
+        status: SUCCEEDED, INVALID, FAILED or UNSETTLED: the worst that is true.
+        counts: files by state.
+        files: the worst files first, at most MAX_FILES.
+        more: how many files are not among them.
+        manifest: URI of the plan that names all files.
+        job_id: Batch's job, if there was one.
+    """
+
+    feed: str
+    run_id: str
+    status: str
+    counts: Mapping[str, int]
+    files: tuple[FileLine, ...]
+    more: int
+    manifest: str
+    job_id: str | None
+
+    @property
+    def subject(self) -> str:
+        """One line: `filebatch weather: some files failed (3 SUCCEEDED, 1 FAILED)`."""
+        counted = ", ".join(f"{number} {state}" for state, number in sorted(self.counts.items()))
+        return f"filebatch {self.feed}: {_TITLES[self.status]}" + (f" ({counted})" if counted else "")
+
+    @property
+    def text(self) -> str:
+        """The message for people: what strangers wrote links nowhere in it, and hides nothing."""
+        lines = [
+            self.subject,
+            "",
+            f"run      {plain(self.run_id)}",
+            f"job      {plain(self.job_id or '-')}",
+            f"manifest {self.manifest}",
+            "",
+        ]
+        for file in self.files:
+            rows = "" if file.rows is None else f"{file.rows} rows  "
+            outcome = "  ".join(filter(None, (plain(file.error or ""), _location(file.result))))
+            lines.append(f"{plain(file.state):<9} {quoted(file.key)}  {rows}{outcome}")
+        return "\n".join([*lines, f"… and {self.more} more"] if self.more else lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """The message for programs: keys are exactly as S3 has them."""
+        return asdict(self)
+
+    def shorter(self) -> Summary:
+        """Return it with half of its files; those left out are counted in `more`."""
+        kept = self.files[: len(self.files) // 2]
+        return replace(self, files=kept, more=self.more + len(self.files) - len(kept))
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What subscribers can filter by."""
+        return {"feed": self.feed, "status": self.status}
+
+
+def summarize(record: RunRecord, files: Sequence[FileRecord], manifest: str) -> Summary:
+    """Sum up a claim from its owner record and its files."""
+    counts = Counter(str(file.state) for file in files)
+    worst = sorted(files, key=lambda file: _ORDER.get(file.state, -1))
+    return Summary(
+        record.feed,
+        record.run_id,
+        _status(record, counts),
+        dict(counts),
+        tuple(_line(file) for file in worst[:MAX_FILES]),
+        max(0, len(files) - MAX_FILES),
+        manifest,
+        record.job,
+    )
+
+
+def _status(record: RunRecord, counts: Mapping[str, int]) -> str:
+    if not record.is_settled:
+        return "UNSETTLED"
+    return next((str(state) for state in (FileState.FAILED, FileState.INVALID) if counts.get(state)), "SUCCEEDED")
+
+
+def _line(file: FileRecord) -> FileLine:
+    return FileLine(
+        key=file.key,
+        version=file.sk,
+        state=str(file.state),
+        rows=file.rows,
+        result=file.result,
+        error=f"{file.reason.code}: {file.reason.message[:500]}" if file.reason else None,
+    )
+
+
+def _location(result: str | None) -> str:
+    return result if result and _RESULT.fullmatch(result) else plain(result or "")

@@ -1,0 +1,156 @@
+"""What a run does with what it was asked for: a first claim, one gone on with, one made anew, or none."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from claims import OTHER, Held, run_of
+from filebatch.core import clock, feed_moves, run_moves
+from filebatch.core.records import Bell, FileState, RunRecord, RunState
+from filebatch.core.run_moves import Asked
+from filebatch.feeds.selection import Origin, Selection
+from filebatch.runs import asking, plans, rounds, settling
+from filebatch.runs.answers import Nothing
+from filebatch.runs.claiming import Claim
+from filebatch.runs.run import Run
+
+HASH = "00000000000000cc"
+ALL = Selection()
+WHO = Run("manual__2026-01-02", HASH, 0, Origin("manual", None, datetime(2026, 1, 2, tzinfo=UTC)), {})
+CLEARED = replace(WHO, cleared=1)
+
+
+def over(_run_id):
+    return True
+
+
+def running(_run_id):
+    return False
+
+
+@pytest.fixture
+def ctx(place):
+    """The feed with its queue and job definition."""
+    found = place.ctx()
+    place.queue(found.feed)
+    name = place.job_definition("exec sleep 1")
+    container = found.batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"][0]
+    found.batch.register_job_definition(
+        jobDefinitionName=found.settings.job_definition("orders"),
+        type="container",
+        platformCapabilities=["FARGATE"],
+        containerProperties=container["containerProperties"],
+    )
+    return found
+
+
+def asked(ctx, run=WHO, selection=ALL, is_over=running):
+    return asking.claim(ctx, run, selection, is_over)
+
+
+def waiting(place, *names):
+    return place.arrive(*(place.put(f"orders/{name}.csv") for name in names))
+
+
+def settled(ctx, token):
+    record = ctx.ledger.get(RunRecord.at("orders", token))
+    settling.settle(ctx, record, None)
+
+
+def test_a_run_claims_what_waits_and_answers_the_bell(ctx, place):
+    rows = waiting(place, "a", "b")
+    ctx.ledger.move(feed_moves.ring("orders", 1, seen=None, now=clock.now()))
+    found = asked(ctx)
+    assert isinstance(found, Claim)
+    assert (found.token, found.files) == (f"{HASH}-0001", 2)
+    assert [place.state(row) for row in rows] == [FileState.CLAIMED] * 2
+    assert ctx.ledger.get(Bell.at("orders")).rung_at is None
+
+
+def test_a_claim_that_fails_answers_no_bell(ctx, place):
+    ctx.ledger.move(feed_moves.ring("orders", 1, seen=None, now=clock.now()))
+    ctx.sqs.delete_queue(QueueUrl=ctx.settings.queue("orders"))
+    with pytest.raises(Exception, match="queue"):
+        asked(ctx)
+    assert ctx.ledger.get(Bell.at("orders")).rung_at
+
+
+def test_a_claim_that_is_made_is_the_same_however_often_it_is_asked_for(ctx, place):
+    waiting(place, "a")
+    first = asked(ctx)
+    waiting(place, "b")
+    assert asked(ctx) == first
+
+
+def test_a_claim_of_the_same_name_that_is_made_anew_takes_what_a_new_run_would_take(ctx, place):
+    """Airflow numbers how often a run was cleared, and a run that was deleted and made anew begins at none."""
+    (first,) = waiting(place, "a")
+    settled(ctx, asked(ctx).token)
+    before = ctx.ledger.get(first)
+    (second,) = waiting(place, "b")
+    found = asked(ctx)
+    assert (found.token, found.files) == (f"{HASH}-0002", 1)
+    assert ctx.ledger.get(second).claim == found.token
+    assert ctx.ledger.get(first) == before  # nothing is forced
+    assert ctx.ledger.get(RunRecord.at("orders", found.token)).epoch == 2
+
+
+def test_a_run_that_is_cleared_does_its_files_again(ctx, place):
+    (row,) = waiting(place, "a")
+    settled(ctx, asked(ctx).token)
+    found = asked(ctx, CLEARED)
+    assert (found.token, found.files) == (f"{HASH}-0002", 1)
+    assert (ctx.ledger.get(row).generation, ctx.ledger.get(row).claim) == (2, found.token)
+
+
+def test_where_nothing_waits_a_run_made_anew_has_nothing_to_do(ctx, place):
+    waiting(place, "a")
+    settled(ctx, asked(ctx).token)
+    assert isinstance(asked(ctx), Nothing)
+
+
+@pytest.mark.parametrize("crashed", ["before the plan", "after the plan", "after the round"])
+def test_a_claim_that_was_interrupted_is_gone_on_with(ctx, place, crashed):
+    rows = waiting(place, "a", "b")
+    record = run_moves.begin(
+        "orders", f"{HASH}-0001", Asked(WHO.run_id, 1, 0, "all"), timeout=timedelta(minutes=15), now=ctx.now()
+    )
+    ctx.ledger.add(record)
+    if crashed != "before the plan":
+        plans.write(ctx, record.token, [plans.Planned(row, plans.TAKE, 1) for row in rows])
+    if crashed == "after the round":
+        rounds.begin(ctx, ctx.ledger.move(run_moves.claimed(record, 2, ctx.now())))
+    found = asked(ctx)
+    assert (found.token, found.files, found.units) == (f"{HASH}-0001", 2, 1)
+    assert [ctx.ledger.get(row).attempts for row in rows] == [1, 1]
+
+
+def test_what_a_dead_run_held_is_taken_on_by_the_run_that_finds_it(ctx, place):
+    dead = Held(place, 2)
+    later = replace(ctx, now=lambda: clock.now() + timedelta(minutes=4))
+    found = asked(later, is_over=over)
+    assert found.files == 2
+    assert [dead.item(number).claim for number in (0, 1)] == [found.token] * 2
+    assert dead.record.state == RunState.ANNOUNCED
+
+
+def test_files_that_a_closed_claim_holds_are_freed_for_who_asks_for_them(ctx, place, caplog):
+    dead = Held(place, 1)
+    ctx.ledger.move(run_moves.settle(dead.record, {}, ctx.now()))
+    selection = Selection(keys=(dead.files[0].key,))
+    with caplog.at_level(logging.ERROR):
+        found = asked(ctx, selection=selection)
+    assert isinstance(found, Claim)
+    assert (dead.item().claim, dead.item().attempts) == (found.token, 1)
+    assert "it waits again" in caplog.text
+
+
+def test_nobody_else_is_touched_by_a_run_of_named_keys(ctx, place):
+    held = Held(place, 1, token=OTHER)
+    later = replace(ctx, now=lambda: clock.now() + timedelta(hours=4))
+    waiting(place, "a")
+    assert isinstance(asked(later, selection=Selection(keys=("orders/a.csv",)), is_over=over), Claim)
+    assert held.now_in() == [FileState.CLAIMED]
+    assert run_of(held.token) != HASH

@@ -1,0 +1,147 @@
+"""Processing a claim: its round's job is submitted once, whatever was interrupted on the way."""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws import feed_of
+from claims import OTHER, RUN_ID, Held, run_of
+from filebatch.core import clock, file_moves, run_moves
+from filebatch.core.errors import ConfigurationError
+from filebatch.core.records import FileState, RunState
+from filebatch.runs import processing, rounds, settling
+
+
+def defined(held):
+    """Have the feed's job definition be there; what it runs doesn't matter."""
+    batch, name = held.ctx.batch, held.place.job_definition("exec sleep 1")
+    found = batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"][0]
+    batch.register_job_definition(
+        jobDefinitionName=held.ctx.settings.job_definition("orders"),
+        type="container",
+        platformCapabilities=["FARGATE"],
+        containerProperties=found["containerProperties"],
+    )
+    return held
+
+
+def jobs_named(held, name):
+    pages = held.ctx.batch.list_jobs(
+        jobQueue=held.ctx.settings.job_queue, filters=[{"name": "JOB_NAME", "values": [name]}]
+    )
+    return [job["jobId"] for job in pages["jobSummaryList"]]
+
+
+def failed(place, files=2):
+    """Return a claim whose first round failed its files for now."""
+    held = defined(Held(place, files))
+    settling.settle(held.ctx, held.record, None)
+    assert held.now_in() == [FileState.FAILED] * files
+    return held
+
+
+def test_the_rounds_job_is_submitted_once(place):
+    held = defined(Held(place, 2))
+    first = processing.next_job(held.ctx, held.record)
+    assert held.record.job_id == first
+    assert processing.next_job(held.ctx, held.record) == first
+    assert jobs_named(held, held.record.job_name) == [first]
+
+
+def test_a_job_that_was_submitted_and_not_written_down_is_found_by_its_name(place):
+    held = defined(Held(place, 1))
+    seen = held.record
+    first = processing.next_job(held.ctx, seen)
+    assert processing.next_job(held.ctx, seen) == first  # as whoever read the record before would go on
+
+
+def test_files_that_failed_and_have_attempts_left_get_another_round(place):
+    held = failed(place)
+    assert processing.next_job(held.ctx, held.record)
+    record = held.record
+    assert (record.state, record.round, record.units) == (RunState.CLAIMED, 2, 1)
+    assert held.now_in() == [FileState.CLAIMED] * 2
+    assert [len(unit.files) for unit in held.units(2)] == [2]
+
+
+def test_a_settled_claim_of_which_nothing_may_be_tried_has_no_next_job(place):
+    held = defined(Held(place, 1))
+    held.finish()
+    settling.settle(held.ctx, held.record, None)
+    assert processing.next_job(held.ctx, held.record) is None
+    assert (held.record.state, held.record.round) == (RunState.SETTLED, 1)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2])
+def test_a_crash_between_beginning_a_round_and_writing_it_is_gone_on_from(place, taken):
+    """It dies before, among or after the claims of the round's files."""
+    held = failed(place)
+    rounds.begin(held.ctx, held.record)
+    for row in held.keys[:taken]:
+        held.ctx.ledger.move(file_moves.claim(row, held.token, RUN_ID, 1, clock.now(), asked=True))
+    job = processing.next_job(held.ctx, held.record)
+    assert job == held.record.job_id
+    assert (held.record.round, held.record.units) == (2, 1)
+    assert {work.file.key for unit in held.units(2) for work in unit.files} == {file.key for file in held.files}
+    assert [held.item(number).attempts for number in (0, 1)] == [2, 2]
+
+
+def test_files_that_another_run_took_meanwhile_are_not_of_the_round(place, caplog):
+    held = failed(place)
+    begun = rounds.begin(held.ctx, held.record)
+    seen = held.item(0)
+    held.ctx.ledger.move(file_moves.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now(), asked=True))
+    assert seen.claim == held.token
+    with caplog.at_level(logging.WARNING):
+        assert [file.row for file in processing.claim_for_round(held.ctx, begun)] == [held.keys[1]]
+
+
+def test_a_round_whose_files_others_took_all_has_no_job_and_is_settled(place):
+    held = failed(place, 1)
+    rounds.begin(held.ctx, held.record)
+    held.ctx.ledger.move(file_moves.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now(), asked=True))
+    assert processing.next_job(held.ctx, held.record) is None
+    assert processing.settle(held.ctx, held.record, None).files == ()
+    assert held.record.state == RunState.SETTLED
+
+
+def test_the_job_whose_child_works_counts_and_not_a_later_one(place):
+    held = defined(Held(place, 1))
+    held.ctx.ledger.move(run_moves.fence("orders", held.token, 1, "at-work"))
+    assert processing.next_job(held.ctx, held.record) == "at-work"
+    assert jobs_named(held, held.record.job_name) == []
+
+
+def test_where_the_job_definition_is_gone_the_files_wait_again(place):
+    held = Held(place, 2)
+    with pytest.raises(ConfigurationError, match="The files of this run wait again"):
+        processing.next_job(held.ctx, held.record)
+    assert held.now_in() == [FileState.ARRIVED] * 2
+    assert held.record.state == RunState.ANNOUNCED
+
+
+def test_a_job_that_is_refused_for_another_reason_leaves_the_claim_as_it_is(place):
+    held = defined(Held(place, 1))
+    held.ctx = replace(held.ctx, settings=replace(held.ctx.settings, job_queue="no-such-queue"))
+    held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(hours=1), now=clock.now()))
+    with pytest.raises(ClientError):
+        processing.next_job(held.ctx, held.record)
+    assert held.now_in() == [FileState.CLAIMED]
+
+
+def test_a_run_without_a_claim_says_what_to_clear(place):
+    with pytest.raises(ConfigurationError, match="clear claim_files"):
+        processing.record_of(place.ctx(), RUN_ID, run_of(OTHER))
+
+
+@pytest.mark.parametrize(("rule", "complains"), [("failed", True), ("invalid", True), ("never", False)])
+def test_whether_a_run_fails_is_its_feeds_rule(place, rule, complains):
+    held = Held(place, 2, feed_of(fail_run_on=rule))
+    held.finish(0, FileState.INVALID)
+    settled = settling.settle(held.ctx, held.record, None)
+    said = processing.complaint(held.ctx, settled)
+    assert bool(said) is complains
+    assert (f"{held.files[0].key}" in said) is (rule == "invalid")
