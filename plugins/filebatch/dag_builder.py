@@ -51,7 +51,7 @@ def build_dag(feed: Feed) -> DAG:
 
 
 def schedule(feed: Feed) -> AssetOrTimeSchedule:
-    """Return when the feed's DAG runs: when its bell rings, and for each sweep, which is what backfills are cut by."""
+    """Return when the feed's DAG runs: when its bell rings, and for each sweep; a backfill makes one run for each sweep's time."""
     watcher = AssetWatcher(name=f"{feed.name}-doorbell", trigger=ArrivalsTrigger.of(feed, AWS_CONN_ID))
     arrivals = Asset(name=f"{feed.name}-arrivals", uri=f"filebatch://{feed.name}/arrivals", watchers=[watcher])
     sweeps = CronDataIntervalTimetable(feed.schedule, timezone="UTC")
@@ -122,7 +122,7 @@ def documentation(feed: Feed) -> str:
         "processor": f"`{feed.processor}`",
         "container": f"{feed.vcpu} vCPU ({feed.architecture}), {feed.memory} MiB, {feed.disk} GiB disk",
         "a unit may take": f"{feed.timeout} s",
-        "sweep": f"`{feed.schedule}` (UTC); it is also what a backfill's runs are cut by",
+        "sweep": f"`{feed.schedule}` (UTC); a backfill makes one run for each of these times",
         "attempts": f"{feed.max_attempts} for a file that fails",
         "run fails on": f"{feed.fail_run_on} files",
     }

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
+from filebatch.core import metrics
 from filebatch.core.publishing import NOT_PUBLISHED
+from filebatch.feeds.feed import CONTAINER
 from filebatch_local.provision.documents import render
 from infra.terraform import ROOT
 
@@ -188,9 +190,30 @@ def test_every_variable_of_a_container_is_read_by_somebody() -> None:
     document = (DOCUMENTS / "job-definition.json").read_text(encoding="utf-8")
     told = set(re.findall(r'"name": "(\w+)"', document)) - {"scratch"}
     code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "worker").rglob("*.py"))
-    read = {name for name in told if re.search(rf'environ\w*(?:\.get\(|\[)"{name}"', code)}
+    read = {name for name in told if re.search(rf'environ\w*(?:\.get\(|\[|, )"{name}"', code)}
 
     assert told - read == {"TMPDIR"}  # Python's own
+
+
+def test_every_variable_that_the_worker_reads_is_told() -> None:
+    document = (DOCUMENTS / "job-definition.json").read_text(encoding="utf-8")
+    submitted = (ROOT / "plugins" / "filebatch" / "runs" / "jobs.py").read_text(encoding="utf-8")
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "worker" / "filebatch_worker").rglob("*.py"))
+    read = set(re.findall(r'environ\w*(?:\.get\(|\[|, )"(FILEBATCH_\w+)"', code))
+
+    assert {name for name in read if f'"{name}"' not in document + submitted} == set()
+
+
+def test_every_field_of_a_container_goes_into_its_job_definition() -> None:
+    document = (DOCUMENTS / "job-definition.json").read_text(encoding="utf-8")
+    assert {name for name in CONTAINER if f"${{{name}}}" not in document} == set()
+
+
+def test_every_metric_is_shown() -> None:
+    health = (ROOT / "plugins" / "filebatch" / "queries" / "health.py").read_text(encoding="utf-8")
+    published = {*metrics.NAMES.values(), *re.findall(r'datum\([\w.]+, "(\w+)"', health)}
+    shown = (DOCUMENTS / "dashboard.json").read_text() + (DOCUMENTS / "alarms.json").read_text()
+    assert {name for name in published if f'"{name}"' not in shown} == set()
 
 
 def test_what_is_counted_in_the_workers_log_is_what_a_worker_writes() -> None:

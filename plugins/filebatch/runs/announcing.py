@@ -75,7 +75,7 @@ def _announce_settled(ctx: FeedContext, record: RunRecord) -> list[Summary]:
 
 
 def _summary(ctx: FeedContext, record: RunRecord) -> Summary:
-    manifest = f"s3://{ctx.settings.results}/{paths.plan(ctx.feed.name, record.token)}"
+    manifest = f"s3://{ctx.results}/{paths.plan(ctx.feed.name, record.token)}"
     return summarize(record, claiming.of_plan(ctx, record), manifest)
 
 

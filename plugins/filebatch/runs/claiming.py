@@ -36,7 +36,7 @@ class Claim:
     @classmethod
     def of(cls, ctx: FeedContext, record: RunRecord) -> Claim:
         """Return what an owner record says of it."""
-        manifest = f"s3://{ctx.settings.results}/{rounds.units_key(record)}"
+        manifest = f"s3://{ctx.results}/{rounds.units_key(record)}"
         return cls(record.token, manifest, record.files, record.units)
 
 

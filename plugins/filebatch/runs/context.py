@@ -43,6 +43,11 @@ class FeedContext:
         """The environment's ledger."""
         return Ledger(self.connect("dynamodb"), self.settings.ledger, self.side_by_side)
 
+    @property
+    def results(self) -> str:
+        """The bucket of the feed's results, quarantine and manifests."""
+        return self.settings.results
+
     @cached_property
     def s3(self) -> Any:
         """S3 client."""

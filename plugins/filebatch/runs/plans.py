@@ -63,7 +63,7 @@ def read(ctx: FeedContext, token: str) -> list[Planned] | None:
         ContractError: it isn't one that this version reads.
     """
     try:
-        body = ctx.s3.get_object(Bucket=ctx.settings.results, Key=paths.plan(ctx.feed.name, token))["Body"].read()
+        body = ctx.s3.get_object(Bucket=ctx.results, Key=paths.plan(ctx.feed.name, token))["Body"].read()
     except ClientError as error:
         if aws_errors.is_not_there(error):
             return None
@@ -95,7 +95,7 @@ def write(ctx: FeedContext, token: str, planned: Sequence[Planned]) -> Sequence[
     body = contract.encode({"contract": contract.VERSION, "files": files})
     key = paths.plan(ctx.feed.name, token)
     try:
-        ctx.s3.put_object(Bucket=ctx.settings.results, Key=key, Body=body, IfNoneMatch="*")
+        ctx.s3.put_object(Bucket=ctx.results, Key=key, Body=body, IfNoneMatch="*")
     except ClientError as error:
         if not aws_errors.is_precondition_failed(error):
             raise

@@ -33,7 +33,7 @@ def write(ctx: FeedContext, record: RunRecord, files: Sequence[FileRecord]) -> R
     """
     units = pack_units(ctx.feed, record, files)
     body = round_file.encode(units)
-    ctx.s3.put_object(Bucket=ctx.settings.results, Key=units_key(record), Body=body)
+    ctx.s3.put_object(Bucket=ctx.results, Key=units_key(record), Body=body)
     job = RoundJob(units=len(units), memory=memory_of(ctx.feed, files))
     return ctx.ledger.move(run_moves.round_written(record, job))
 
@@ -76,5 +76,5 @@ def units_key(record: RunRecord) -> str:
 
 def read_units(ctx: FeedContext, record: RunRecord) -> list[Unit]:
     """Read the units of a claim's latest round."""
-    body = ctx.s3.get_object(Bucket=ctx.settings.results, Key=units_key(record))["Body"].read()
+    body = ctx.s3.get_object(Bucket=ctx.results, Key=units_key(record))["Body"].read()
     return round_file.decode(body)

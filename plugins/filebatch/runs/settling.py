@@ -103,7 +103,7 @@ def read(ctx: FeedContext, record: RunRecord) -> Settled:
 
 def _adopt(ctx: FeedContext, record: RunRecord, left: Sequence[FileRecord]) -> list[FileRecord]:
     """Take over what was committed; return the files without a result."""
-    results = ctx.side_by_side(lambda file: read_result(ctx.s3, ctx.settings.results, ctx.feed.name, file.work), left)
+    results = ctx.side_by_side(lambda file: read_result(ctx.s3, ctx.results, ctx.feed.name, file.work), left)
     outcomes = ctx.outcomes()
     for file, result in zip(left, results, strict=True):
         if result is not None:
@@ -115,7 +115,7 @@ def _adopt(ctx: FeedContext, record: RunRecord, left: Sequence[FileRecord]) -> l
 def _adopted(
     ctx: FeedContext, record: RunRecord, file: FileRecord, result: Result
 ) -> tuple[Move[FileRecord], Measured]:
-    where = location(ctx.settings.results, ctx.feed.name, file.work)
+    where = location(ctx.results, ctx.feed.name, file.work)
     measured = Measured(FileState(result.state), sum(result.timings.values()), file.size, result.rows)
     return file_moves.finish(file.row, record.token, result, where, ctx.now()), measured
 

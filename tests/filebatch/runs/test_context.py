@@ -1,4 +1,4 @@
-from aws import feed_of
+from aws import ROOT, feed_of
 from filebatch.feeds import settings
 from filebatch.runs.context import FeedContext
 from golden import golden
@@ -30,3 +30,8 @@ def test_the_desk_tells_outcomes_in_the_environments_namespace():
         "filebatch-test-ledger",
     )
     assert ctx.outcomes() is not told
+
+
+def test_one_place_says_which_bucket_results_are_in():
+    code = {file.name: file.read_text() for file in (ROOT / "plugins" / "filebatch" / "runs").glob("*.py")}
+    assert [name for name, text in code.items() if "settings.results" in text] == ["context.py"]

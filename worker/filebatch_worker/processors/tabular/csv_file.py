@@ -157,7 +157,7 @@ def _read(reader: _Reader) -> _Reading:
         return _read_good(reader, found)
     if measured == found.good:  # stray quotes confuse the layout alone
         return reading
-    raise invalid("unreadable", "the quotes leave open where rows end", problem)
+    raise invalid("unreadable", "quotes don't match, so where a row ends can't be told", problem)
 
 
 def _read_whole(reader: _Reader, *, parallel: bool) -> _Reading:
@@ -183,7 +183,10 @@ def _read_good(reader: _Reader, found: Survey) -> _Reading:
         if reading.measured.rows == found.good:
             return replace(reading, bad=found.first_bad)
     raise invalid(
-        "bad-quoting", "the quotes leave open where rows end", expected=found.good, found=reading.measured.rows
+        "bad-quoting",
+        "quotes don't match, so where a row ends can't be told",
+        expected=found.good,
+        found=reading.measured.rows,
     )
 
 
