@@ -51,7 +51,7 @@ def build_dag(feed: Feed) -> DAG:
 
 
 def schedule(feed: Feed) -> AssetOrTimeSchedule:
-    """Return when the feed's DAG runs: when its bell rings, and for each sweep; a backfill makes one run for each sweep's time."""
+    """Return when the feed's DAG runs: when its bell rings, and for each sweep, as a backfill does for its dates."""
     watcher = AssetWatcher(name=f"{feed.name}-doorbell", trigger=ArrivalsTrigger.of(feed, AWS_CONN_ID))
     arrivals = Asset(name=f"{feed.name}-arrivals", uri=f"filebatch://{feed.name}/arrivals", watchers=[watcher])
     sweeps = CronDataIntervalTimetable(feed.schedule, timezone="UTC")

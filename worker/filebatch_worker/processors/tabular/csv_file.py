@@ -157,7 +157,7 @@ def _read(reader: _Reader) -> _Reading:
         return _read_good(reader, found)
     if measured == found.good:  # stray quotes confuse the layout alone
         return reading
-    raise invalid("unreadable", "quotes don't match, so where a row ends can't be told", problem)
+    raise invalid("unreadable", "where rows end can't be told, as quotes don't match", problem)
 
 
 def _read_whole(reader: _Reader, *, parallel: bool) -> _Reading:
@@ -184,7 +184,7 @@ def _read_good(reader: _Reader, found: Survey) -> _Reading:
             return replace(reading, bad=found.first_bad)
     raise invalid(
         "bad-quoting",
-        "quotes don't match, so where a row ends can't be told",
+        "where rows end can't be told, as quotes don't match",
         expected=found.good,
         found=reading.measured.rows,
     )
