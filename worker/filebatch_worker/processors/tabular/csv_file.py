@@ -157,7 +157,7 @@ def _read(reader: _Reader) -> _Reading:
         return _read_good(reader, found)
     if measured == found.good:  # stray quotes confuse the layout alone
         return reading
-    raise invalid("unreadable", "where rows end can't be told, as quotes don't match", problem)
+    raise invalid("unreadable", "where rows end can't be told, as quotes don't match", reader=problem or None)
 
 
 def _read_whole(reader: _Reader, *, parallel: bool) -> _Reading:

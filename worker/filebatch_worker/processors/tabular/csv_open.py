@@ -84,7 +84,7 @@ def _first_row(path: Path, dialect: Dialect, start: int) -> _FirstRow:
             cells = next((row for row in reader if row), cells)
         except csv.Error as error:
             raise invalid(
-                "unreadable", f"line {reader.line_num}: this is no CSV", str(error), line=reader.line_num
+                "unreadable", f"line {reader.line_num}: this is no CSV", reader=str(error), line=reader.line_num
             ) from error
     if len(cells) > MAX_COLUMNS:
         raise invalid("too-many-columns", f"{len(cells)} columns, at most {MAX_COLUMNS} are read", expected=MAX_COLUMNS)

@@ -107,7 +107,7 @@ def _fault(file: CsvFile, line: int, record: list[str] | csv.Error) -> BadRow | 
     if isinstance(record, csv.Error):
         if "end of data" in str(record):
             return BadRow("truncated", _CUT, line)
-        return BadRow("bad-quoting", "quotes and delimiters don't fit", line, detail=str(record))
+        return BadRow("bad-quoting", "quotes and delimiters don't fit", line)
     width = max(len(record), 1)
     if width == file.width:
         return None

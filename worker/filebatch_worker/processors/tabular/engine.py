@@ -176,9 +176,9 @@ def reading(workdir: Path) -> Iterator[None]:
             raise invalid("line-too-long", "an object of the file has more than 16 MiB") from error
         if isinstance(error, duckdb.NotImplementedException) or _UNSUPPORTED.search(_QUOTED.sub("", message)):
             raise invalid(
-                "unsupported", "this uses a part of its format that can't be read here; it may be whole", message
+                "unsupported", "this uses a part of its format that can't be read here; it may be whole", reader=message
             ) from error
-        raise invalid("unreadable", "this cannot be read as a table", message) from error
+        raise invalid("unreadable", "this cannot be read as a table", reader=message) from error
 
 
 def _first_line(error: Exception) -> str:

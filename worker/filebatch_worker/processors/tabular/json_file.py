@@ -171,12 +171,14 @@ def _no_object(kind: str, *, row: int, line: int | None = None) -> BadRow:
 
 
 def _no_json(text: str, row: int, line: int, *, cut: bool) -> BadRow:
-    detail = ""
+    place = ""
     try:
         json.loads(text)
-    except (ValueError, RecursionError) as error:
-        detail = str(error)
-    return BadRow("truncated" if cut else "bad-json", "this is no JSON object", line=line, row=row, detail=detail)
+    except json.JSONDecodeError as error:
+        place = f" from its character {error.pos + 1} on"
+    except (ValueError, RecursionError):
+        pass  # too deep, or a number too long: it is no such object as a whole
+    return BadRow("truncated" if cut else "bad-json", f"this is no JSON object{place}", line=line, row=row)
 
 
 def _lines(path: Path, rows: Iterable[int]) -> dict[int, tuple[int, str, bool]]:

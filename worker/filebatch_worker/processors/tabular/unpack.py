@@ -120,7 +120,7 @@ def _inflate_member(source: Source, target: Path, limit: int) -> str:
         try:
             _copy(archive.open(member), target, source.size, limit)
         except _UNSUPPORTED as error:
-            raise invalid("bad-archive", "the zip's member cannot be read", str(error)) from error
+            raise invalid("bad-archive", "the zip's member cannot be read", reader=str(error)) from error
     # The member's name is only ever a claim about its format, never a path.
     return member.filename
 
@@ -163,4 +163,4 @@ def _damaged(compression: str, error: Exception) -> InvalidFile:
     without_directory = isinstance(error, zipfile.BadZipFile) and "not a zip file" in str(error)
     if isinstance(error, EOFError) or without_directory:
         return invalid("truncated", f"the {compression} data ends early: the file was cut short")
-    return invalid("corrupt", f"the {compression} data is damaged", str(error))
+    return invalid("corrupt", f"the {compression} data is damaged", reader=str(error))
