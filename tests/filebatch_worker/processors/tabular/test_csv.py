@@ -163,6 +163,7 @@ def test_a_file_cut_within_quotes_is_refused_by_the_line_that_opened_them(refuse
 def test_text_after_a_closing_quote_is_refused_by_its_line(refuse):
     error = refuse('a,b\n1,2\n3,"x"y\n4,5\n')
     assert (error.code, error.where["line"]) == ("bad-quoting", 3)
+    assert error.message == "line 3: quotes and delimiters don't fit"
 
 
 def test_line_ends_in_quotes_never_split_rows_however_large_the_file(run):
