@@ -6,7 +6,7 @@ Whatever isn't the same in every run of a program comes from here, so that tests
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,7 @@ class FeedContext:
         connect: makes the client of a service; each is made when it is first needed.
         now: tells the present moment.
         side_by_side: calls a function for many items at the same time.
+        plans: the plans that were read so far, by claim; a plan never changes once it is written.
     """
 
     feed: Feed
@@ -37,6 +38,7 @@ class FeedContext:
     connect: Callable[[str], Any]
     now: Callable[[], datetime] = clock.now
     side_by_side: ParallelMap = side_by_side
+    plans: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def ledger(self) -> Ledger:

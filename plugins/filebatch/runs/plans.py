@@ -57,17 +57,31 @@ def plan_one(record: FileRecord, *, asked: bool, force: bool) -> Planned | None:
 
 
 def read(ctx: FeedContext, token: str) -> list[Planned] | None:
-    """Read a claim's plan, or None where none was written.
+    """Read a claim's plan, or None where none was written; one that was read before isn't read again.
 
     Raises:
         ContractError: it isn't one that this version reads.
     """
+    if token not in ctx.plans:
+        body = _body(ctx, token)
+        if body is None:
+            return None
+        ctx.plans[token] = _parsed(token, body)
+    found: list[Planned] = ctx.plans[token]
+    return found
+
+
+def _body(ctx: FeedContext, token: str) -> bytes | None:
     try:
-        body = ctx.s3.get_object(Bucket=ctx.results, Key=paths.plan(ctx.feed.name, token))["Body"].read()
+        body: bytes = ctx.s3.get_object(Bucket=ctx.results, Key=paths.plan(ctx.feed.name, token))["Body"].read()
     except ClientError as error:
         if aws_errors.is_not_there(error):
             return None
         raise
+    return body
+
+
+def _parsed(token: str, body: bytes) -> list[Planned]:
     document = contract.readable(f"plan of {token}", contract.decode(f"plan of {token}", body))
     try:
         return [_planned(each) for each in document["files"]]

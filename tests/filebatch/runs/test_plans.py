@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from aws import recorded
 from claims import OTHER, Held
 from filebatch.core import contract, paths
 from filebatch.core.errors import ContractError
@@ -12,7 +13,7 @@ from filebatch.core.rows import Row
 from filebatch.runs import plans
 from filebatch.runs.plans import REDO, RETRY, TAKE, Planned, plan_one
 from golden import agrees
-from moves import arrival, run_record
+from moves import FILE, OWN, arrival, run_record
 
 ROW = arrival().row
 WAITS = {"open": "file#orders"}
@@ -89,3 +90,12 @@ def test_the_files_of_a_claim_whose_plan_is_gone_are_not_taken_for_none(place):
     held.ctx.s3.delete_object(Bucket=place.results, Key=paths.plan("orders", held.token))
     with pytest.raises(ContractError, match="isn't there any more"):
         plans.read_for(held.ctx, held.record)
+
+
+def test_a_plan_is_read_once_a_task(place):
+    ctx = place.ctx()
+    plans.write(ctx, OWN, [Planned(FileRecord.at(FILE), TAKE, 1)])
+    with recorded(ctx.s3, "s3.GetObject") as calls:
+        assert plans.read(ctx, "another") is None
+        assert plans.read(ctx, OWN) == plans.read(ctx, OWN) == [Planned(FileRecord.at(FILE), TAKE, 1)]
+    assert len(calls) == 2
