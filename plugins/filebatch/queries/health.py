@@ -9,7 +9,8 @@ from filebatch.core import clock
 from filebatch.core.metrics import datum
 from filebatch.core.records import Arrival, FileRecord, RunRecord, Sweep
 from filebatch.feeds.feed import Feed
-from filebatch.runs import jobs, open_items
+from filebatch.queries.capacity import JobQueue
+from filebatch.runs import open_items
 from filebatch.runs.context import FeedContext
 
 # Files that wait, as far as they are counted: no alarm asks for more, and counting reads what it counts.
@@ -29,8 +30,11 @@ def of_doorbell(feed: str, turns: int) -> dict[str, Any]:
     return datum(feed, "DoorbellTurns", "Count", [float(turns)])
 
 
-def of_feed(ctx: FeedContext) -> list[dict[str, Any]]:
-    """Return how many files wait and for how long, what no pattern matches, and whether an expected file is missing."""
+def of_feed(ctx: FeedContext, queue: JobQueue | None = None) -> list[dict[str, Any]]:
+    """Return how many files wait and for how long, what no pattern matches, and whether an expected file is missing.
+
+    `queue` is what the feeds of a process share; None to look at the job queue now.
+    """
     now = ctx.now()
     oldest = open_items.waiting_files(ctx, now, limit=100)
     sweep = ctx.ledger.get(Sweep.at(ctx.feed.name))
@@ -39,7 +43,7 @@ def of_feed(ctx: FeedContext) -> list[dict[str, Any]]:
         datum(ctx.feed.name, "FilesWaiting", "Count", [float(waiting)]),
         datum(ctx.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0].arrived_at, now) if oldest else 0.0]),
         datum(ctx.feed.name, "FilesUnmatched", "Count", [float(sweep.unmatched if sweep else 0)]),
-        datum(ctx.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(ctx, now)]),
+        datum(ctx.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(ctx, now, queue or JobQueue())]),
     ]
     if ctx.feed.expected_by:
         missing = is_missing(ctx.feed, ctx.ledger.get(Arrival.at(ctx.feed.name)), now)
@@ -54,14 +58,13 @@ def is_missing(feed: Feed, arrival: Arrival | None, now: datetime) -> bool:
     return arrival is None or clock.parse_utc(arrival.arrived_at).date() < now.date()
 
 
-def oldest_runnable(ctx: FeedContext, now: datetime) -> float:
+def oldest_runnable(ctx: FeedContext, now: datetime, queue: JobQueue) -> float:
     """Return the seconds for which the oldest of the feed's jobs that wait for capacity has waited.
 
     The queue's own time limit looks only at the job at its head.
     """
-    waiting = jobs.waiting_for_capacity(ctx.batch, ctx.settings.job_queue, ctx.feed.name)
-    since = [job["createdAt"] / 1000 for job in waiting]
-    return max(0.0, now.timestamp() - min(since)) if since else 0.0
+    since = queue.waiting_since(ctx.batch, ctx.settings.job_queue, ctx.feed.name)
+    return max(0.0, now.timestamp() - since) if since else 0.0
 
 
 def _age(written: str, now: datetime) -> float:

@@ -94,22 +94,23 @@ def find(batch: Any, queue: str, job_name: str) -> str | None:
     return str(found[-1]["jobId"]) if found else None
 
 
-def waiting_for_capacity(batch: Any, queue: str, feed: str) -> list[Mapping[str, Any]]:
-    """Return the feed's jobs that wait RUNNABLE: plain jobs, and arrays of which no child has begun.
+def waiting_for_capacity(batch: Any, queue: str) -> dict[str, float]:
+    """Return since when (seconds of the epoch) the oldest waiting job of each feed has waited, for feeds that have one.
 
-    An array's parent is PENDING until its last child has ended; only its summary tells what its children do.
+    Jobs wait RUNNABLE: plain ones, and arrays of which no child has begun. An array's parent is PENDING until its last
+    child has ended; only its summary tells what its children do.
     """
-    listed = {
-        status: [
-            job
-            for page in batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus=status)
-            for job in page["jobSummaryList"]
-            if (parse_name(job["jobName"]) or ("",))[0] == feed
-        ]
-        for status in ("RUNNABLE", "PENDING")
-    }
-    parents = [job["jobId"] for job in listed["PENDING"]]
-    return [*listed["RUNNABLE"], *(job for job in described(batch, parents) if _waits(job))]
+    parents = [job["jobId"] for job in _listed(batch, queue, "PENDING")]
+    found: dict[str, float] = {}
+    for job in (*_listed(batch, queue, "RUNNABLE"), *(job for job in described(batch, parents) if _waits(job))):
+        feed, since = (parse_name(job["jobName"]) or ("",))[0], job["createdAt"] / 1000
+        found[feed] = min(since, found.get(feed, since))
+    return found
+
+
+def _listed(batch: Any, queue: str, status: str) -> list[Mapping[str, Any]]:
+    pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus=status)
+    return [job for page in pages for job in page["jobSummaryList"] if parse_name(job["jobName"])]
 
 
 def _waits(job: Mapping[str, Any]) -> bool:

@@ -48,6 +48,13 @@ def plan(ctx: FeedContext, selection: Selection, earlier: RunRecord | None) -> l
     return _bounded(ctx, planned)
 
 
+def holders(ctx: FeedContext, selection: Selection) -> set[str]:
+    """Return the ids of the runs that hold files of a selection."""
+    files = listing.selected(ctx.s3, ctx.settings.new_files, ctx.feed, selection)
+    found = ctx.ledger.get_many([FileRecord.at(file) for file in files])
+    return {file.run_id or "?" for file in _freed(ctx, list(found.values())) if file.state is FileState.CLAIMED}
+
+
 def _bounded(ctx: FeedContext, planned: list[Planned]) -> list[Planned]:
     left = len(planned) - ctx.feed.packing.claim
     if left > 0:

@@ -11,12 +11,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from filebatch.core import clock
 from filebatch.core.errors import ConfigurationError, SelectionError
-from filebatch.core.records import FileRecord, FileState
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
-from filebatch.intake import listing
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
-from filebatch.runs.context import FeedContext
+from filebatch.runs import selecting
 from filebatch.triggers.pause import PauseTrigger
 
 HELD_FILES_TIMEOUT = timedelta(hours=6)
@@ -89,11 +87,5 @@ class WaitForFilesSensor(S3KeySensor):
             ctx = feed_context(self.feed, self.aws_conn_id)
         except ConfigurationError as error:
             raise AirflowFailException(str(error)) from error
-        runs = _holders(ctx, selection)
+        runs = selecting.holders(ctx, selection)
         return f"files of the window are held by other runs: {sorted(runs)}" if runs else ""
-
-
-def _holders(ctx: FeedContext, selection: Selection) -> set[str]:
-    files = listing.selected(ctx.s3, ctx.settings.new_files, ctx.feed, selection)
-    found = ctx.ledger.get_many([FileRecord.at(file) for file in files])
-    return {file.run_id or "?" for file in found.values() if file.state is FileState.CLAIMED}

@@ -13,12 +13,15 @@ from filebatch.core import metrics
 from filebatch.core.publishing import usable
 from filebatch.feeds.settings import Settings
 from filebatch.queries import health
+from filebatch.queries.capacity import JobQueue
 from filebatch.run_context import connector
 from filebatch.runs.context import FeedContext
 from filebatch.triggers.context import Faults, TriggerContext
 
 REPORT_EVERY = 300.0  # seconds, the alarms' period
 REPORTING = "reporting its health"
+
+_QUEUE = JobQueue()  # all feeds of this process
 
 
 class Reporter:
@@ -51,7 +54,7 @@ class Reporter:
             ctx = FeedContext(self._ctx.feed, settings, _connector(self._ctx.aws_conn_id, settings.region))
             data = [health.of_doorbell(ctx.feed.name, turns)]
             try:
-                data += health.of_feed(ctx)
+                data += health.of_feed(ctx, _QUEUE)
             finally:  # that the doorbell turns is told whether or not the rest can be
                 told = metrics.also(data, usable(settings.dimensions))
                 ctx.cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=told)

@@ -11,6 +11,7 @@ from filebatch.core import clock, feed_moves, file_moves
 from filebatch.core.metric_data import check
 from filebatch.core.records import Arrival
 from filebatch.queries import health
+from filebatch.queries.capacity import JobQueue
 from moves import FILE, run_record
 
 FEED = feed_of(expected_by="06:00")
@@ -117,7 +118,7 @@ def name_of(feed):
 def age_of(place, queue: Queue) -> float:
     ctx = place.ctx()
     object.__setattr__(ctx, "batch", queue)
-    return health.oldest_runnable(ctx, NOW)
+    return health.oldest_runnable(ctx, NOW, JobQueue())
 
 
 @pytest.mark.parametrize(
