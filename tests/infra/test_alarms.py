@@ -15,6 +15,9 @@ import pytest
 
 from aws import until
 from filebatch import run_context
+from filebatch.core import run_moves
+from filebatch.core.ledger import Ledger
+from filebatch.core.run_moves import Asked
 from filebatch.feeds.feed import Feed, load_feed
 from filebatch.feeds.settings import parse
 from filebatch.intake import listing
@@ -47,6 +50,7 @@ def provoked(done: Applied, feeds: Path) -> Applied:
     done.put("daily/not-ours.tmp", "one\n")
     swept(done, daily)
     unreadable(done)
+    abandoned(done)
     with stuck_job(done):
         time.sleep(1.1)
         publish_health(done, daily)
@@ -58,6 +62,14 @@ def swept(here: Applied, feed: Feed) -> None:
     """Have a sweep count what lies under the feed's prefix."""
     ctx = FeedContext(feed, parse(here.settings), run_context.connector("aws_default", here.settings["region"]))
     assert listing.sweep(ctx.s3, ctx.settings.new_files, feed, ctx.ledger).unmatched == 1
+
+
+def abandoned(here: Applied) -> None:
+    """Leave a claim behind that nobody takes over."""
+    long_ago = datetime.now(UTC) - timedelta(hours=3)
+    asked = Asked("manual__long_ago", 1, 0, "all files that wait")
+    record = run_moves.begin("daily", jobs.token("1" * 16, 1), asked, timeout=timedelta(minutes=15), now=long_ago)
+    assert Ledger(here.client("dynamodb"), here.settings["ledger"]).add(record)
 
 
 def unreadable(here: Applied) -> None:
@@ -138,6 +150,7 @@ BREACHED = {
     "unmatched-files": "daily",
     "expected-file-missing": "daily",
     "job-stuck-runnable": "daily",
+    "claim-not-settled": "daily",
     "doorbell-still": "tables",
     "no-run": "daily",
 }
@@ -149,6 +162,7 @@ QUIET = {
     "oldest-waiting-file": "lines",
     "unmatched-files": "lines",
     "job-stuck-runnable": "lines",
+    "claim-not-settled": "lines",
     "doorbell-still": "daily",
     "no-run": "lines",
 }
@@ -186,7 +200,7 @@ def test_every_widget_of_the_dashboard_shows_something(provoked: Applied) -> Non
         and not any(statistic(provoked, each, name) is not None for each in twins(metric))
     ]
     assert empty == []
-    assert len(shown) == 17 * len(provoked.aws.feeds)
+    assert len(shown) == 18 * len(provoked.aws.feeds)
 
 
 def lines_of(widget: Mapping[str, Any]) -> list[tuple[dict[str, Any], str]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from filebatch.core import clock, paths
@@ -27,10 +27,9 @@ from filebatch.feeds.settings import Settings
 from filebatch.feeds.standing import Standing
 from filebatch.intake import arrivals, listing
 from filebatch.intake.arrivals import Taken
+from filebatch.queries.health import OVERDUE
 
 KINDS = ("lost", "doubled", "untrue", "stuck")
-# A claim is taken over when its heartbeat is overdue and its feed runs; one that nobody took over for so long is stuck.
-OVERDUE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from filebatch.core import clock
@@ -13,6 +13,8 @@ from filebatch.queries.capacity import JobQueue
 from filebatch.runs import open_items
 from filebatch.runs.context import FeedContext
 
+# A claim is taken over when its heartbeat is overdue and its feed runs; one that nobody took over for so long is stuck.
+OVERDUE = timedelta(hours=2)
 # Files that wait, as far as they are counted: no alarm asks for more, and counting reads what it counts.
 MAX_COUNTED = 20_000
 
@@ -44,11 +46,17 @@ def of_feed(ctx: FeedContext, queue: JobQueue | None = None) -> list[dict[str, A
         datum(ctx.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0].arrived_at, now) if oldest else 0.0]),
         datum(ctx.feed.name, "FilesUnmatched", "Count", [float(sweep.unmatched if sweep else 0)]),
         datum(ctx.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(ctx, now, queue or JobQueue())]),
+        datum(ctx.feed.name, "ClaimsOverdue", "Count", [float(overdue_claims(ctx, now))]),
     ]
     if ctx.feed.expected_by:
         missing = is_missing(ctx.feed, ctx.ledger.get(Arrival.at(ctx.feed.name)), now)
         found.append(datum(ctx.feed.name, "ExpectedFileMissing", "Count", [float(missing)]))
     return found
+
+
+def overdue_claims(ctx: FeedContext, now: datetime) -> int:
+    """Count the claims that have long been due for taking over and that no run could settle."""
+    return sum(not run.is_settled for run in open_items.open_runs(ctx, due=now - OVERDUE))
 
 
 def is_missing(feed: Feed, arrival: Arrival | None, now: datetime) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from aws import NOW, feed_of
 from claims import Held
-from filebatch.core import clock, feed_moves, file_moves
+from filebatch.core import clock, feed_moves, file_moves, run_moves
 from filebatch.core.metric_data import check
 from filebatch.core.records import Arrival
 from filebatch.queries import health
@@ -32,7 +32,18 @@ def test_a_feed_without_waiting_files_is_well(place):
         "OldestWaitingAge": 0,
         "OldestRunnableAge": 0,
         "FilesUnmatched": 0,
+        "ClaimsOverdue": 0,
     }
+
+
+@pytest.mark.parametrize(("hours", "settled", "overdue"), [(1, False, 0), (3, False, 1), (3, True, 0)])
+def test_a_claim_that_nobody_could_settle_for_long_is_counted(place, hours, settled, overdue):
+    held = Held(place, 1)
+    if settled:
+        held.finish()
+        held.ctx.ledger.move(run_moves.settle(held.record, {"SUCCEEDED": 1}, clock.now()))
+    later = clock.now() + held.ctx.settings.heartbeat_timeout + timedelta(hours=hours)
+    assert health.overdue_claims(held.ctx, later) == overdue
 
 
 def test_the_oldest_waiting_file_tells_how_long_the_feed_has_stood_still(place):
