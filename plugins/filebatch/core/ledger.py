@@ -13,6 +13,7 @@ What an item holds is in `records.py`, what may move in `moves.py`; here it is r
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from typing import Any, Generic
 from botocore.exceptions import ClientError
 
 from filebatch.core import requests
-from filebatch.core.errors import MoveRefused
+from filebatch.core.errors import MoveRefused, RecordError
 from filebatch.core.moves import Move
 from filebatch.core.parallel import ParallelMap, side_by_side
 from filebatch.core.record import Record
@@ -32,6 +33,8 @@ from filebatch.core.rows import Item, Partition, R, Row
 
 BATCH_GET = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 FIRST_PAUSE, LAST_PAUSE = 0.05, 5.0  # seconds before what BatchGetItem left out is asked for again
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,14 @@ class Ledger:
         return None if item is None else row.kind.from_item(item)
 
     def get_many(self, rows: Sequence[Row[R]]) -> dict[Row[R], R]:
-        """Read the rows there are, consistently, a hundred a call."""
+        """Read the rows there are, consistently, a hundred a call; one that can't be read is logged, and left out."""
         by_key = {(row.pk, row.sk): row for row in rows}  # DynamoDB refuses a key that is asked for twice
         once = list(by_key.values())
         batches = [once[start : start + BATCH_GET] for start in range(0, len(once), BATCH_GET)]
         items = (item for found in self.side_by_side(self._get_batch, batches) for item in found)
         found = ((by_key[item["pk"], item["sk"]], item) for item in items)
-        return {row: row.kind.from_item(item) for row, item in found}
+        read = ((row, _readable(row.kind, item)) for row, item in found)
+        return {row: record for row, record in read if record is not None}
 
     def remove(self, row: Row[R]) -> None:
         """Delete a row, if it is there."""
@@ -140,13 +144,13 @@ class Ledger:
         return RunRecord.from_item(requests.decode(found[0])) if found else None
 
     def scan(self) -> Iterator[FileRecord | RunRecord]:
-        """Read every file and owner record: for the audit alone."""
+        """Read every file and owner record: for the audit alone. One that can't be read is logged, and left out."""
         for page in self._pages("scan", None, ConsistentRead=True):
             for item in map(requests.decode, page["Items"]):
-                if "key" in item:
-                    yield FileRecord.from_item(item)
-                elif item["pk"].startswith("run#"):
-                    yield RunRecord.from_item(item)
+                if "key" in item and (file := _readable(FileRecord, item)):
+                    yield file
+                elif item["pk"].startswith("run#") and (run := _readable(RunRecord, item)):
+                    yield run
 
     def item(self, row: Row[R]) -> Item | None:
         """Read one row's item as it is written, consistently."""
@@ -172,6 +176,15 @@ class Ledger:
                 return found
             self.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - it spreads load
             pause = min(LAST_PAUSE, 2 * pause)
+
+
+def _readable(kind: type[R], item: Item) -> R | None:
+    """Return an item's record; None, and a line in the log, where it isn't one: it must not keep others from theirs."""
+    try:
+        return kind.from_item(item)
+    except RecordError as error:
+        log.error("%s; it is left out", error)  # noqa: TRY400 - the message says all
+        return None
 
 
 def moved(move: Move[R], found: Item | None) -> Moved[R]:

@@ -140,13 +140,14 @@ def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, fil
 def begun_of(left: UnitLeft, failure: Failure) -> Sequence[FileRecord]:
     """Return which of a unit's unfinished files its failure is counted for.
 
-    A container that died at work had begun with the first ones, as many as are in flight at the same time. One that
-    ended in order wrote down its trouble with each file that it had begun. Where none was begun, all have failed for
-    the same reason: the container never started, or could not do its unit.
+    A worker writes down its trouble with each file that it has begun and leaves behind. A container that died at work
+    was at one of these again, or at the first ones of the others, as many as are in flight at the same time. Where one
+    ended in order and had begun none, all have failed for the same reason: it never started, or could not do its unit.
     """
+    troubled = [file for file in left.files if file.trouble]
     if failures.died_at_work(failure, left.ending):
-        return left.files[:IN_FLIGHT]
-    return [file for file in left.files if file.trouble] or left.files
+        return [*troubled, *[file for file in left.files if not file.trouble][:IN_FLIGHT]]
+    return troubled or left.files
 
 
 def _failed(

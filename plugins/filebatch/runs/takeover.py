@@ -104,9 +104,7 @@ def free(ctx: FeedContext, files: Iterable[FileRecord]) -> list[FileRecord]:
 
     No step of the protocol leaves any; should one be there all the same, nothing else would ever move it.
     """
-    claimed = [
-        (file, RunRecord.at(ctx.feed.name, file.claim or "")) for file in files if file.state is FileState.CLAIMED
-    ]
+    claimed = [(file, RunRecord.at(file.feed, file.claim or "")) for file in files if file.state is FileState.CLAIMED]
     records = ctx.ledger.get_many([row for _, row in claimed])
     held_by_none = [file for file, row in claimed if _is_closed(records.get(row))]
     for file in held_by_none:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aws import NOW, recorded
-from filebatch.core import feed_moves, file_moves, run_moves
+from filebatch.core import feed_moves, file_moves, requests, run_moves
 from filebatch.core.errors import MoveRefused
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.ledger import FIRST_PAUSE, LAST_PAUSE, Ledger, Moved
@@ -191,3 +191,12 @@ def test_what_waits_is_counted_up_to_a_limit(place):
     waiting(place, 5)
     partition = FileRecord.waiting(FEED)
     assert [place.ledger.count_open(partition, NOW, limit=limit) for limit in (3, 5, 9)] == [3, 5, 5]
+
+
+def test_an_item_that_is_no_record_keeps_nobody_from_reading_the_others(place, caplog):
+    rows = waiting(place, 2)
+    broken = {**place.ledger.item(rows[0]), "generation": "one"}
+    place.connect("dynamodb").put_item(TableName=place.table, Item=requests.encode(broken))
+    assert set(place.ledger.get_many(rows)) == {rows[1]}
+    assert {record.row for record in place.ledger.scan()} == {rows[1]}
+    assert caplog.text.count("generation: expected int, found 'one'; it is left out") == 2

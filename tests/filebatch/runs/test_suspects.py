@@ -134,3 +134,11 @@ def test_files_that_wait_again_are_another_claims_and_not_of_the_next_round(plac
     taken = processing.claim_for_round(held.ctx, held.record)
     assert [file.key for file in taken] == [held.files[0].key]
     assert clock.parse_utc(held.item(1).due_at) <= clock.now()
+
+
+def test_a_container_that_dies_after_trouble_with_a_file_was_at_that_one_again_or_at_the_next(place):
+    held = Held(place, 4)
+    held.ctx.ledger.move(file_moves.trouble(held.keys[0], held.token, Reason("transient", "S3 is slow")))
+    settling.settle(held.ctx, held.record, ended(exitCode=139))
+    assert held.now_in() == [FileState.FAILED, FileState.FAILED, FileState.ARRIVED, FileState.ARRIVED]
+    assert [held.item(number).suspect for number in (0, 1)] == [True, True]
