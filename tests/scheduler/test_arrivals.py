@@ -53,7 +53,7 @@ def test_a_burst_during_a_run_leaves_no_file_waiting(system):
     system.done(first["burst"] + rest["burst"])
     assert {run["run_type"] for run in system.runs("burst")} == {"asset_triggered"}
     assert system.claimed("no-levels-burst") < len(BURST)
-    assert FileState.ARRIVED in {file.state for file in system.files(rest["no-levels-burst"])}
+    assert FileState.ARRIVED in {file.state for file in system.items(rest["no-levels-burst"])}
 
 
 def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(system):
@@ -68,7 +68,7 @@ def test_files_that_arrive_while_the_dag_is_paused_are_taken_once_it_is_not(syst
     system.restart("triggerer")  # or the doorbells might hear one more before it is told
     unheard = system.drop("paused", "unheard")
     assert system.are(heard + left, FileState.ARRIVED)
-    assert system.files(unheard) == []
+    assert system.items(unheard) == []
     for feed in feeds:
         system.pause(feed, paused=False)
     system.done(heard + unheard)
@@ -107,11 +107,11 @@ def test_a_queue_that_is_out_of_reach_for_20_seconds_delays_and_loses_nothing(sy
     since = time.monotonic()
     files, lost = (system.drop(feed, "one", "two") for feed in feeds)
     wait(lambda: system.proxy.cut and time.monotonic() > since + 20)
-    assert system.files([*files, *lost]) == []
+    assert system.items([*files, *lost]) == []
     assert system.part("triggerer").is_alive()
     system.proxy.dead.clear()
     system.done(files)
-    assert system.files(lost) == []
+    assert system.items(lost) == []
     assert not system.queue_is_empty("no-patience-deaf")
 
 
@@ -125,7 +125,7 @@ def test_a_triggerer_killed_between_receive_and_record_and_between_record_and_ac
         system.return_in(2 * PATIENCE, hold)
     assert all(hold.reached.wait(PATIENCE) for hold in early)
     system.done(once + doubled)
-    assert system.files(waiting + lost) == []
+    assert system.items(waiting + lost) == []
     signal_group(system.part("triggerer").pid, signal.SIGKILL)
     system.proxy.holds.clear()
     system.restart("triggerer")
@@ -135,7 +135,7 @@ def test_a_triggerer_killed_between_receive_and_record_and_between_record_and_ac
     system.done(waiting + once)
     wait(lambda: all(map(system.queue_is_empty, (*unrecorded, "late"))))
     system.done(waiting + once, 1)
-    assert system.files(lost) == []
+    assert system.items(lost) == []
     wait(lambda: system.claimed("no-condition-late") > len(doubled))
 
 

@@ -61,6 +61,6 @@ def test_two_triggerers_hear_all_feeds_and_record_each_file_once(system):
     files = drop(system, "second")
     wait(lambda: not deaf(system, files))
     wait(lambda: all(system.queue_is_empty(feed) for feed in FEEDS))
-    recorded = [item for item in system.ledger.scan() if "key" in item]
+    recorded = [file for file in system.ledger.scan() if isinstance(file, FileRecord)]
     assert len(recorded) == 2 * len(FEEDS)
     assert {item.state for item in recorded} == {FileState.ARRIVED}
