@@ -58,8 +58,17 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(here, capsys):
     told = capsys.readouterr().out
     assert f"port {port} on 127.0.0.1 is taken" in told
     assert "Airflow's API server" in told
-    assert "choose another port with --api-port" in told
+    assert f"choose another port for all commands: `export FILEBATCH_AIRFLOW_PORT={port + 1}`" in told
     assert parts.recorded(here) == []
+
+
+def test_ports_are_chosen_once_for_all_commands(here, monkeypatch, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("FILEBATCH_AIRFLOW_PORT", str(taken.getsockname()[1]))
+        assert command.main(["up", "--state", str(here.layout.state)]) == 1
+    assert f"port {os.environ['FILEBATCH_AIRFLOW_PORT']} on 127.0.0.1 is taken" in capsys.readouterr().out
 
 
 def test_nothing_runs(here, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +34,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local_system", description="Local AWS and Airflow, as a whole.")
     parser.add_argument("command", choices=("up", "down", "status"))
     parser.add_argument("--state", type=Path, help="folder for state and logs (default: .local)")
-    parser.add_argument("--aws-port", type=int, default=PORT, help=f"port of the local AWS (default: {PORT})")
-    parser.add_argument("--api-port", type=int, default=API_PORT, help=f"port of Airflow (default: {API_PORT})")
+    parser.add_argument(
+        "--aws-port",
+        type=int,
+        default=os.environ.get("FILEBATCH_AWS_PORT", str(PORT)),
+        help=f"port of the local AWS (default: {PORT})",
+    )
+    parser.add_argument(
+        "--api-port",
+        type=int,
+        default=os.environ.get("FILEBATCH_AIRFLOW_PORT", str(API_PORT)),
+        help=f"port of Airflow (default: {API_PORT})",
+    )
     return parser
 
 

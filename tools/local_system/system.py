@@ -72,7 +72,7 @@ def up(config: Config, aws_options: Sequence[str] = ()) -> LocalAws:
         LocalAwsError: a port is taken.
         LocalSystemError: a part ended, or it took too long; nothing is left running then.
     """
-    ports.listen(config.api_port, HOST, "Airflow's API server", "--api-port").close()
+    ports.listen(config.api_port, HOST, "Airflow's API server", "FILEBATCH_AIRFLOW_PORT").close()
     aws, _ = background.up(config.layout, config.aws_port, aws_options)
     environment = airflow_environment(config, aws.endpoint, aws.settings, aws.key)
     airflow.new_password(config.passwords)

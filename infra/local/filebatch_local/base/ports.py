@@ -8,14 +8,16 @@ import socket
 from filebatch_local.base.layout import HOST, LocalAwsError
 
 
-def listen(port: int, host: str = HOST, what: str = "the local AWS", option: str = "--port") -> socket.socket:
+def listen(
+    port: int, host: str = HOST, what: str = "the local AWS", variable: str = "FILEBATCH_AWS_PORT"
+) -> socket.socket:
     """Take a port, 0 for any free one, of one interface.
 
     Args:
         port: the port.
         host: name or address of the interface.
         what: what the port is for, in an error.
-        option: the option with which another is chosen, in an error.
+        variable: the environment variable with which another is chosen for all commands, in an error.
 
     Raises:
         LocalAwsError: somebody has it, or the host is none of this machine's.
@@ -32,7 +34,8 @@ def listen(port: int, host: str = HOST, what: str = "the local AWS", option: str
             ) from error
         raise LocalAwsError(
             f"port {port} on {host} is taken ({error.strerror}): expected it free for {what}. See who has it with "
-            f"`lsof -nP -iTCP:{port} -sTCP:LISTEN`, stop that, or choose another port with {option}."
+            f"`lsof -nP -iTCP:{port} -sTCP:LISTEN`, stop that, or choose another port for all commands: "
+            f"`export {variable}={port + 1}`."
         ) from error
     listener.listen(128)
     return listener

@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         command.add_argument("--state", type=Path, default=argparse.SUPPRESS)
         if name == "up":
-            command.add_argument("--port", type=int, default=PORT, help=f"port on loopback (default: {PORT})")
+            default = os.environ.get("FILEBATCH_AWS_PORT", str(PORT))
+            command.add_argument("--port", type=int, default=default, help=f"port on loopback (default: {PORT})")
     _add_serve(commands.add_parser("serve", help="run it in the foreground"))
     return parser
 
