@@ -70,7 +70,7 @@ def test_a_taken_port_is_named_with_what_to_do(state):
         found = run(state, "up", "--port", str(port))
     assert found.returncode == 1
     assert f"port {port} on 127.0.0.1 is taken" in found.stderr
-    assert "--port" in found.stderr
+    assert "export FILEBATCH_AWS_PORT=" in found.stderr
     assert "Traceback" not in found.stderr
 
 
