@@ -79,10 +79,12 @@ def begin_round(record: RunRecord, job_name: str, *, timeout: timedelta, now: da
     """Begin the round after the record's, before its files are claimed; a settled run may begin another one.
 
     A record is open before a file is claimed under it, so that whoever finds a claimed file finds who is to settle it.
+    One that was closed before its first round stays closed: whoever closed it gave its files back.
     """
+    settled = (RunState.SETTLED, RunState.ANNOUNCED) if record.round else ()
     return Move(
         record.row,
-        (Equal("round", record.round), OneOf("state", (RunState.CLAIMED, RunState.SETTLED, RunState.ANNOUNCED))),
+        (Equal("round", record.round), OneOf("state", (RunState.CLAIMED, *settled))),
         become={
             "job_name": job_name,
             "units": 0,

@@ -11,6 +11,7 @@ Beside these it counts what isn't wrong: files that came since the feed's last s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,9 @@ from filebatch.feeds.standing import Standing
 from filebatch.intake import arrivals, listing
 from filebatch.intake.arrivals import Taken
 from filebatch.queries.health import OVERDUE
+
+# Where a generation's result lies, as `paths.py` makes it: the folder ends with the file version's short identity.
+_PLACE = re.compile(rf"(?P<identity>[^/]{{12}})/g(?P<generation>[0-9]{{1,9}})/{re.escape(paths.RESULT_FILE)}")
 
 KINDS = ("lost", "doubled", "untrue", "stuck")
 
@@ -116,12 +120,12 @@ def lost(files: Iterable[FileVersion], ledger: Mapping[Row[FileRecord], FileReco
 
 def stuck(files: Iterable[FileRecord], runs: Iterable[RunRecord], now: datetime) -> Iterable[Finding]:
     """Yield the files whose state nothing will move, though it should, and the claims that nobody settles."""
-    claims = {run.token: run for run in runs}
+    claims, overdue = {run.token: run for run in runs}, clock.to_iso(now - OVERDUE)  # times sort as they are written
     for file in files:
         if why := _why_stuck(file, claims.get(file.claim or "")):
             yield Finding("stuck", file.pk, why)
     for run in claims.values():
-        if not run.is_settled and run.due_at and clock.parse_utc(run.due_at) < now - OVERDUE:
+        if not run.is_settled and run.due_at and run.due_at < overdue:
             yield Finding("stuck", run.run_id, f"{run.state} without a heartbeat since {run.due_at}")
 
 
@@ -168,5 +172,5 @@ def committed(s3: Any, bucket: str) -> Iterable[Commit]:
         if version.key.endswith(f"/{paths.RESULT_FILE}"):
             written[version.key] = written.get(version.key, 0) + 1
     for key, count in written.items():
-        folder, generation = key.split("/")[-3:-1]
-        yield Commit(key, folder[-12:], int(generation.removeprefix("g")), count)
+        if place := _PLACE.search(key):  # a worker may write whatever it likes below its feed's prefix
+            yield Commit(key, place["identity"], int(place["generation"]), count)

@@ -59,7 +59,7 @@ def _claim(ctx: FeedContext, run: Run, selection: Selection, is_over: Callable[[
 
 def _resume(ctx: FeedContext, run: Run, selection: Selection, record: RunRecord) -> Claim | Nothing | Held:
     """End where the claim that was begun ends."""
-    if record.units:
+    if record.units or record.round > 1:  # a later round is for `process_files` to go on with
         log.info("this run has its claim: %s", record.token)
         return Claim.of(ctx, record)
     planned = plans.read(ctx, record.token)

@@ -70,7 +70,8 @@ def make_claim(ctx: FeedContext, record: RunRecord, planned: Sequence[Planned]) 
     The owner record is there already. Made again, it goes by the plan that was written first.
 
     Raises:
-        MoveRefused: this run was taken for dead meanwhile; what it had taken is given back.
+        MoveRefused: this run was taken for dead meanwhile, and what it had taken is given back; or another try of its
+            task was first, and the files are that one's to go on with.
     """
     planned = plans.write(ctx, record.token, planned)
     taken = _take(ctx, record, planned)
@@ -82,7 +83,8 @@ def make_claim(ctx: FeedContext, record: RunRecord, planned: Sequence[Planned]) 
             record = ctx.ledger.move(run_moves.claimed(record, len(taken), ctx.now()))
         record = record if record.round else rounds.begin(ctx, record)
     except MoveRefused:
-        give_back(ctx, record.token, taken)
+        if _is_closed(ctx, record):
+            give_back(ctx, record.token, taken)
         raise
     return Claim.of(ctx, rounds.write(ctx, record, taken))
 
@@ -118,6 +120,11 @@ def _take(ctx: FeedContext, record: RunRecord, planned: Sequence[Planned]) -> li
     answers = ctx.ledger.try_all(each.move(record.token, record.run_id, now) for each in planned)
     found = ((answer.record, each.generation) for answer, each in zip(answers, planned, strict=True))
     return [file for file, generation in found if file and file.is_held_by(record.token, generation)]
+
+
+def _is_closed(ctx: FeedContext, record: RunRecord) -> bool:
+    found = ctx.ledger.get(record.row)
+    return found is None or found.is_settled
 
 
 def _close_empty(ctx: FeedContext, record: RunRecord) -> None:

@@ -113,7 +113,8 @@ def write(ctx: FeedContext, token: str, planned: Sequence[Planned]) -> Sequence[
     except ClientError as error:
         if not aws_errors.is_precondition_failed(error):
             raise
-        return read(ctx, token) or planned
+        first = read(ctx, token)
+        return planned if first is None else first
     return planned
 
 

@@ -15,7 +15,7 @@ from filebatch.core.errors import ConfigurationError
 from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.runs import claiming, infrastructure, jobs, rounds, settling, takeover
 from filebatch.runs.context import FeedContext
-from filebatch.runs.settling import Settled
+from filebatch.runs.settling import NotSettledError, Settled
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +65,15 @@ def claim_for_round(ctx: FeedContext, record: RunRecord) -> list[FileRecord]:
     answers = ctx.ledger.try_all(
         file_moves.claim(file.row, record.token, record.run_id, file.generation, now, asked=True) for file in failed
     )
-    refused = sum(not answer.done for answer in answers)
-    if refused:
+    # What another try of this task took is this round's too: a file in no unit would keep the claim open for ever.
+    now_held = [answer.record for answer in answers if answer.record and _is_held(answer.record, record)]
+    if refused := len(failed) - len(now_held):
         log.warning("%s of %s failed files were taken by other runs", refused, len(failed))
-    held = [file for file in files if file.state is FileState.CLAIMED]
-    return [*held, *(answer.record for answer in answers if answer.done and answer.record)]
+    return [*(file for file in files if file.state is FileState.CLAIMED), *now_held]
+
+
+def _is_held(file: FileRecord, record: RunRecord) -> bool:
+    return file.is_held_by(record.token, file.generation)
 
 
 def _submit(ctx: FeedContext, record: RunRecord) -> str:
@@ -113,10 +117,17 @@ def _give_back_unless_defined(ctx: FeedContext, record: RunRecord) -> None:
 
 
 def settle(ctx: FeedContext, record: RunRecord, job_id: str | None) -> Settled:
-    """Settle a claim by its job, as Batch has it now; one that is settled already says what became of its files."""
+    """Settle a claim by its job, as Batch has it now; one that is settled already says what became of its files.
+
+    Raises:
+        NotSettledError: the job works after all, though Batch didn't know it for a while.
+    """
     if record.is_settled:
         return settling.read(ctx, record)
-    return settling.settle(ctx, record, jobs.describe(ctx.batch, job_id) if job_id else None)
+    job = jobs.describe(ctx.batch, job_id) if job_id else None
+    if job and job["status"] not in jobs.TERMINAL:
+        raise NotSettledError(f"claim {record.token}: job {job_id} is {job['status']}; a retry waits for its end")
+    return settling.settle(ctx, record, job)
 
 
 def complaint(ctx: FeedContext, settled: Settled) -> str:

@@ -21,6 +21,7 @@ from filebatch.core.metrics import Measured
 from filebatch.core.moves import Move
 from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.results import location, read_result
+from filebatch.core.rows import Row
 from filebatch.core.wording import MAX_SENTENCE, plain, quoted
 from filebatch.runs import claiming, jobs, rounds
 from filebatch.runs.context import FeedContext
@@ -122,7 +123,7 @@ def _adopted(
 
 def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, files: Sequence[FileRecord]) -> None:
     """Fail the files that were begun without a result, and give back the others."""
-    outcomes, unbegun = ctx.outcomes(), list[FileRecord]()
+    outcomes, unbegun, handed_out = ctx.outcomes(), list[FileRecord](), set[Row[FileRecord]]()
     for left in _by_unit(ctx, record, job, files):
         failure = failures.classify(left.ending)
         begun = begun_of(left, failure)
@@ -131,6 +132,8 @@ def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, fil
                 outcomes.add(*_failed(ctx, record, file, failure, left.ending))
             else:
                 unbegun.append(file)
+        handed_out.update(file.row for file in left.files)
+    unbegun += [file for file in files if file.row not in handed_out]  # no worker was ever told of these
     outcomes.flush()
     if unbegun:
         claiming.give_back(ctx, record.token, unbegun)

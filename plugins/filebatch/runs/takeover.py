@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from filebatch.core import clock, run_moves
 from filebatch.core.records import SETTLED_STATES, FileRecord, FileState, RunRecord, RunState
+from filebatch.core.rows import Row
 from filebatch.runs import claiming, jobs, open_items, settling
 from filebatch.runs.context import FeedContext
 
@@ -106,15 +107,16 @@ def free(ctx: FeedContext, files: Iterable[FileRecord]) -> list[FileRecord]:
     """
     claimed = [(file, RunRecord.at(file.feed, file.claim or "")) for file in files if file.state is FileState.CLAIMED]
     records = ctx.ledger.get_many([row for _, row in claimed])
-    held_by_none = [file for file, row in claimed if _is_closed(records.get(row))]
+    held_by_none = [file for file, row in claimed if _is_closed(ctx, row, records.get(row))]
     for file in held_by_none:
         log.error("%r is CLAIMED by %s, which is closed: it waits again", file.pk, file.claim)
         claiming.give_back(ctx, file.claim or "", [file])
     return held_by_none
 
 
-def _is_closed(record: RunRecord | None) -> bool:
-    return record is None or record.is_settled
+def _is_closed(ctx: FeedContext, row: Row[RunRecord], record: RunRecord | None) -> bool:
+    """Tell whether a claim is closed or isn't there; one that this version can't read may be at work."""
+    return record.is_settled if record else ctx.ledger.item(row) is None
 
 
 def _find(ctx: FeedContext, record: RunRecord) -> str | None:

@@ -1,5 +1,6 @@
 """What the audit says of files that nobody has taken: lost, new, or no work."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from claims import Held
 from filebatch.core import clock, run_moves
 from filebatch.core.records import FileRecord
 from filebatch.intake import listing
+from filebatch.queries import audit as auditing
 from filebatch.queries.audit import audit
 
 FEED = feed_of(pattern=r"((?P<date>\d{8})/)?[^/]*\.csv", start="2026-01-01")
@@ -99,3 +101,16 @@ def test_a_claim_that_nobody_took_over_for_hours_is_stuck(place, hours, found):
     then = clock.now() - timedelta(hours=hours)
     held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(), now=then))
     assert len(stuck(held)) == found
+
+
+def test_what_a_worker_writes_in_a_strange_place_keeps_nobody_from_the_audit(place):
+    held = Held(place, 1)
+    for key in ("results/orders/_result.json", "results/orders/a/gx/_result.json", "results/orders/g1/_result.json"):
+        held.ctx.s3.put_object(Bucket=held.ctx.results, Key=key, Body=b"{}")
+    assert stuck(held) == []
+
+
+def test_a_claim_with_a_time_that_is_none_keeps_nobody_from_the_audit(place):
+    held = Held(place, 1)
+    strange = replace(held.record, due_at="soon")
+    assert list(auditing.stuck([], [strange], clock.now())) == []

@@ -154,3 +154,14 @@ def test_nobody_else_is_touched_by_a_run_of_named_keys(ctx, place):
     assert isinstance(asked(later, selection=Selection(keys=("orders/a.csv",)), is_over=over), Claim)
     assert held.now_in() == [FileState.CLAIMED]
     assert run_of(held.token) != HASH
+
+
+def test_a_claim_in_a_later_round_is_not_closed_as_empty(place, ctx):
+    """process_files died between beginning the round and claiming for it; then claim_files was cleared."""
+    held = Held(place, 2)
+    held.finish(0)
+    settling.settle(held.ctx, held.record, held.job("exit 78"))
+    rounds.begin(held.ctx, held.record)
+    found = asked(ctx, replace(CLEARED, hash=run_of(held.token)))
+    assert (found.token, found.files) == (held.token, 2)
+    assert (held.record.state, held.record.round) == (RunState.CLAIMED, 2)

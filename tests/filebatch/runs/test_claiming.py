@@ -203,3 +203,27 @@ def test_a_claim_that_is_done_again_after_an_hour_is_not_taken_over_meanwhile(pl
     opened(early)
     claim(ctx, arrived(place, 1))
     assert takeover.take_over(ctx, "another", lambda _run_id: True) == []
+
+
+def test_a_slower_try_of_the_same_claim_takes_nothing_from_the_one_that_was_first(place):
+    """Airflow takes a task for dead and tries it again, and the first try goes on with what it had read."""
+    ctx = place.ctx()
+    planned = arrived(place, 3)
+    seen = opened(ctx)
+    assert claiming.make_claim(ctx, seen, planned).files == 3
+    with pytest.raises(MoveRefused):
+        claiming.make_claim(ctx, seen, planned)
+    assert [place.state(each.row) for each in planned] == [FileState.CLAIMED] * 3
+
+
+def test_a_claim_that_was_closed_before_its_first_round_gets_none(place):
+    """Its task slept between the two moves, and another run took it for dead meanwhile."""
+    ctx = place.ctx()
+    planned = arrived(place, 1)
+    plans.write(ctx, TOKEN, planned)
+    record = ctx.ledger.move(run_moves.claimed(opened(ctx), 1, ctx.now()))
+    takeover.close_unsubmitted(ctx, record)
+    with pytest.raises(MoveRefused):
+        claiming.make_claim(ctx, record, planned)
+    assert record_of(ctx).round == 0
+    assert [place.state(each.row) for each in planned] == [FileState.ARRIVED]

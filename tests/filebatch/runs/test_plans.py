@@ -99,3 +99,9 @@ def test_a_plan_is_read_once_a_task(place):
         assert plans.read(ctx, "another") is None
         assert plans.read(ctx, OWN) == plans.read(ctx, OWN) == [Planned(FileRecord.at(FILE), TAKE, 1)]
     assert len(calls) == 2
+
+
+def test_a_first_plan_of_nothing_counts_as_any_other(place):
+    plans.write(place.ctx(), OWN, [])
+    planned = [Planned(row, TAKE, 1) for row in place.arrive(place.put("orders/a.csv"))]
+    assert list(plans.write(place.ctx(), OWN, planned)) == []

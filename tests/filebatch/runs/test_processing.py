@@ -12,7 +12,7 @@ from claims import OTHER, RUN_ID, Held, run_of
 from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
 from filebatch.core.records import FileState, RunState
-from filebatch.runs import processing, rounds, settling
+from filebatch.runs import claiming, processing, rounds, settling
 
 
 def defined(held):
@@ -145,3 +145,25 @@ def test_whether_a_run_fails_is_its_feeds_rule(place, rule, complains):
     said = processing.complaint(held.ctx, settled)
     assert bool(said) is complains
     assert (f"{held.files[0].key}" in said) is (rule == "invalid")
+
+
+def test_files_that_another_try_of_the_task_took_are_of_the_round(place, monkeypatch):
+    held = failed(place)
+    begun = rounds.begin(held.ctx, held.record)
+    seen = claiming.of_plan(held.ctx, begun)
+    held.ctx.ledger.move(file_moves.claim(held.keys[0], held.token, RUN_ID, 1, clock.now(), asked=True))
+    monkeypatch.setattr(claiming, "of_plan", lambda *_: seen)  # read before the other try took one
+    assert [file.row for file in processing.claim_for_round(held.ctx, begun)] == held.keys
+
+
+def test_a_job_that_batch_knows_again_is_not_settled_while_it_works(place):
+    held = Held(place, 1)
+    job = held.place.job_definition("exec sleep 30")
+    where = {"jobQueue": held.ctx.settings.job_queue, "shareIdentifier": "tests"}
+    job_id = held.ctx.batch.submit_job(jobName=held.record.job_name, jobDefinition=job, **where)["jobId"]
+    try:
+        with pytest.raises(settling.NotSettledError, match="a retry waits for its end"):
+            processing.settle(held.ctx, held.record, job_id)
+        assert held.now_in() == [FileState.CLAIMED]
+    finally:
+        held.ctx.batch.terminate_job(jobId=job_id, reason="the test has ended")

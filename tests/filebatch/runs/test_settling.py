@@ -10,7 +10,7 @@ from claims import OTHER, RUN_ID, Held, counted, summed
 from filebatch.core import clock, file_moves, paths
 from filebatch.core.contract import Reason
 from filebatch.core.records import FileState, RunState
-from filebatch.runs import settling
+from filebatch.runs import rounds, settling
 from filebatch.runs.settling import NotSettledError, Settled
 from filebatch.runs.summary import summarize
 from moves import arrival
@@ -227,3 +227,11 @@ def test_a_claim_whose_files_are_settled_or_given_back_is_closed(place):
     held.ctx.ledger.move(file_moves.release(held.item(1), clock.now()))
     assert settling.close(held.ctx, held.record).counts == {"SUCCEEDED": 1}
     assert held.record.state == RunState.SETTLED
+
+
+def test_a_file_that_is_in_no_unit_of_the_round_waits_again(place):
+    held = Held(place, 2)
+    rounds.write(held.ctx, held.record, [held.item(0)])
+    settled = settling.settle(held.ctx, held.record, held.job("exit 70"))
+    assert settled.counts == {"FAILED": 1}
+    assert held.now_in() == [FileState.FAILED, FileState.ARRIVED]

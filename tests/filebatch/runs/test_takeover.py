@@ -254,3 +254,16 @@ def test_a_file_that_was_claimed_anew_since_it_was_read_is_its_new_claims(place)
     held.ctx.ledger.move(file_moves.claim(held.keys[0], OTHER, RUN_ID, 1, now))
     takeover.free(held.ctx, seen)
     assert (held.item().state, held.item().claim) == (FileState.CLAIMED, OTHER)
+
+
+def test_files_of_a_claim_that_this_version_cannot_read_are_not_given_back(place):
+    held = Held(place, 2)
+    held.ctx.connect("dynamodb").update_item(
+        TableName=place.table,
+        Key={"pk": {"S": "run#orders"}, "sk": {"S": held.token}},
+        UpdateExpression="SET #state = :newer",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues={":newer": {"S": "PAUSED"}},
+    )
+    assert takeover.free(held.ctx, files_of(held)) == []
+    assert held.now_in() == [FileState.CLAIMED, FileState.CLAIMED]
