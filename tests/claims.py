@@ -106,11 +106,17 @@ class Held:
         assert self.ctx.ledger.try_move(move).done
         return result
 
-    def job(self, script: str) -> dict[str, Any]:
-        """Run the round's job as a shell script, to its end; return its description."""
+    def fence(self, job_id: str = "job") -> None:
+        """Begin with the round's files, as a job's first worker does; another job's is refused."""
+        self.ctx.ledger.try_move(run_moves.fence(self.ctx.feed.name, self.token, self.record.round, job_id))
+
+    def job(self, script: str, *, begun: bool = True) -> dict[str, Any]:
+        """Run the round's job, a shell script, to its end, as if workers had `begun`; return its description."""
         record = self.record
         job = self.place.run_job(record.job_name, script, size=record.units)
         self.ctx.ledger.try_move(run_moves.submitted(record, job["jobId"]))  # refused where a worker was first
+        if begun:
+            self.fence(job["jobId"])
         return job
 
     def another_round(self) -> None:

@@ -61,7 +61,7 @@ def provoked(done: Applied, feeds: Path) -> Applied:
 def swept(here: Applied, feed: Feed) -> None:
     """Have a sweep count what lies under the feed's prefix."""
     ctx = FeedContext(feed, parse(here.settings), run_context.connector("aws_default", here.settings["region"]))
-    assert listing.sweep(ctx.s3, ctx.settings.new_files, feed, ctx.ledger).unmatched == 1
+    assert listing.sweep(ctx.s3, ctx.settings.new_files, feed, ctx.ledger, ctx.now()).unmatched == 1
 
 
 def abandoned(here: Applied) -> None:

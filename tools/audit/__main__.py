@@ -1,4 +1,4 @@
-"""`python -m audit [SETTINGS.json]`: exit code 0 only for `lost=0 doubled=0 untrue=0`.
+"""`python -m audit [SETTINGS.json]`: exit code 0 only for `lost=0 doubled=0 untrue=0 stuck=0`.
 
 Without a file the settings are those of the shell (AIRFLOW_VAR_FILEBATCH), else of the running local AWS.
 """
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import EndpointConnectionError
 
 from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
@@ -28,7 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = settings.parse(_settings(parser.parse_args(arguments).settings))
     feeds, errors = load_feeds(ROOT / "dags" / "feeds")
     session = boto3.Session(region_name=found.region)
-    result = audit(feeds, found, session.client("s3"), session.client("dynamodb"))
+    try:
+        result = audit(feeds, found, session.client("s3"), session.client("dynamodb"))
+    except EndpointConnectionError as nobody:
+        raise SystemExit(
+            f"nothing answers where the settings say that AWS is ({nobody}): start the local AWS with `make aws` or "
+            '`make up`, then eval "$(make -s env)" once more'
+        ) from nobody
     sys.stderr.write(f"audited: {found.environment} in {found.region}\n")
     sys.stdout.write(f"{result}\n")
     for error in errors:

@@ -137,7 +137,7 @@ def _failed(ctx: UnitContext, work: Work, outcomes: Outcomes, error: Exception, 
 
 def _fail_move(unit: Unit, work: Work, reason: Reason, memory: int, now: datetime) -> Move[FileRecord]:
     failed = failures.failure(reason.code)
-    needed = memory * failed.memory_factor if failed.memory_factor > 1 else None
+    needed = failures.needed_memory(failed, memory)
     retry = failures.retry_at(failed, work.attempt, unit.max_attempts, now)
     return file_moves.fail(
         FileRecord.at(work.file), unit.claim, unit.feed, FileFailure(reason, needed), retry=retry, now=now

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from filebatch.core.errors import ContractError
+from filebatch.core.errors import ContractError, ContractVersionError
 
 VERSION = FIRST = 1
 
@@ -252,13 +252,13 @@ def readable(what: str, document: Any, oldest: int | None = None) -> Mapping[str
         oldest: the first version that is still read; None for the previous one.
 
     Raises:
-        ContractError: it is of no such version.
+        ContractVersionError: it is of no such version.
     """
     found = document.get("contract") if isinstance(document, Mapping) else document
     first = max(1, VERSION - 1) if oldest is None else oldest
     if type(found) is not int or not first <= found <= VERSION:
         versions = f"contract {VERSION}" if first == VERSION else f"a contract from {first} to {VERSION}"
-        raise ContractError(f"{what}: expected {versions}, found {found!r}; deploy image and DAGs together")
+        raise ContractVersionError(f"{what}: expected {versions}, found {found!r}; deploy image and DAGs together")
     values: Mapping[str, Any] = {name: value for name, value in document.items() if name != "contract"}
     for version in range(found, VERSION):
         values = UPGRADES[version](what, values)

@@ -3,7 +3,8 @@
 FilebatchError
 ├── ConfigurationError      ours to fix: a feed file, the settings, a contract version; nothing is tried again
 │   └── FeedError           one feed file: names file, and of each problem field, expected and found
-├── ContractError           a document that crossed a boundary doesn't fit this version of filebatch
+├── ContractError           a document that crossed a boundary isn't what it should be
+│   └── ContractVersionError    it is of a version that this one doesn't read
 ├── RecordError             an item of the ledger isn't what this version reads: names item and attribute
 ├── MoveRefused             a move that had to succeed didn't, as the ledger says otherwise by now
 ├── SelectionError          a trigger form or conf that can't be understood: names the field
@@ -66,7 +67,11 @@ class FeedError(ConfigurationError):
 
 
 class ContractError(FilebatchError):
-    """A manifest, unit or result doesn't fit this version of filebatch."""
+    """A plan, unit or result isn't what it should be."""
+
+
+class ContractVersionError(ContractError):
+    """A plan, unit or result is of a version that this one doesn't read; after an update it may be read."""
 
 
 class RecordError(FilebatchError):

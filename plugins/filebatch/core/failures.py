@@ -114,6 +114,11 @@ def classify(ending: Ending | None) -> Failure:
     return failure("unknown" if ending.exit_code is None else "bug")
 
 
+def needed_memory(failed: Failure, memory: int) -> int | None:
+    """Return the MiB that the next attempt needs at least, after one that had `memory`; None for the feed's."""
+    return memory * failed.memory_factor if failed.memory_factor > 1 else None
+
+
 def died_at_work(failed: Failure, ending: Ending | None) -> bool:
     """Tell whether a container ended in the middle of a file: it had started, and its exit code isn't the worker's."""
     return failed.started and ending is not None and ending.exit_code not in _own_exit_codes()

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from filebatch.core import aws_errors, contract, paths
 from filebatch.core.contract import Result, Work
 from filebatch.core.errors import ContractError
+from filebatch.core.records import DONE
 
 # Bytes: what a worker wrote is read by Airflow's, which other feeds share.
 MAX_RESULT = 16 * 2**20
@@ -30,6 +31,9 @@ def read_result(s3: Any, bucket: str, feed: str, work: Work) -> Result | None:
     if answer["ContentLength"] > MAX_RESULT:
         raise ContractError(f"{key}: expected at most {MAX_RESULT} bytes, found {answer['ContentLength']}")
     result = Result.from_json(contract.decode(key, answer["Body"].read()))
+    if result.state not in DONE or result.work.generation != work.generation:
+        found = f"{result.state!r} of generation {result.work.generation}"
+        raise ContractError(f"{key}: expected SUCCEEDED or INVALID of generation {work.generation}, found {found:.100}")
     if result.work.file.identity != work.file.identity:
         raise ContractError(f"{key}: expected the result of {work.file.uri!r}, found that of {result.work.file.uri!r}")
     return result

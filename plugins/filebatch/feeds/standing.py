@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from enum import Enum
 
 from filebatch.core import clock
@@ -33,8 +34,12 @@ def of(feed: Feed, file: FileVersion) -> Standing:
         return Standing.IGNORED
     if not feed.matches(file.key):
         return Standing.UNMATCHED
-    file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-    return Standing.HISTORY if feed.is_history(file_time) else Standing.WORK
+    return Standing.HISTORY if feed.is_history(time_of(feed, file)) else Standing.WORK
+
+
+def time_of(feed: Feed, file: FileVersion) -> datetime:
+    """Return the time that a file of the feed is about."""
+    return feed.file_time(file.key, clock.parse_utc(file.last_modified))
 
 
 def why(feed: Feed, file: FileVersion) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -64,10 +65,15 @@ class Taken:
         return "\n".join([f"{counts} ignored={self.ignored}", *(f"no work: {each}" for each in self.named), *more])
 
 
-def no_work(feed: Feed, file: FileVersion) -> Taken:
-    """Return what a file comes to that is no work of the feed: counted, and named with the reason."""
-    named = (f"{quoted(file.key)}: {standing.why(feed, file)}",)
-    return Taken(**{standing.of(feed, file).value: 1}, named=named)
+def no_work(feed: Feed, others: Iterable[tuple[FileVersion, Standing]]) -> Taken:
+    """Return what files come to that are no work of the feed: all are counted, the first are named with the reason."""
+    counts: Counter[str] = Counter()
+    named: list[str] = []
+    for file, found in others:
+        counts[found.value] += 1
+        if len(named) < MAX_NAMED:
+            named.append(f"{quoted(file.key)}: {standing.why(feed, file)}")
+    return Taken(**counts, named=tuple(named))
 
 
 def decode(body: str) -> FileVersion:
@@ -103,14 +109,10 @@ def _as_s3_has_it(key: str) -> str:
 
 def arrivals(feed: Feed, files: Iterable[FileVersion], now: datetime) -> tuple[list[FileRecord], Taken]:
     """Return the ledger's records of the files that are work for the feed, and how many are not."""
-    records, taken = [], Taken()
-    for file in files:
-        if standing.of(feed, file) is Standing.WORK:
-            file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-            records.append(file_moves.arrive(file, feed.name, file_time, now))
-        else:
-            taken += no_work(feed, file)
-    return records, taken
+    found = [(file, standing.of(feed, file)) for file in files]
+    work = (file for file, what in found if what is Standing.WORK)
+    records = [file_moves.arrive(file, feed.name, standing.time_of(feed, file), now) for file in work]
+    return records, no_work(feed, (each for each in found if each[1] is not Standing.WORK))
 
 
 def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: datetime) -> Taken:

@@ -82,13 +82,17 @@ def look(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Looked:
     else:
         listed = (versions(s3, bucket, prefix) for prefix in _narrowed(feed, selection))
     files: dict[FileVersion, None] = {}  # one prefix may begin with another: `a.csv` and `a.csv.gz`, day 1 and day 10
-    no_work: dict[FileVersion, None] = {}
+    no_work: dict[FileVersion, Standing] = {}
     for file in chain.from_iterable(listed):
         found = standing.of(feed, file)
-        if _is_named(feed, selection, file, found):
-            (files if found is Standing.WORK else no_work)[file] = None
+        if not _is_named(feed, selection, file, found):
+            continue
+        if found is Standing.WORK:
+            files[file] = None
+        else:
+            no_work[file] = found
     why = {file.key: standing.why(feed, file) for file in no_work} if selection.keys else {}
-    return Looked(list(files), sum((arrivals.no_work(feed, file) for file in no_work), Taken()), why)
+    return Looked(list(files), arrivals.no_work(feed, no_work.items()), why)
 
 
 def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Sequence[FileVersion]:
@@ -96,22 +100,26 @@ def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Sequence
     return look(s3, bucket, feed, selection).files
 
 
-def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger) -> Taken:
-    """Record the files of the feed that the bucket has and the ledger has not.
+def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger, began: datetime) -> Taken:
+    """Record the files of the feed that the bucket has and the ledger has not, as of `began`, the present moment.
 
     Only what changed since the last sweep is looked up in the ledger, as each sweep leaves nothing older unknown.
     """
-    began = clock.now()
     since = swept_until(ledger.get(Sweep.at(feed.name)), feed) - SWEEP_OVERLAP
-    taken, recent = Taken(), []
-    for file in versions(s3, bucket, feed.prefix):
-        if standing.of(feed, file) is not Standing.WORK:
-            taken += arrivals.no_work(feed, file)
-        elif clock.parse_utc(file.last_modified) >= since:
-            recent.append(file)
+    recent: list[FileVersion] = []
+
+    def others() -> Iterator[tuple[FileVersion, Standing]]:
+        for file in versions(s3, bucket, feed.prefix):
+            found = standing.of(feed, file)
+            if found is not Standing.WORK:
+                yield file, found
+            elif clock.parse_utc(file.last_modified) >= since:
+                recent.append(file)
+
+    taken = arrivals.no_work(feed, others())
     known = ledger.get_many([FileRecord.at(file) for file in recent])
     fresh = [file for file in recent if FileRecord.at(file) not in known]
-    taken += Taken(known=len(known)) + arrivals.record(ledger, feed, fresh, clock.now())
+    taken += Taken(known=len(known)) + arrivals.record(ledger, feed, fresh, began)
     ledger.move(feed_moves.swept(feed.name, _definition(feed), began, taken.unmatched))
     return taken
 
@@ -141,7 +149,7 @@ def _is_named(feed: Feed, selection: Selection, file: FileVersion, found: Standi
     """Tell whether a selection names a file; of a key that is none of the feed's nobody can say which day it is of."""
     if found in (Standing.UNMATCHED, Standing.IGNORED) and not selection.keys:
         return file.key.startswith(selection.prefix)
-    return selection.takes(file.key, feed.file_time(file.key, clock.parse_utc(file.last_modified)))
+    return selection.takes(file.key, standing.time_of(feed, file))
 
 
 def _version(bucket: str, found: dict[str, Any]) -> FileVersion:

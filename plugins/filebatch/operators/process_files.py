@@ -47,13 +47,12 @@ class ProcessFilesOperator(BatchOperator):
         """Submit or find the round's job; return its id, and leave `counts` of files by state as XCom."""
         ctx = feed_context(self.feed, self.aws_conn_id)
         try:
-            record = self._record(ctx, context)
-            job_id = processing.next_job(ctx, record)
+            record, job_id = processing.next_job(ctx, self._record(ctx, context))
         except ConfigurationError as error:
             raise AirflowFailException(str(error)) from error
         if job_id is None:
-            return self._settle(ctx, context, record.job)
-        return self._wait(ctx, context, job_id)
+            return self._settle(ctx, context, record, record.job)
+        return self._wait(ctx, context, record, job_id)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> str | None:  # type: ignore[override]
         """Settle after the trigger has fired; without an event the job is looked for again."""
@@ -65,22 +64,22 @@ class ProcessFilesOperator(BatchOperator):
         run = run_of(context)
         return processing.record_of(ctx, run.run_id, run.hash)
 
-    def _wait(self, ctx: FeedContext, context: Any, job_id: str) -> str | None:
+    def _wait(self, ctx: FeedContext, context: Any, record: RunRecord, job_id: str) -> str | None:
         """Settle if the job has ended, else wait for it in the triggerer."""
         self.job_id = job_id
         job = jobs.describe(ctx.batch, job_id)
         if job is not None and job["status"] in jobs.TERMINAL:
             return self._ended(ctx, context, job_id)
         self._link(context, ctx, job)
-        return self._defer(ctx, self._record(ctx, context).token, job_id)
+        return self._defer(ctx, record.token, job_id)
 
     def _ended(self, ctx: FeedContext, context: Any, job_id: str) -> str | None:
         """Settle by a job that has ended, unless it left the work to another of the round: then wait for that one."""
-        fence = self._record(ctx, context).fence
-        if fence and fence != job_id:
-            self.log.warning("another job of this round was at work first: %s", fence)
-            return self._wait(ctx, context, fence)
-        return self._settle(ctx, context, job_id)
+        record = self._record(ctx, context)
+        if record.fence and record.fence != job_id:
+            self.log.warning("another job of this round was at work first: %s", record.fence)
+            return self._wait(ctx, context, record, record.fence)
+        return self._settle(ctx, context, record, job_id)
 
     def _defer(self, ctx: FeedContext, claim: str, job_id: str) -> NoReturn:
         where = ctx.settings
@@ -89,11 +88,11 @@ class ProcessFilesOperator(BatchOperator):
         )
         self.defer(trigger=trigger, method_name="execute_complete")
 
-    def _settle(self, ctx: FeedContext, context: Any, job_id: str | None) -> str | None:
-        settled = processing.settle(ctx, self._record(ctx, context), job_id)
+    def _settle(self, ctx: FeedContext, context: Any, record: RunRecord, job_id: str | None) -> str | None:
+        settled = processing.settle(ctx, record, job_id)
         self.log.info("settled: %s", dict(settled.counts))
         context["ti"].xcom_push(key="counts", value=dict(settled.counts))
-        if complaint := processing.complaint(ctx, settled):
+        if complaint := processing.complaint(ctx, record, settled):
             raise AirflowFailException(complaint)
         return job_id
 

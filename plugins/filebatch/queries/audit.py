@@ -84,9 +84,9 @@ def audit(feeds: Iterable[Feed], settings: Settings, s3: Any, dynamodb: Any) -> 
     feeds = list(feeds)
     table = Ledger(dynamodb, settings.ledger)
     commits, records = list(committed(s3, settings.results)), list(table.scan())
-    listed = [(feed, file) for feed in feeds for file in listing.versions(s3, settings.new_files, feed.prefix)]
-    files = [(feed, file) for feed, file in listed if standing.of(feed, file) is Standing.WORK]
-    no_work = (arrivals.no_work(feed, file) for feed, file in listed if standing.of(feed, file) is not Standing.WORK)
+    listed = [(feed, _listed(feed, s3, settings.new_files)) for feed in feeds]
+    files = [(feed, file) for feed, found in listed for file, what in found if what is Standing.WORK]
+    no_work = (arrivals.no_work(feed, _others(found)) for feed, found in listed)
     ledger = {record.row: record for record in records if isinstance(record, FileRecord)}
     runs = [record for record in records if isinstance(record, RunRecord)]
     until = {feed.name: listing.swept_until(table.get(Sweep.at(feed.name)), feed) for feed in feeds}
@@ -98,6 +98,14 @@ def audit(feeds: Iterable[Feed], settings: Settings, s3: Any, dynamodb: Any) -> 
         *stuck(ledger.values(), runs, clock.now()),
     ]
     return Audit(len(files), tuple(findings), len(new), sum(no_work, Taken()))
+
+
+def _listed(feed: Feed, s3: Any, bucket: str) -> list[tuple[FileVersion, Standing]]:
+    return [(file, standing.of(feed, file)) for file in listing.versions(s3, bucket, feed.prefix)]
+
+
+def _others(found: Iterable[tuple[FileVersion, Standing]]) -> Iterator[tuple[FileVersion, Standing]]:
+    return (each for each in found if each[1] is not Standing.WORK)
 
 
 def unseen(

@@ -34,28 +34,24 @@ def record_of(ctx: FeedContext, run_id: str, run_hash: str) -> RunRecord:
     return record
 
 
-def next_job(ctx: FeedContext, record: RunRecord) -> str | None:
-    """Return the id of the job to wait for: the round's, or of the next round of a settled claim; None for neither.
+def next_job(ctx: FeedContext, record: RunRecord) -> tuple[RunRecord, str | None]:
+    """Return the record as it is then, and the job to wait for: the round's, or the next one's of a settled claim.
 
-    Failed files that have attempts left get another round.
+    Failed files that have attempts left get another round; without any there is no job.
 
     Raises:
         ConfigurationError: the job's definition is gone; the files of the claim wait again.
     """
     if record.is_settled:
-        if not _may_be_tried(ctx, record):
-            return None
+        if not settling.may_be_tried(claiming.of_plan(ctx, record), ctx.feed.max_attempts):
+            return record, None
         record = rounds.begin(ctx, record)
     if not record.units:
         files = claim_for_round(ctx, record)
         if not files:
-            return None
+            return record, None
         record = rounds.write(ctx, record, files)
-    return _submit(ctx, record)
-
-
-def _may_be_tried(ctx: FeedContext, record: RunRecord) -> list[FileRecord]:
-    return settling.may_be_tried(claiming.of_plan(ctx, record), ctx.feed.max_attempts)
+    return record, _submit(ctx, record)
 
 
 def claim_for_round(ctx: FeedContext, record: RunRecord) -> list[FileRecord]:
@@ -130,7 +126,12 @@ def settle(ctx: FeedContext, record: RunRecord, job_id: str | None) -> Settled:
     return settling.settle(ctx, record, job)
 
 
-def complaint(ctx: FeedContext, settled: Settled) -> str:
-    """Return why the run fails by the feed's rule, naming files and reasons; "" where it doesn't."""
+def complaint(ctx: FeedContext, record: RunRecord, settled: Settled) -> str:
+    """Return why the run fails, naming files and reasons; "" where it doesn't.
+
+    It fails by the feed's rule, and where nothing of what it had claimed is its own any more: then it did nothing.
+    """
+    if record.files and not settled.files:
+        return f"none of {record.files} files was done: another run took this one for dead, and they wait again"
     bad = settled.of(*FAILS_RUN[ctx.feed.fail_run_on])
     return f"{len(bad)} files of {len(settled.files)}:\n{settling.describe(bad)}" if bad else ""

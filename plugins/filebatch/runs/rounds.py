@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from filebatch.core import paths, round_file, run_moves
+from botocore.exceptions import ClientError
+
+from filebatch.core import aws_errors, paths, round_file, run_moves
 from filebatch.core.contract import Unit
+from filebatch.core.errors import ContractError
 from filebatch.core.records import FileRecord, RunRecord
 from filebatch.core.run_moves import RoundJob
 from filebatch.feeds.feed import Feed
@@ -75,6 +78,18 @@ def units_key(record: RunRecord) -> str:
 
 
 def read_units(ctx: FeedContext, record: RunRecord) -> list[Unit]:
-    """Read the units of a claim's latest round."""
-    body = ctx.s3.get_object(Bucket=ctx.results, Key=units_key(record))["Body"].read()
+    """Read the units of a claim's latest round.
+
+    Raises:
+        ContractError: they are gone, or none that this version reads.
+    """
+    key = units_key(record)
+    try:
+        body = ctx.s3.get_object(Bucket=ctx.results, Key=key)["Body"].read()
+    except ClientError as error:
+        if aws_errors.is_not_there(error):
+            raise ContractError(
+                f"{key}: expected the units of round {record.round}; they aren't there any more"
+            ) from error
+        raise
     return round_file.decode(body)

@@ -27,7 +27,7 @@ def take_in(ctx: FeedContext, selection: Selection) -> None:
         taken = arrivals.drain(ctx.sqs, ctx.s3, ctx.settings.queue(ctx.feed.name), ctx.ledger, ctx.feed)
     log.info("the queue brought %s", taken)
     if selection.sweep:
-        log.info("the sweep found %s", listing.sweep(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger))
+        log.info("the sweep found %s", listing.sweep(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, ctx.now()))
 
 
 def plan(ctx: FeedContext, selection: Selection, earlier: RunRecord | None) -> list[Planned] | Nothing | Held:

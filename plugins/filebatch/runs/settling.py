@@ -14,7 +14,7 @@ from typing import Any
 
 from filebatch.core import failures, file_moves, run_moves
 from filebatch.core.contract import FileVersion, Reason, Result, Unit
-from filebatch.core.errors import FilebatchError
+from filebatch.core.errors import ContractError, ContractVersionError, FilebatchError
 from filebatch.core.failures import Ending, Failure
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.metrics import Measured
@@ -72,11 +72,13 @@ def settle(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None) -
     Raises:
         MoveRefused: somebody else has moved the record meanwhile.
         NotSettledError: files are still CLAIMED.
-        ContractError: plan or units are gone.
+        ContractError: plan or units are gone, or a result is of a version that this one doesn't read.
     """
-    left = [file for file in claiming.of_plan(ctx, record) if file.state is FileState.CLAIMED]
-    unfinished = _adopt(ctx, record, left)
-    if unfinished:
+    files = claiming.of_plan(ctx, record)
+    left = [file for file in files if file.state is FileState.CLAIMED]
+    if not left:
+        return _close(ctx, record, files)
+    if unfinished := _adopt(ctx, record, left):
         _end(ctx, record, job, unfinished)
     return close(ctx, record)
 
@@ -87,7 +89,11 @@ def close(ctx: FeedContext, record: RunRecord) -> Settled:
     Raises:
         NotSettledError: files are still CLAIMED.
     """
-    settled = read(ctx, record)
+    return _close(ctx, record, claiming.of_plan(ctx, record))
+
+
+def _close(ctx: FeedContext, record: RunRecord, files: Sequence[FileRecord]) -> Settled:
+    settled = _settled(files)
     if claimed := settled.of(FileState.CLAIMED):
         raise NotSettledError(
             f"claim {record.token}: {len(claimed)} files are still CLAIMED, such as {claimed[0].pk!r}"
@@ -96,21 +102,45 @@ def close(ctx: FeedContext, record: RunRecord) -> Settled:
     return settled
 
 
-def read(ctx: FeedContext, record: RunRecord) -> Settled:
-    """Return what became of a claim's files so far."""
-    files = claiming.of_plan(ctx, record)
+def _settled(files: Sequence[FileRecord]) -> Settled:
     return Settled(dict(Counter(str(file.state) for file in files)), tuple(files))
 
 
+def read(ctx: FeedContext, record: RunRecord) -> Settled:
+    """Return what became of a claim's files so far."""
+    return _settled(claiming.of_plan(ctx, record))
+
+
 def _adopt(ctx: FeedContext, record: RunRecord, left: Sequence[FileRecord]) -> list[FileRecord]:
-    """Take over what was committed; return the files without a result."""
-    results = ctx.side_by_side(lambda file: read_result(ctx.s3, ctx.results, ctx.feed.name, file.work), left)
+    """Take over what was committed; return the files without a result. One with a result that is none has failed."""
+    results = ctx.side_by_side(lambda file: _result_of(ctx, file), left)
     outcomes = ctx.outcomes()
     for file, result in zip(left, results, strict=True):
-        if result is not None:
+        if isinstance(result, ContractError):
+            outcomes.add(*_spoilt(ctx, record, file, result))
+        elif result is not None:
             outcomes.add(*_adopted(ctx, record, file, result))
     outcomes.flush()
     return [file for file, result in zip(left, results, strict=True) if result is None]
+
+
+def _result_of(ctx: FeedContext, file: FileRecord) -> Result | ContractError | None:
+    """Return a file's result, None where there is none, or what is wrong with it: that must not hold up the others."""
+    try:
+        return read_result(ctx.s3, ctx.results, ctx.feed.name, file.work)
+    except ContractVersionError:
+        raise  # it may be right: a version that can read it settles the claim
+    except ContractError as error:
+        return error
+
+
+def _spoilt(
+    ctx: FeedContext, record: RunRecord, file: FileRecord, error: ContractError
+) -> tuple[Move[FileRecord], Measured]:
+    log.error("%r has failed, as its result can't be used: %s", file.pk, error)
+    failed = FileFailure(Reason("configuration", f"its result can't be used: {error}"[:MAX_SENTENCE]))
+    move = file_moves.fail(file.row, record.token, ctx.feed.name, failed, retry=None, now=ctx.now())
+    return move, Measured(FileState.FAILED, 0.0, file.size, None)
 
 
 def _adopted(
@@ -126,7 +156,7 @@ def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, fil
     outcomes, unbegun, handed_out = ctx.outcomes(), list[FileRecord](), set[Row[FileRecord]]()
     for left in _by_unit(ctx, record, job, files):
         failure = failures.classify(left.ending)
-        begun = begun_of(left, failure)
+        begun = begun_of(left, failure, fenced=record.fence is not None)
         for file in left.files:
             if file in begun:
                 outcomes.add(*_failed(ctx, record, file, failure, left.ending))
@@ -140,15 +170,17 @@ def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, fil
         log.warning("%s files wait again: their container ended before it had begun with them", len(unbegun))
 
 
-def begun_of(left: UnitLeft, failure: Failure) -> Sequence[FileRecord]:
+def begun_of(left: UnitLeft, failure: Failure, *, fenced: bool) -> Sequence[FileRecord]:
     """Return which of a unit's unfinished files its failure is counted for.
 
     A worker writes down its trouble with each file that it has begun and leaves behind. A container that died at work
     was at one of these again, or at the first ones of the others, as many as are in flight at the same time. Where one
     ended in order and had begun none, all have failed for the same reason: it never started, or could not do its unit.
+    So they have where no worker of the round got as far as its files, which is when the round is `fenced`: an image
+    that can't run says nothing of any file.
     """
     troubled = [file for file in left.files if file.trouble]
-    if failures.died_at_work(failure, left.ending):
+    if fenced and failures.died_at_work(failure, left.ending):
         return [*troubled, *[file for file in left.files if not file.trouble][:IN_FLIGHT]]
     return troubled or left.files
 
@@ -160,8 +192,8 @@ def _failed(
     last_word = file.trouble.message if file.trouble and file.trouble.code == failure.code else ""
     failed = FileFailure(
         Reason(failure.code, _message(failure, ending, last_word or record.trouble(failure.code))),
-        memory=record.memory * failure.memory_factor if failure.memory_factor > 1 else None,
-        suspect=failures.died_at_work(failure, ending) and not failure.from_outside,
+        memory=failures.needed_memory(failure, record.memory),
+        suspect=bool(record.fence) and failures.died_at_work(failure, ending) and not failure.from_outside,
     )
     retry = failures.retry_at(failure, file.attempts, ctx.feed.max_attempts, now)
     move = file_moves.fail(file.row, record.token, ctx.feed.name, failed, retry=retry, now=now)

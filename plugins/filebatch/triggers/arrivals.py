@@ -19,6 +19,7 @@ from filebatch.triggers import standstill
 from filebatch.triggers.async_ledger import AsyncLedger
 from filebatch.triggers.context import Faults, TriggerContext
 from filebatch.triggers.health_reporter import Reporter
+from filebatch.triggers.kept import kept
 from filebatch.triggers.listener import Listener
 
 LOOK_EVERY = 30.0  # seconds between looks at the ledger while nothing happens
@@ -90,9 +91,7 @@ class ArrivalsTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        names = ("feed", "prefix", "pattern", "date_format", "day_prefix", "start", "expected_by", "aws_conn_id")
-        kind = type(self)
-        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in names}
+        return kept(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ring whenever the rule of `filebatch.intake.doorbell` says so."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from filebatch.triggers.kept import kept
+
 
 class PauseTrigger(BaseTrigger):
     """Fires after `seconds`, and hands `deadline` (ISO 8601) on, as each deferral would otherwise begin a new wait."""
@@ -19,7 +21,7 @@ class PauseTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        return "filebatch.triggers.pause.PauseTrigger", {"seconds": self.seconds, "deadline": self.deadline}
+        return kept(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Sleep, then fire."""

@@ -14,9 +14,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from botocore.exceptions import BotoCoreError, ClientError
 
 from filebatch.core import clock, run_moves
+from filebatch.core.errors import RecordError
 from filebatch.runs.jobs import TERMINAL
 from filebatch.triggers import clients
 from filebatch.triggers.async_ledger import AsyncLedger
+from filebatch.triggers.kept import kept
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +69,7 @@ class RoundJobTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        names = ("job_id", "feed", "claim", "ledger", "heartbeat_timeout", "aws_conn_id", "region")
-        return "filebatch.triggers.round_job.RoundJobTrigger", {name: getattr(self, name) for name in names}
+        return kept(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the job has ended; the event carries its id and status."""
@@ -88,7 +89,7 @@ class RoundJobTrigger(BaseTrigger):
                             await self._send_heartbeat()
                             heard = time.monotonic()
                         await asyncio.sleep(poll_delay(_since(began)))
-            except (BotoCoreError, ClientError, OSError) as error:
+            except (BotoCoreError, ClientError, OSError, RecordError) as error:
                 log.warning("polling job %s failed, it is polled again: %s", self.job_id, error)
                 await asyncio.sleep(poll_delay(_since(began)))
 

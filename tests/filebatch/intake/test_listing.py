@@ -36,7 +36,7 @@ def keys(files):
 
 
 def swept(place, feed=FEED):
-    return listing.sweep(place.connect("s3"), place.new_files, feed, place.ledger)
+    return listing.sweep(place.connect("s3"), place.new_files, feed, place.ledger, clock.now())
 
 
 def selected(place, feed=FEED, *, start=None, end=None, **fields):
@@ -206,7 +206,7 @@ def test_a_sweep_that_died_is_done_again_from_where_the_last_one_began(place):
 
     place.put("orders/a.csv")
     with pytest.raises(ConnectionError):
-        listing.sweep(place.connect("s3"), place.new_files, FEED, Dies())
+        listing.sweep(place.connect("s3"), place.new_files, FEED, Dies(), clock.now())
     assert swept(place) == Taken(known=1)
 
 

@@ -21,7 +21,7 @@ def audited(place, feed=FEED) -> list[str]:
 
 
 def sweep(place, feed=FEED) -> None:
-    listing.sweep(place.connect("s3"), place.new_files, feed, place.ledger)
+    listing.sweep(place.connect("s3"), place.new_files, feed, place.ledger, clock.now())
 
 
 @pytest.fixture

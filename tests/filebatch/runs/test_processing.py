@@ -12,7 +12,14 @@ from claims import OTHER, RUN_ID, Held, run_of
 from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
 from filebatch.core.records import FileState, RunState
-from filebatch.runs import claiming, processing, rounds, settling
+from filebatch.runs import claiming, processing, rounds, settling, takeover
+
+
+def next_job(held):
+    """Return the job that the task would wait for."""
+    record, job = processing.next_job(held.ctx, held.record)
+    assert record.row == held.record.row
+    return job
 
 
 def defined(held):
@@ -45,22 +52,22 @@ def failed(place, files=2):
 
 def test_the_rounds_job_is_submitted_once(place):
     held = defined(Held(place, 2))
-    first = processing.next_job(held.ctx, held.record)
+    first = next_job(held)
     assert held.record.job_id == first
-    assert processing.next_job(held.ctx, held.record) == first
+    assert next_job(held) == first
     assert jobs_named(held, held.record.job_name) == [first]
 
 
 def test_a_job_that_was_submitted_and_not_written_down_is_found_by_its_name(place):
     held = defined(Held(place, 1))
     seen = held.record
-    first = processing.next_job(held.ctx, seen)
-    assert processing.next_job(held.ctx, seen) == first  # as whoever read the record before would go on
+    first = processing.next_job(held.ctx, seen)[1]
+    assert processing.next_job(held.ctx, seen)[1] == first  # as whoever read the record before would go on
 
 
 def test_files_that_failed_and_have_attempts_left_get_another_round(place):
     held = failed(place)
-    assert processing.next_job(held.ctx, held.record)
+    assert next_job(held)
     record = held.record
     assert (record.state, record.round, record.units) == (RunState.CLAIMED, 2, 1)
     assert held.now_in() == [FileState.CLAIMED] * 2
@@ -71,7 +78,7 @@ def test_a_settled_claim_of_which_nothing_may_be_tried_has_no_next_job(place):
     held = defined(Held(place, 1))
     held.finish()
     settling.settle(held.ctx, held.record, None)
-    assert processing.next_job(held.ctx, held.record) is None
+    assert next_job(held) is None
     assert (held.record.state, held.record.round) == (RunState.SETTLED, 1)
 
 
@@ -82,7 +89,7 @@ def test_a_crash_between_beginning_a_round_and_writing_it_is_gone_on_from(place,
     rounds.begin(held.ctx, held.record)
     for row in held.keys[:taken]:
         held.ctx.ledger.move(file_moves.claim(row, held.token, RUN_ID, 1, clock.now(), asked=True))
-    job = processing.next_job(held.ctx, held.record)
+    job = next_job(held)
     assert job == held.record.job_id
     assert (held.record.round, held.record.units) == (2, 1)
     assert {work.file.key for unit in held.units(2) for work in unit.files} == {file.key for file in held.files}
@@ -103,7 +110,7 @@ def test_a_round_whose_files_others_took_all_has_no_job_and_is_settled(place):
     held = failed(place, 1)
     rounds.begin(held.ctx, held.record)
     held.ctx.ledger.move(file_moves.claim(held.keys[0], OTHER, RUN_ID, 1, clock.now(), asked=True))
-    assert processing.next_job(held.ctx, held.record) is None
+    assert next_job(held) is None
     assert processing.settle(held.ctx, held.record, None).files == ()
     assert held.record.state == RunState.SETTLED
 
@@ -111,14 +118,14 @@ def test_a_round_whose_files_others_took_all_has_no_job_and_is_settled(place):
 def test_the_job_whose_child_works_counts_and_not_a_later_one(place):
     held = defined(Held(place, 1))
     held.ctx.ledger.move(run_moves.fence("orders", held.token, 1, "at-work"))
-    assert processing.next_job(held.ctx, held.record) == "at-work"
+    assert next_job(held) == "at-work"
     assert jobs_named(held, held.record.job_name) == []
 
 
 def test_where_the_job_definition_is_gone_the_files_wait_again(place):
     held = Held(place, 2)
     with pytest.raises(ConfigurationError, match="The files of this run wait again"):
-        processing.next_job(held.ctx, held.record)
+        next_job(held)
     assert held.now_in() == [FileState.ARRIVED] * 2
     assert held.record.state == RunState.ANNOUNCED
 
@@ -128,7 +135,7 @@ def test_a_job_that_is_refused_for_another_reason_leaves_the_claim_as_it_is(plac
     held.ctx = replace(held.ctx, settings=replace(held.ctx.settings, job_queue="no-such-queue"))
     held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(hours=1), now=clock.now()))
     with pytest.raises(ClientError):
-        processing.next_job(held.ctx, held.record)
+        next_job(held)
     assert held.now_in() == [FileState.CLAIMED]
 
 
@@ -142,7 +149,7 @@ def test_whether_a_run_fails_is_its_feeds_rule(place, rule, complains):
     held = Held(place, 2, feed_of(fail_run_on=rule))
     held.finish(0, FileState.INVALID)
     settled = settling.settle(held.ctx, held.record, None)
-    said = processing.complaint(held.ctx, settled)
+    said = processing.complaint(held.ctx, held.record, settled)
     assert bool(said) is complains
     assert (f"{held.files[0].key}" in said) is (rule == "invalid")
 
@@ -167,3 +174,13 @@ def test_a_job_that_batch_knows_again_is_not_settled_while_it_works(place):
         assert held.now_in() == [FileState.CLAIMED]
     finally:
         held.ctx.batch.terminate_job(jobId=job_id, reason="the test has ended")
+
+
+def test_a_run_of_which_another_gave_back_all_files_has_done_nothing_and_says_so(place):
+    held = Held(place, 2)
+    settling_later = replace(held.ctx, now=lambda: clock.now() + timedelta(hours=1))
+    assert takeover.take_over(settling_later, "another", lambda _run_id: True) == [RUN_ID]
+    settled = processing.settle(held.ctx, held.record, None)
+    assert processing.complaint(held.ctx, held.record, settled) == (
+        "none of 2 files was done: another run took this one for dead, and they wait again"
+    )

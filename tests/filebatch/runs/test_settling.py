@@ -7,8 +7,9 @@ import pytest
 
 from aws import feed_of
 from claims import OTHER, RUN_ID, Held, counted, summed
-from filebatch.core import clock, file_moves, paths
+from filebatch.core import clock, contract, file_moves, paths
 from filebatch.core.contract import Reason
+from filebatch.core.errors import ContractError, ContractVersionError
 from filebatch.core.records import FileState, RunState
 from filebatch.runs import rounds, settling
 from filebatch.runs.settling import NotSettledError, Settled
@@ -235,3 +236,45 @@ def test_a_file_that_is_in_no_unit_of_the_round_waits_again(place):
     settled = settling.settle(held.ctx, held.record, held.job("exit 70"))
     assert settled.counts == {"FAILED": 1}
     assert held.now_in() == [FileState.FAILED, FileState.ARRIVED]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"state": "DONE"}, "found 'DONE' of generation 1"),
+        ({"state": "FAILED"}, "found 'FAILED' of generation 1"),
+        ({"state": "ARRIVED"}, "found 'ARRIVED' of generation 1"),
+        ({"generation": 2}, "found 'SUCCEEDED' of generation 2"),
+    ],
+)
+def test_a_result_that_is_none_fails_its_file_alone(place, change, why):
+    held = Held(place, 2)
+    written = held.result().to_json()
+    written["work"] |= {name: value for name, value in change.items() if name in written["work"]}
+    written |= {name: value for name, value in change.items() if name in written}
+    key = paths.result("orders", held.item().work)
+    held.ctx.s3.put_object(Bucket=held.ctx.results, Key=key, Body=contract.encode(written))
+    held.commit(1)
+    settled = settling.settle(held.ctx, held.record, held.job("exit 0"))
+    assert settled.counts == {"FAILED": 1, "SUCCEEDED": 1}
+    assert held.item().reason.code == "configuration"
+    assert why in held.item().reason.message
+    assert held.item().open is None
+
+
+def test_a_result_of_a_later_version_keeps_the_claim_open_for_a_version_that_can_read_it(place):
+    held = Held(place, 1)
+    written = {**held.result().to_json(), "contract": contract.VERSION + 1}
+    key = paths.result("orders", held.item().work)
+    held.ctx.s3.put_object(Bucket=held.ctx.results, Key=key, Body=contract.encode(written))
+    with pytest.raises(ContractVersionError, match="deploy image and DAGs together"):
+        settling.settle(held.ctx, held.record, held.job("exit 0"))
+    assert held.now_in() == [FileState.CLAIMED]
+
+
+def test_units_that_are_gone_are_told_as_such(place):
+    held = Held(place, 1)
+    job = held.job("exit 70")
+    held.ctx.s3.delete_object(Bucket=held.ctx.results, Key=rounds.units_key(held.record))
+    with pytest.raises(ContractError, match="expected the units of round 1; they aren't there any more"):
+        settling.settle(held.ctx, held.record, job)

@@ -35,6 +35,7 @@ def waits_uncounted(held, number):
 def test_of_many_files_one_fails_when_their_container_dies_and_the_others_wait_again_uncounted(place, code, container):
     held = Held(place, 20)
     held.finish(0)
+    held.fence()
     settled = settling.settle(held.ctx, held.record, ended(**container))
     assert settled.counts == {"SUCCEEDED": 1, "FAILED": 1}
     suspect = held.item(1)
@@ -46,14 +47,16 @@ def test_of_many_files_one_fails_when_their_container_dies_and_the_others_wait_a
 @pytest.mark.parametrize(("script", "code"), [("kill -KILL $$", "killed"), ("kill -SEGV $$", "bug")])
 def test_a_process_that_really_dies_of_a_signal_leaves_one_suspect(place, script, code):
     held = Held(place, 3)
-    settling.settle(held.ctx, held.record, held.job(script))
+    job = held.job(script)
+    settling.settle(held.ctx, held.record, job)
     assert held.now_in() == [FileState.FAILED, FileState.ARRIVED, FileState.ARRIVED]
     assert (held.item().reason.code, held.item().suspect) == (code, True)
 
 
 def test_each_container_that_dies_has_a_suspect_of_its_own(place):
     held = Held(place, 4, feed_of(packing={"files": 2}))
-    settling.settle(held.ctx, held.record, held.job("kill -KILL $$"))
+    job = held.job("kill -KILL $$")
+    settling.settle(held.ctx, held.record, job)
     assert held.now_in() == [FileState.FAILED, FileState.ARRIVED] * 2
 
 
@@ -62,6 +65,7 @@ def test_of_files_that_failed_in_order_one_is_suspected_when_a_later_container_d
     for _ in range(2):  # both end in order, and fail all
         settling.settle(held.ctx, held.record, held.job("exit 70"))
         held.another_round()
+    held.fence()
     settled = settling.settle(held.ctx, held.record, ended(exitCode=139))
     assert settled.counts == {"FAILED": 1}
     again = [held.item(number) for number in range(4)]
@@ -71,7 +75,8 @@ def test_of_files_that_failed_in_order_one_is_suspected_when_a_later_container_d
 def test_a_suspect_is_packed_alone_beside_others_that_failed(place):
     held = Held(place, 4, feed_of(packing={"files": 2}))
     held.ctx.ledger.move(file_moves.trouble(held.keys[2], held.token, Reason("transient", "S3 is slow")))
-    settling.settle(held.ctx, held.record, held.job(DIES_OR_ENDS))
+    job = held.job(DIES_OR_ENDS)
+    settling.settle(held.ctx, held.record, job)
     assert held.now_in() == [FileState.FAILED, FileState.ARRIVED, FileState.FAILED, FileState.ARRIVED]
     held.another_round()
     assert [[work.file.key for work in unit.files] for unit in held.units(2)] == [
@@ -85,6 +90,7 @@ DIES_OR_ENDS = 'if [ "$AWS_BATCH_JOB_ARRAY_INDEX" = 0 ]; then kill -SEGV $$; els
 
 def test_a_file_that_is_done_in_a_container_of_its_own_is_a_suspect_no_more(place):
     held = Held(place, 1)
+    held.fence()
     settling.settle(held.ctx, held.record, ended(exitCode=139))
     held.another_round()
     held.finish()
@@ -94,6 +100,7 @@ def test_a_file_that_is_done_in_a_container_of_its_own_is_a_suspect_no_more(plac
 @pytest.mark.parametrize("words", ["Your Spot Task was interrupted.", "Terminated: by hand"])
 def test_nobody_is_suspected_where_a_container_was_ended_from_outside(place, words):
     held = Held(place, 3)
+    held.fence()
     settling.settle(held.ctx, held.record, {**ended(exitCode=137), "statusReason": words})
     assert held.now_in() == [FileState.FAILED, FileState.ARRIVED, FileState.ARRIVED]
     assert held.item().suspect is None
@@ -103,7 +110,8 @@ def test_a_container_that_ended_in_order_with_75_fails_what_it_met_trouble_with_
     held = Held(place, 4)
     for number in (1, 2):
         held.ctx.ledger.move(file_moves.trouble(held.keys[number], held.token, Reason("transient", f"slow {number}")))
-    settling.settle(held.ctx, held.record, held.job("exit 75"))
+    job = held.job("exit 75")
+    settling.settle(held.ctx, held.record, job)
     assert held.now_in() == [FileState.ARRIVED, FileState.FAILED, FileState.FAILED, FileState.ARRIVED]
     assert [held.item(number).attempts for number in range(4)] == [0, 1, 1, 0]
     assert "slow 1" in held.item(1).reason.message
@@ -113,7 +121,8 @@ def test_a_container_that_ended_in_order_with_75_fails_what_it_met_trouble_with_
 def test_a_container_that_ended_in_order_with_75_and_no_trouble_fails_all_that_it_left(place):
     held = Held(place, 3)
     held.finish(0)
-    settling.settle(held.ctx, held.record, held.job("exit 75"))
+    job = held.job("exit 75")
+    settling.settle(held.ctx, held.record, job)
     assert held.now_in() == [FileState.SUCCEEDED, FileState.FAILED, FileState.FAILED]
     assert [(held.item(number).attempts, held.item(number).suspect) for number in (1, 2)] == [(1, None)] * 2
 
@@ -123,6 +132,7 @@ def test_a_container_that_ended_in_order_with_75_and_no_trouble_fails_all_that_i
 )
 def test_a_container_that_never_started_fails_all_and_suspects_none(place, job):
     held = Held(place, 3)
+    held.fence()
     settling.settle(held.ctx, held.record, job and {**ended(reason=job["reason"]), "statusReason": job["statusReason"]})
     assert held.now_in() == [FileState.FAILED] * 3
     assert [held.item(number).suspect for number in range(3)] == [None] * 3
@@ -130,6 +140,7 @@ def test_a_container_that_never_started_fails_all_and_suspects_none(place, job):
 
 def test_files_that_wait_again_are_another_claims_and_not_of_the_next_round(place):
     held = Held(place, 3)
+    held.fence()
     settling.settle(held.ctx, held.record, ended(exitCode=139))
     taken = processing.claim_for_round(held.ctx, held.record)
     assert [file.key for file in taken] == [held.files[0].key]
@@ -139,6 +150,17 @@ def test_files_that_wait_again_are_another_claims_and_not_of_the_next_round(plac
 def test_a_container_that_dies_after_trouble_with_a_file_was_at_that_one_again_or_at_the_next(place):
     held = Held(place, 4)
     held.ctx.ledger.move(file_moves.trouble(held.keys[0], held.token, Reason("transient", "S3 is slow")))
+    held.fence()
     settling.settle(held.ctx, held.record, ended(exitCode=139))
     assert held.now_in() == [FileState.FAILED, FileState.FAILED, FileState.ARRIVED, FileState.ARRIVED]
     assert [held.item(number).suspect for number in (0, 1)] == [True, True]
+
+
+@pytest.mark.parametrize("script", ["exit 1", "kill -KILL $$"])
+def test_an_image_that_cannot_run_makes_no_file_a_suspect_and_has_all_wait_for_their_next_attempt(place, script):
+    held = Held(place, 3)
+    job = held.job(script, begun=False)
+    settled = settling.settle(held.ctx, held.record, job)
+    assert settled.counts == {"FAILED": 3}
+    assert {(file.attempts, file.suspect) for file in settled.files} == {(1, None)}
+    assert all(file.due_at > clock.to_iso(clock.now()) for file in settled.files)
