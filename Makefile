@@ -52,7 +52,7 @@ down: made  ## stop what `make aws` or `make up` started
 env:  ## print the settings of a shell: eval "$$(make -s env)"
 	@if test -e $(VENV)/.ready; then $(RUN) -m filebatch_local env; else cat infra/local/filebatch_local/serve/not_running.sh; fi
 
-audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0, or what is wrong
+audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0 stuck=0, or what is wrong
 	@$(RUN) -m audit $(if $(filter command,$(firstword $(origin SETTINGS))),$(SETTINGS))
 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow

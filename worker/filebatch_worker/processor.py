@@ -86,7 +86,7 @@ class TransientError(Exception):
 
 
 class ConfigurationError(Exception):
-    """The feed's processor or its options are wrong: no file of the feed can be processed until that is mended."""
+    """The feed's processor or its options are wrong: no file of the feed can be processed until that is fixed."""
 
 
 class Processor(Protocol):
