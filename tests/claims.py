@@ -23,7 +23,7 @@ WRONG = Reason("truncated", "ends within line 3", {"line": 3})
 
 
 class Held:
-    """A claim of some files: its ctx, files and owner record."""
+    """A claim of some files: its context, files and owner record."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from filebatch.core.records import Bell, FileRecord, RunRecord
 from filebatch.core.rows import Partition
 
 FIRST_RING_TIMEOUT, LAST_RING_TIMEOUT = timedelta(seconds=30), timedelta(minutes=10)
-# A run that settled or fell silent a moment ago is announced, or takes itself up again, without a bell.
+# A run that settled, or missed its heartbeat, a moment ago is announced, or takes itself up again, without a bell.
 RUN_GRACE = timedelta(minutes=1)
 FIRST_BACKOFF, LAST_BACKOFF = 1.0, 300.0  # seconds
 

@@ -56,7 +56,7 @@ class TriggerContext:
 
 
 class Faults:
-    """The faults in a row of one activity at a ctx: each is logged and followed by a longer pause."""
+    """The faults in a row of one activity of a feed's trigger: each is logged and followed by a longer pause."""
 
     def __init__(self, ctx: TriggerContext, activity: str) -> None:
         self._ctx = ctx

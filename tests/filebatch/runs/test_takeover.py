@@ -23,7 +23,7 @@ def running(_run_id):
     return False
 
 
-def silent(held):
+def without_heartbeat(held):
     """Make the claim's run unheard of for longer than it may be."""
     past = clock.now() - timedelta(hours=2)
     held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(hours=1), now=past))
@@ -52,12 +52,12 @@ def test_a_runs_own_claims_are_left_alone(place):
     assert held.now_in() == [FileState.CLAIMED]
 
 
-@pytest.mark.parametrize("dead", ["over", "silent"])
+@pytest.mark.parametrize("dead", ["over", "without heartbeat"])
 def test_a_dead_run_whose_job_was_never_submitted_gives_its_files_back_and_tells_nothing(place, dead):
     held = Held(place, 2)
     later(held)
-    if dead == "silent":
-        silent(held)
+    if dead == "without heartbeat":
+        without_heartbeat(held)
     assert takeover.take_over(held.ctx, run_of(OTHER), over if dead == "over" else running) == [held.record.run_id]
     assert held.now_in() == [FileState.ARRIVED, FileState.ARRIVED]
     assert held.record.state == RunState.ANNOUNCED
@@ -144,7 +144,7 @@ def test_a_job_in_a_queue_that_was_replaced_since_is_settled_all_the_same(place,
 
 def test_a_dead_run_whose_job_still_works_is_left_to_it_and_looked_at_later(place):
     held = Held(place, 1)
-    silent(held)
+    without_heartbeat(held)
     batch = place.connect("batch")
     job_id = batch.submit_job(
         jobName=held.record.job_name,
@@ -166,7 +166,7 @@ def test_a_job_that_batch_does_not_know_has_vanished_only_after_a_while(place):
     held.ctx.ledger.move(run_moves.submitted(held.record, "00000000-0000-0000-0000-000000000000"))
     assert not take_over(held)
     assert held.now_in() == [FileState.CLAIMED]
-    silent(held)
+    without_heartbeat(held)
     assert take_over(held)
     assert held.item().reason.code == "vanished"
 
