@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-from filebatch.dag_builder import build_dag
-from filebatch.feeds.feed import load_feeds
+from filebatch.dag_builder import feed_dags
 
-feeds, _ = load_feeds(Path(__file__).parent / "feeds")
-for feed in feeds:
-    globals()[feed.name] = build_dag(feed)
+globals().update(feed_dags(Path(__file__).parent / "feeds"))

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
-from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, CronDataIntervalTimetable, Param
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    CronDataIntervalTimetable,
+    Param,
+    get_parsing_context,
+)
 
 from filebatch.feeds import windows
-from filebatch.feeds.feed import Feed
+from filebatch.feeds.feed import Feed, load_feed, load_feeds
 from filebatch.feeds.selection import Selection
 from filebatch.operators.claim_files import ClaimFilesOperator
 from filebatch.operators.notify import NotifyOperator
@@ -23,6 +32,23 @@ UNBOUNDED_RUNS = 1000
 MAX_TAG = 100  # characters, which Airflow takes
 
 RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True}
+
+
+def feed_dags(folder: Path) -> dict[str, DAG]:
+    """Return the DAGs of a folder's feed files by name, without the feeds that are broken.
+
+    The process of a task gets the one that it runs: to build the others would cost each task more with each feed.
+    https://airflow.apache.org/docs/apache-airflow/stable/howto/dynamic-dag-generation.html
+
+    Raises:
+        FeedError: the file of the task's feed is broken or gone.
+    """
+    parsing = get_parsing_context()
+    if parsing.task_id and parsing.dag_id:
+        feeds = [load_feed(folder / f"{parsing.dag_id}.yaml")]
+    else:
+        feeds, _ = load_feeds(folder)
+    return {feed.name: build_dag(feed) for feed in feeds}
 
 
 def build_dag(feed: Feed) -> DAG:

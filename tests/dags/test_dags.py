@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.definitions.context import _AIRFLOW_PARSING_CONTEXT_DAG_ID, _AIRFLOW_PARSING_CONTEXT_TASK_ID
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
@@ -61,6 +62,42 @@ def test_feeds_that_overlap_are_an_import_error_each_and_leave_the_others_alive(
     (error,) = bag.import_errors.values()
     assert "aaa.yaml: prefix: expected one that doesn't overlap with 'orders/' of orders.yaml" in error
     assert "orders.yaml: prefix: expected one that doesn't overlap with 'orders/' of aaa.yaml" in error
+
+
+@pytest.fixture
+def of_task(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Parse as the process of a task does: Airflow says by the environment which task of which DAG it's for."""
+
+    def told(dag_id: str, task_id: str) -> None:
+        monkeypatch.setenv(_AIRFLOW_PARSING_CONTEXT_DAG_ID, dag_id)
+        monkeypatch.setenv(_AIRFLOW_PARSING_CONTEXT_TASK_ID, task_id)
+
+    return told
+
+
+def test_a_task_builds_the_dag_that_it_runs_and_reads_no_other_feed(folder: Path, of_task: Any) -> None:
+    (folder / "feeds" / "broken.yaml").write_text("prefix: broken/\n")
+    of_task("weather", "claim_files")
+
+    bag = load(folder / "file_to_batch.py")
+
+    assert (bag.dag_ids, bag.import_errors) == (["weather"], {})
+
+
+def test_a_task_of_a_feed_that_is_broken_says_so(folder: Path, of_task: Any) -> None:
+    (folder / "feeds" / "weather.yaml").write_text("prefix: weather/\nstart: 2026-01-01\nvcpu: 3\n")
+    of_task("weather", "claim_files")
+
+    (error,) = load(folder / "file_to_batch.py").import_errors.values()
+
+    assert "weather.yaml: vcpu: expected" in error
+
+
+def test_a_command_that_names_a_dag_still_learns_that_its_feed_overlaps(folder: Path, monkeypatch: Any) -> None:
+    (folder / "feeds" / "more.yaml").write_text("prefix: weather/more/\nstart: 2026-01-01\n")
+    monkeypatch.setenv(_AIRFLOW_PARSING_CONTEXT_DAG_ID, "weather")
+
+    assert "weather" not in load(folder).dag_ids
 
 
 EXTREMES = {

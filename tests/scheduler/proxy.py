@@ -5,6 +5,7 @@ import http.client
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -28,6 +29,7 @@ class Proxy:
         self.holds: list[Hold] = []
         self.dead: set[str] = set()  # words: calls with one of them in their body are cut off
         self.cut = 0
+        self.calls: Counter[str] = Counter()  # calls that came, by path
         self.thrice: set[str] = set()  # words: messages of queues that name one of them come twice, and once again
         self._seen: set[str] = set()
         self._again: list[tuple[dict[str, str], bytes]] = []
@@ -88,6 +90,7 @@ def handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def _pass(self) -> None:
+            proxy.calls[self.path] += 1
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             operation, text = self.headers.get("X-Amz-Target", "").rpartition(".")[2], body.decode("utf-8", "replace")
             if proxy.is_stopped(operation, text):

@@ -1,11 +1,10 @@
-"""Waiting for one Batch job, array or not, with one DescribeJobs a poll."""
+"""Waiting for a round's job; all that wait in a triggerer share their looks at Batch (`poller`)."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
@@ -16,20 +15,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from filebatch.core import clock, run_moves
 from filebatch.core.errors import RecordError
 from filebatch.runs.jobs import TERMINAL
-from filebatch.triggers import clients
+from filebatch.triggers import clients, poller
 from filebatch.triggers.async_ledger import AsyncLedger
 from filebatch.triggers.kept import kept
 
 log = logging.getLogger(__name__)
 
-FIRST_POLL, LAST_POLL = 1.0, 30.0  # seconds
 VANISHED_AFTER = 180.0  # seconds in which Batch doesn't know the job
 HEARTBEAT_EVERY = 60.0  # seconds
-
-
-def poll_delay(waited: float) -> float:
-    """Return the seconds to the next poll: a twentieth of the time waited, so that an end is noticed in proportion."""
-    return min(LAST_POLL, max(FIRST_POLL, waited / 20))
+VANISHED = "VANISHED"
+ENDED = (*TERMINAL, VANISHED)
 
 
 class RoundJobTrigger(BaseTrigger):
@@ -72,35 +67,26 @@ class RoundJobTrigger(BaseTrigger):
         return kept(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll until the job has ended; the event carries its id and status."""
-        began = known = time.monotonic()
-        heard = 0.0
-        while True:
-            try:
-                async with self._client("batch") as batch:
-                    while True:
-                        job = await self._describe(batch)
-                        known = time.monotonic() if job else known
-                        status = job["status"] if job else "VANISHED" if _since(known) > VANISHED_AFTER else None
-                        if status in (*TERMINAL, "VANISHED"):
-                            yield TriggerEvent({"job_id": self.job_id, "status": status})  # type: ignore[no-untyped-call]
-                            return
-                        if _since(heard) > HEARTBEAT_EVERY:
-                            await self._send_heartbeat()
-                            heard = time.monotonic()
-                        await asyncio.sleep(poll_delay(_since(began)))
-            except (BotoCoreError, ClientError, OSError, RecordError) as error:
-                log.warning("polling job %s failed, it is polled again: %s", self.job_id, error)
-                await asyncio.sleep(poll_delay(_since(began)))
+        """Look at the job until it has ended; the event carries its id and status."""
+        known, heard = time.monotonic(), 0.0
+        async with poller.watched(self._source, self.job_id) as watch:
+            while True:
+                try:
+                    job = await watch.look()
+                    known = time.monotonic() if job else known
+                    if (status := _status(job, _since(known))) in ENDED:
+                        yield TriggerEvent({"job_id": self.job_id, "status": status})  # type: ignore[no-untyped-call]
+                        return
+                    if _since(heard) > HEARTBEAT_EVERY:
+                        await self._send_heartbeat()
+                        heard = time.monotonic()
+                except (BotoCoreError, ClientError, OSError, RecordError) as error:
+                    log.warning("looking at job %s failed, it is looked at again: %s", self.job_id, error)
 
     async def on_kill(self) -> None:
         """End the job when a user ends the deferred task (Airflow calls this from 3.3 on)."""
         async with self._client("batch") as batch:
             await batch.terminate_job(jobId=self.job_id, reason="Terminated: the task was ended in Airflow")
-
-    async def _describe(self, batch: Any) -> Mapping[str, Any] | None:
-        found = (await batch.describe_jobs(jobs=[self.job_id]))["jobs"]
-        return found[0] if found else None
 
     async def _send_heartbeat(self) -> None:
         timeout = timedelta(seconds=self.heartbeat_timeout)
@@ -110,7 +96,18 @@ class RoundJobTrigger(BaseTrigger):
                 log.warning("claim %s is closed already; its job is waited for all the same", self.claim)
 
     def _client(self, service: str) -> AbstractAsyncContextManager[Any]:
-        return clients.client(clients.Source(self.aws_conn_id, self.region), service)
+        return clients.client(self._source, service)
+
+    @property
+    def _source(self) -> clients.Source:
+        return clients.Source(self.aws_conn_id, self.region)
+
+
+def _status(job: poller.Job | None, unknown: float) -> str | None:
+    """Return Batch's status of a job; VANISHED if Batch hasn't known it for `unknown` seconds, which is too long."""
+    if job is None:
+        return VANISHED if unknown > VANISHED_AFTER else None
+    return str(job["status"])
 
 
 def _since(moment: float) -> float:

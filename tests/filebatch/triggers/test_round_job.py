@@ -1,0 +1,54 @@
+"""Waiting for a round's job: its end is told, its run's claim kept alive, and no fault of AWS ends the wait."""
+
+import asyncio
+
+import pytest
+
+from claims import Held
+from doorbells import becomes
+from filebatch.triggers import round_job
+from round_jobs import event_of, submit, trigger_of
+
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", "SUCCEEDED"), ("exit 3", "FAILED")])
+def test_the_end_of_a_job_is_told(here, script, status):
+    job = submit(here, script)
+    assert asyncio.run(event_of(trigger_of(here, job))) == {"job_id": job, "status": status}
+
+
+def test_a_job_that_batch_does_not_know_has_vanished_after_a_while(here, monkeypatch):
+    async def scenario():
+        waits = asyncio.create_task(event_of(trigger_of(here, UNKNOWN)))
+        await asyncio.wait([waits], timeout=2.5)  # two looks
+        assert not waits.done()
+        monkeypatch.setattr(round_job, "VANISHED_AFTER", 0.0)
+        return await waits
+
+    assert asyncio.run(scenario()) == {"job_id": UNKNOWN, "status": "VANISHED"}
+
+
+def test_its_run_is_heard_of_while_it_waits(here):
+    held = Held(here, 1)
+    before = held.record.due_at
+
+    async def scenario():
+        waits = asyncio.create_task(event_of(trigger_of(here, UNKNOWN, held.ctx.feed.name, held.token)))
+        after = await becomes(lambda: held.record.due_at != before and held.record.due_at)
+        waits.cancel()
+        return after
+
+    assert asyncio.run(scenario()) > before
+
+
+def test_a_batch_out_of_reach_delays_the_end_and_is_told(here, proxy, caplog):
+    job = submit(here, "exit 0")
+
+    async def scenario():
+        waits = asyncio.create_task(event_of(trigger_of(here, job)))
+        await becomes(lambda: caplog.text.count(f"looking at job {job} failed") >= 2, 30)
+        proxy.dead.clear()
+        return await waits
+
+    assert asyncio.run(scenario())["status"] == "SUCCEEDED"
