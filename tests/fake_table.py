@@ -37,11 +37,7 @@ class FakeTable:
         item = self.items.get(key)
         if not self.allows(move):
             return moved(move, dict(item) if item else None)
-        became = {"pk": move.row.pk, "sk": move.row.sk, **(item or {}), **move.become}
-        for name in move.drop:
-            became.pop(name, None)
-        for name, number in move.add.items():
-            became[name] = became.get(name, 0) + number
+        became = changed({"pk": move.row.pk, "sk": move.row.sk, **(item or {})}, move.become, move.drop, move.add)
         self.items[key] = became
         return Moved(True, move.row.kind.from_item(became))
 
@@ -80,6 +76,16 @@ class FakeTable:
         pk = RunRecord.at(feed, run).pk
         found = [item for (of, sk), item in sorted(self.items.items()) if of == pk and sk.startswith(run)]
         return RunRecord.from_item(found[-1]) if found else None
+
+
+def changed(item: Item, become: Item, drop: Iterable[str], add: Mapping[str, int]) -> dict[str, Any]:
+    """Return an item as an update leaves it."""
+    new = {**item, **become}
+    for name in drop:
+        new.pop(name, None)
+    for name, number in add.items():
+        new[name] = new.get(name, 0) + number
+    return new
 
 
 def holds(condition: Condition, item: Mapping[str, Any]) -> bool:
