@@ -298,11 +298,6 @@ class TestSQS:
 
         assert len(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]) == 10
         assert refused(sqs.receive_message, QueueUrl=f"{queue}-none") == "AWS.SimpleQueueService.NonExistentQueue"
-        assert "TooManyEntries" in refused(
-            sqs.delete_message_batch,
-            QueueUrl=queue,
-            Entries=arrivals.delete_entries([*"abcdefghijk"]),
-        )
 
 
 def left(sqs, queue) -> tuple[str, str]:
