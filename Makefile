@@ -12,6 +12,9 @@ else
   LOCK := requirements/airflow-3.2.1.txt
 endif
 BIN := $(VENV)/bin
+# make simulate SEEDS=1000 FROM=1
+SEEDS ?= 200
+FROM ?= 1
 # Packages that people run from the repository: the library, the local AWS and the tools.
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
@@ -19,7 +22,7 @@ RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/test_run_context.py tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
   tests/filebatch/feeds/test_windows.py tests/filebatch/queries/test_health.py tests/scheduler tests/tools
 
-.PHONY: help setup made demo aws up down status env audit test test-airflow test-infra lint bench bench-parse bench-latency bench-doorbells bench-worker lock
+.PHONY: help setup made demo aws up down status env audit test test-airflow test-infra simulate simulate-safeguards lint bench bench-parse bench-latency bench-doorbells bench-worker lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +66,12 @@ test-airflow: setup  ## of these, what goes through Airflow; .ci/run runs it wit
 
 test-infra: setup  ## what needs Terraform and the AWS provider (where it can't be downloaded, TF_PLUGIN_DIR names a mirror)
 	@$(BIN)/python -m pytest -m terraform tests/infra $(ARGS)
+
+simulate: setup  ## what might go wrong, played through: SEEDS=n FROM=m; ARGS=--story tells one seed
+	@PYTHONPATH=infra/local:plugins:worker:tests:tools $(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM) $(ARGS)
+
+simulate-safeguards: setup  ## take out each safeguard of docs/guarantees.md, and say which seed finds that
+	@PYTHONPATH=infra/local:plugins:worker:tests:tools $(BIN)/python -m simulation --safeguards --seeds 300
 
 bench: bench-parse  ## what can be measured without a running system
 

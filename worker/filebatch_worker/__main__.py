@@ -15,7 +15,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from filebatch.core import clock, failures, file_moves, run_moves
@@ -53,12 +53,17 @@ def main() -> int:
     shown = job_log.start()
     stop = Stop()
     stop.listen()
+    return do_unit(os.environ, stop, shown)
+
+
+def do_unit(environment: Mapping[str, str], stop: Stop, shown: JobLog) -> int:
+    """Do the unit that an environment names; return the exit code."""
     try:
-        return _run(settings.read(os.environ), stop, shown)
+        return _run(settings.read(environment), stop, shown)
     except Exception as error:
         code = file.classify(error)
         log.exception("the unit could not be done: %s", code)
-        trouble.of_unit(os.environ, reasons.of_failure(failures.worker_exit([code]), error, show_values=False))
+        trouble.of_unit(environment, reasons.of_failure(failures.worker_exit([code]), error, show_values=False))
         return _exit_code([code])
 
 

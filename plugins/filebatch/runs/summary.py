@@ -105,8 +105,8 @@ class Summary:
 
 
 def summarize(record: RunRecord, files: Sequence[FileRecord], manifest: str) -> Summary:
-    """Sum up a claim from its owner record and its files."""
-    counts = Counter(str(file.state) for file in files)
+    """Sum up a claim from its owner record and its files; what is settled counts, whoever has the files by now."""
+    counts = dict(record.counts) if record.counts is not None else Counter(str(file.state) for file in files)
     worst = sorted(files, key=lambda file: _ORDER.get(file.state, -1))
     return Summary(
         record.feed,

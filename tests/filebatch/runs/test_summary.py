@@ -55,6 +55,12 @@ def test_a_run_that_was_not_settled_says_so_whatever_its_files(state):
     assert summary(DONE, state=state).status == "UNSETTLED"
 
 
+def test_what_was_settled_is_told_though_a_later_run_has_taken_the_files_again():
+    told = summary(counts={"FAILED": 1, "SUCCEEDED": 2})
+
+    assert (told.status, told.counts) == ("FAILED", {"FAILED": 1, "SUCCEEDED": 2})
+
+
 def test_every_status_has_a_title():
     for status in ("SUCCEEDED", "INVALID", "FAILED", "UNSETTLED"):
         assert summaries.Summary("f", "r", status, {}, (), 0, "m", None).subject.startswith("filebatch f: ")

@@ -80,6 +80,9 @@ class DynamoDB(Service):
         self.now = now
         self.lag: Callable[[], timedelta] = timedelta
         self.left_out: Callable[[int], int] = lambda _: 0
+        # Are told of each consistent read of an item, and of each write with the item before and after.
+        self.read: Callable[[Key, Found | None], None] = lambda _key, _item: None
+        self.wrote: Callable[[Key, Found | None, Found | None], None] = lambda _key, _old, _new: None
         self.tables: dict[str, Table] = {}
 
     def create_table(self, TableName: str, **_: Any) -> Found:
@@ -88,6 +91,7 @@ class DynamoDB(Service):
 
     def get_item(self, TableName: str, Key: Found, ConsistentRead: bool = False) -> Found:
         item = self._table("get_item", TableName).items.get(_key(Key))
+        self.read(_key(Key), item)
         return {"Item": encode(item)} if item else {}
 
     def put_item(
@@ -198,7 +202,9 @@ class DynamoDB(Service):
         return self.tables[name]
 
     def _write(self, table: Table, key: Key, item: Found) -> None:
+        old = table.items.get(key)
         table.items[key] = item
+        self.wrote(key, old, item)
         table.index.write(key, item, self.now() + self.lag())
 
 

@@ -82,6 +82,7 @@ class S3(Service):
 
     def __init__(self, now: Callable[[], datetime], created: Callable[[Bucket, Version], None]) -> None:
         self.now, self.created = now, created
+        self.put: Callable[[Bucket, Version], None] = lambda _bucket, _version: None  # is told of each new version
         self.buckets: dict[str, Bucket] = {}
         self._ids = count(1)
 
@@ -114,6 +115,7 @@ class S3(Service):
             more.get("ContentEncoding", ""),
         )
         bucket.add(version)
+        self.put(bucket, version)
         if bucket.events:
             self.created(bucket, version)
         return {"ETag": f'"{version.etag}"', **_id(bucket, version)}

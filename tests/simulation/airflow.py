@@ -1,0 +1,380 @@
+"""Airflow, as far as it decides anything: runs, tries and retries of tasks, deferral, clearing, and what it forgets.
+
+The tasks' bodies are those of `filebatch.operators`, on the same plain modules.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from filebatch.core import run_moves
+from filebatch.core.errors import ConfigurationError, SelectionError
+from filebatch.core.records import FileState, RunRecord
+from filebatch.feeds.selection import Origin
+from filebatch.queries import health
+from filebatch.runs import announcing, asking, jobs, processing, selecting
+from filebatch.runs.answers import Held, Nothing
+from filebatch.runs.context import FeedContext
+from filebatch.runs.run import Run
+from simulation.scheduler import Actor
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+TASKS = ("wait_for_files", "claim_files", "process_files")
+TEARDOWNS = ("publish_metrics", "notify")
+TRIES, RETRY_DELAY = 4, 30.0
+SWEEP_EVERY = 900.0
+VANISHED_AFTER, HEARTBEAT_EVERY = 180.0, 60.0
+DONE = ("success", "failed", "skipped", "upstream_failed")
+
+
+class Skip(Exception):
+    """AirflowSkipException."""
+
+
+class Fail(Exception):
+    """AirflowFailException: not tried again."""
+
+
+class OtherRunsHoldThem(Exception):
+    """AirflowException: tried again."""
+
+
+@dataclass
+class Deferred(Exception):
+    """The task waits in the triggerer and goes on with `resume`."""
+
+    trigger: Callable[[], None]
+    resume: Callable[[FeedContext, "DagRun"], None]
+
+
+@dataclass
+class DagRun:
+    """A DAG run."""
+
+    run_id: str
+    run_type: str
+    created: datetime
+    logical_date: datetime | None = None
+    conf: Mapping[str, Any] = field(default_factory=dict)
+    cleared: int = 0
+    state: str = "running"
+    tasks: dict[str, str] = field(default_factory=dict)
+    tries: dict[str, int] = field(default_factory=dict)
+    incarnation: dict[str, int] = field(default_factory=dict)
+    actors: dict[str, Actor] = field(default_factory=dict)
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def run(self, feed: str) -> Run:
+        origin = Origin(self.run_type, self.logical_date, self.created)
+        return Run(self.run_id, jobs.run_hash(feed, self.run_id), self.cleared, origin, self.conf)
+
+
+class Airflow:
+    """Starts runs and does their tasks."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.runs: dict[str, DagRun] = {}
+        self.paused = False
+        self.asset_events: list[Mapping[str, Any]] = []
+        self._numbers = 0
+        self._bodies: Mapping[str, Callable[[FeedContext, DagRun], None]] = {
+            "wait_for_files": self._wait_for_files,
+            "claim_files": self._claim_files,
+            "process_files": self._process_files,
+            "publish_metrics": self._publish_metrics,
+            "notify": self._notify,
+        }
+
+    # what starts runs
+
+    def begin(self) -> None:
+        def sweep() -> None:
+            while True:
+                self.world.scheduler.wait(SWEEP_EVERY)
+                if not self.paused:
+                    self.start("scheduled", logical_date=self.world.scheduler.now())
+
+        self.world.scheduler.spawn("Airflow's schedule", sweep)
+
+    def rung(self) -> None:
+        """An asset event: one run for those that come at once; none while the DAG is paused."""
+        if self.paused or self.world.mishap("ring lost"):
+            self.world.trace.tell("the bell rings, and nobody hears it")
+            return
+        self._numbers += 1
+        self.start("asset_triggered", delay=self.world.random.uniform(0.5, 3))
+
+    def unpause(self) -> None:
+        self.paused = False
+
+    def start(
+        self,
+        run_type: str,
+        run_id: str = "",
+        logical_date: datetime | None = None,
+        conf: Mapping[str, Any] | None = None,
+        delay: float = 1.0,
+    ) -> DagRun:
+        self._numbers += 1
+        run = DagRun(
+            run_id or f"{run_type}-{self._numbers}", run_type, self.world.scheduler.now(), logical_date, conf or {}
+        )
+        self.runs[run.run_id] = run
+        self.world.trace.tell(f"run {run.run_id} begins" + (f" with {dict(run.conf)}" if run.conf else ""))
+        self._start(run, "wait_for_files", delay)
+        return run
+
+    # what people do to them
+
+    def clear(self, run: DagRun, task: str) -> None:
+        """Clear a task and those after it."""
+        self.world.trace.tell(f"somebody clears {task} of run {run.run_id}")
+        run.cleared += 1
+        run.state = "running"
+        order = (*TASKS, *TEARDOWNS)
+        after = order[order.index(task) :] if task in TASKS else (task,)
+        for each in after:
+            self._stop(run, each, linger=self.world.mishap("two tries"))
+            run.tasks.pop(each, None)
+            run.tries[each] = 0
+        self._start(run, task, self.world.random.uniform(0.5, 5))
+
+    def mark_failed(self, run: DagRun) -> None:
+        self.world.trace.tell(f"somebody marks run {run.run_id} as failed")
+        for each in (*TASKS, *TEARDOWNS):
+            if run.tasks.get(each) not in DONE:
+                self._stop(run, each, linger=True)
+                run.tasks[each] = "failed"
+        run.state = "failed"
+
+    def delete(self, run: DagRun) -> None:
+        self.world.trace.tell(f"somebody deletes run {run.run_id}")
+        for each in (*TASKS, *TEARDOWNS):
+            self._stop(run, each, linger=True)
+        run.state = "deleted"
+        self.runs.pop(run.run_id, None)
+
+    def is_over(self, run_id: str) -> bool:
+        run = self.runs.get(run_id)
+        return run is None or run.state in ("success", "failed")
+
+    # tasks
+
+    def _stop(self, run: DagRun, task: str, *, linger: bool) -> None:
+        """Have a try of a task not count any more, and end it: at its next heartbeat, if it may linger."""
+        run.incarnation[task] = run.incarnation.get(task, 0) + 1
+        actor = run.actors.pop(task, None)
+        if actor is None or actor.ended:
+            return
+        if not linger or self.world.is_calm:
+            self.world.scheduler.kill(actor)
+            return
+
+        def end() -> None:
+            if not actor.ended:
+                self.world.scheduler.kill(actor)
+
+        self.world.scheduler.spawn(f"end of {actor.name}", end, self.world.random.uniform(1, 60))
+
+    def _start(self, run: DagRun, task: str, delay: float) -> None:
+        run.tries[task] = run.tries.get(task, 0) + 1
+        self._go_on(run, task, self._bodies[task], delay)
+
+    def _go_on(self, run: DagRun, task: str, body: Callable[[FeedContext, DagRun], None], delay: float) -> None:
+        run.tasks[task] = "running"
+        number = run.incarnation[task] = run.incarnation.get(task, 0) + 1
+        self._numbers += 1
+        name = f"{task} of {run.run_id}, try {run.tries[task]} ({self._numbers})"
+
+        def counts() -> bool:
+            return run.incarnation[task] == number and run.state == "running"
+
+        def work() -> None:
+            ended = self._execute(run, task, body, counts)
+            if ended and counts():
+                self._ended(run, task, ended)
+
+        def crashed(_: Actor) -> None:
+            if counts():
+                self._again_or_failed(run, task, self.world.random.uniform(30, 300))
+
+        run.actors[task] = self.world.scheduler.spawn(name, work, delay, crashed)
+
+    def _execute(
+        self, run: DagRun, task: str, body: Callable[[FeedContext, DagRun], None], counts: Callable[[], bool]
+    ) -> str | None:
+        try:
+            run.events.clear()
+            body(self.world.context(), run)
+        except Skip as error:
+            self.world.trace.tell(f"{task} of {run.run_id} skips: {error}")
+            return "skipped"
+        except Deferred as deferred:
+            if counts():
+                self._defer(run, task, deferred)
+            return None
+        except Fail as error:
+            self.world.trace.tell(f"{task} of {run.run_id} fails: {error}")
+            return "failed"
+        except Exception as error:
+            self.world.trace.tell(f"{task} of {run.run_id} raises {type(error).__name__}: {error}"[:300])
+            if counts():
+                self._again_or_failed(run, task, 0.0)
+            return None
+        return "success"
+
+    def _defer(self, run: DagRun, task: str, deferred: Deferred) -> None:
+        run.tasks[task] = "deferred"
+        number = run.incarnation[task] = run.incarnation[task] + 1
+        self._numbers += 1
+
+        def fire() -> None:
+            deferred.trigger()
+            if run.incarnation[task] == number and run.state == "running":
+                self._go_on(run, task, deferred.resume, self.world.random.uniform(0.5, 5))
+
+        def crashed(_: Actor) -> None:
+            if run.incarnation[task] == number and run.state == "running":
+                self._defer(run, task, deferred)
+
+        run.actors[task] = self.world.scheduler.spawn(
+            f"trigger {self._numbers} of {run.run_id}", fire, self.world.random.uniform(0.5, 5), crashed
+        )
+
+    def _again_or_failed(self, run: DagRun, task: str, delay: float) -> None:
+        if run.tries[task] >= TRIES:
+            self._ended(run, task, "failed")
+        else:
+            self._start(run, task, delay + RETRY_DELAY * 2 ** (run.tries[task] - 1))
+
+    def _ended(self, run: DagRun, task: str, state: str) -> None:
+        run.tasks[task] = state
+        if task == "notify" and state == "success":
+            self.asset_events += run.events  # Airflow keeps the events of tasks that succeed
+        if task in TEARDOWNS:
+            if all(run.tasks.get(each) in DONE for each in (*TASKS, *TEARDOWNS)):
+                run.state = (
+                    "failed" if {"failed", "upstream_failed"} & {run.tasks[each] for each in TASKS} else "success"
+                )
+                self.world.trace.tell(f"run {run.run_id}: {run.state}")
+                self.world.checks.run_ended(run)
+            return
+        if state == "success" and task != TASKS[-1]:
+            self._start(run, TASKS[TASKS.index(task) + 1], self.world.random.uniform(0.5, 3))
+            return
+        for each in TASKS[TASKS.index(task) + 1 :]:
+            run.tasks[each] = "skipped" if state == "skipped" else "upstream_failed"
+        for each in TEARDOWNS:
+            if run.tasks.get(each) not in ("running", "deferred"):
+                run.tries[each] = 0
+                self._start(run, each, self.world.random.uniform(0.5, 3))
+
+    # the tasks' bodies
+
+    def _run(self, ctx: FeedContext, run: DagRun) -> Run:
+        return run.run(ctx.feed.name)
+
+    def _wait_for_files(self, ctx: FeedContext, run: DagRun) -> None:
+        selection = self._selection(ctx, run)
+        if selection.everything:
+            return
+        for key in selection.keys:
+            if not selecting.listing.look(ctx.s3, ctx.settings.new_files, ctx.feed, selection).files:
+                raise Fail(f"not in the bucket: {key}")
+        deadline = self.world.scheduler.seconds + 6 * 3600
+        while not selection.keys and selecting.holders(ctx, selection):
+            if self.world.scheduler.seconds > deadline:
+                raise Fail("files of the window are held by other runs")
+            self.world.scheduler.wait(15.0)
+
+    def _selection(self, ctx: FeedContext, run: DagRun) -> Any:
+        try:
+            return self._run(ctx, run).selection(ctx.feed)
+        except SelectionError as error:
+            raise Fail(str(error)) from error
+
+    def _claim_files(self, ctx: FeedContext, run: DagRun) -> None:
+        selection = self._selection(ctx, run)
+        try:
+            found = asking.claim(ctx, self._run(ctx, run), selection, self.is_over)
+        except (SelectionError, ConfigurationError) as error:
+            raise Fail(str(error)) from error
+        match found:
+            case Held(why):
+                raise OtherRunsHoldThem(why)
+            case Nothing(why):
+                raise (Fail if selection.keys else Skip)(why)
+
+    def _process_files(self, ctx: FeedContext, run: DagRun) -> None:
+        try:
+            record, job_id = processing.next_job(ctx, self._record(ctx, run))
+        except ConfigurationError as error:
+            raise Fail(str(error)) from error
+        if job_id is None:
+            self._settle(ctx, record, record.job)
+        else:
+            self._wait(ctx, record, job_id)
+
+    def _record(self, ctx: FeedContext, run: DagRun) -> RunRecord:
+        found = self._run(ctx, run)
+        return processing.record_of(ctx, found.run_id, found.hash)
+
+    def _wait(self, ctx: FeedContext, record: RunRecord, job_id: str) -> None:
+        job = jobs.describe(ctx.batch, job_id)
+        if job is not None and job["status"] in jobs.TERMINAL:
+            raise Deferred(lambda: None, lambda ctx, run: self._job_ended(ctx, run, job_id))
+        raise Deferred(
+            lambda: self._wait_for_job(record.token, job_id), lambda ctx, run: self._job_ended(ctx, run, job_id)
+        )
+
+    def _job_ended(self, ctx: FeedContext, run: DagRun, job_id: str) -> None:
+        record = self._record(ctx, run)
+        if record.fence and record.fence != job_id:
+            self._wait(ctx, record, record.fence)
+        self._settle(ctx, record, job_id)
+
+    def _settle(self, ctx: FeedContext, record: RunRecord, job_id: str | None) -> None:
+        settled = processing.settle(ctx, record, job_id)
+        if complaint := processing.complaint(ctx, record, settled):
+            raise Fail(complaint)
+
+    def _wait_for_job(self, claim: str, job_id: str) -> None:
+        """Do as RoundJobTrigger does."""
+        wait, seconds = self.world.scheduler.wait, lambda: self.world.scheduler.seconds
+        began = known = seconds()
+        heard = float("-inf")
+        while True:
+            ctx = self.world.context()
+            try:
+                job = jobs.describe(ctx.batch, job_id)
+                known = seconds() if job else known
+                if (job and job["status"] in jobs.TERMINAL) or seconds() - known > VANISHED_AFTER:
+                    return
+                if seconds() - heard > HEARTBEAT_EVERY:
+                    timeout = timedelta(seconds=ctx.settings.heartbeat_seconds)
+                    move = run_moves.heartbeat(ctx.feed.name, claim, timeout=timeout, now=ctx.now())
+                    ctx.ledger.try_move(move)
+                    heard = seconds()
+            except Exception as error:
+                self.world.trace.tell(f"polling {job_id} failed: {type(error).__name__}")
+            wait(min(30.0, max(2.0, (seconds() - began) / 20)))
+
+    def _publish_metrics(self, ctx: FeedContext, run: DagRun) -> None:
+        record = ctx.ledger.latest_run(ctx.feed.name, self._run(ctx, run).hash)
+        data = [*health.of_run(ctx.feed.name, record), *health.of_feed(ctx)]
+        try:
+            ctx.cloudwatch.put_metric_data(Namespace=ctx.settings.namespace, MetricData=data)
+        except Exception as error:
+            raise Fail(str(error)) from error
+
+    def _notify(self, ctx: FeedContext, run: DagRun) -> None:
+        told = announcing.announce(ctx, self._run(ctx, run).hash)
+        for summary in told:
+            if summary.counts.get(FileState.SUCCEEDED, 0):
+                run.events.append({"run_id": summary.run_id, "manifest": summary.manifest})
+        if not told:
+            raise Skip("nothing to announce")

@@ -1,0 +1,91 @@
+"""Clients as the simulated code has them: each call takes time, lets others have their turn, and may go wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
+
+from filebatch_local.base.faults import BY_NAME, Fault
+from simulation.scheduler import Crashed, Scheduler
+from simulation.services.base import Paginator, Service, refusal
+from simulation.trace import Trace
+
+STALL = (60.0, 1500.0)
+TRANSFERS = {"upload_file": "put_object", "copy": "copy_object"}
+
+
+class Client:
+    """A client of one service in the hands of whoever is the current actor."""
+
+    def __init__(self, name: str, service: Service, calls: "Calls") -> None:
+        self._name, self._service, self._calls = name, service, calls
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        method = getattr(self._service, operation)
+
+        def call(*args: Any, **request: Any) -> Any:
+            return self._calls.make(self._name, operation, lambda: method(*args, **request), request)
+
+        return call
+
+    def get_paginator(self, operation: str) -> Paginator:
+        return Paginator(getattr(self, operation), self._service.paged[operation])
+
+
+class Calls:
+    """Makes calls, as reliably as the plan says.
+
+    Attributes:
+        rates: how often each kind of fault happens to a call.
+        stall: how often a process stands still before a call.
+    """
+
+    def __init__(self, scheduler: Scheduler, trace: Trace) -> None:
+        self.scheduler, self.trace = scheduler, trace
+        self.rates: dict[str, float] = {}
+        self.stall = 0.0
+
+    def make(self, service: str, operation: str, method: Callable[[], Any], request: dict[str, Any]) -> Any:
+        actor = self.scheduler.current
+        assert actor is not None
+        fault = self._fault(actor.random.random(), operation, request)
+        self.scheduler.wait(self._delay(actor))
+        self.trace.call(actor.name, service, operation, request, fault)
+        answer = method() if fault is None else self._faulty(fault, service, operation, method)
+        self.scheduler.wait(actor.random.expovariate(100))
+        return answer
+
+    def _delay(self, actor: Any) -> float:
+        if self.stall and actor.random.random() < self.stall:
+            return float(actor.random.uniform(*STALL))
+        return float(actor.random.expovariate(50))
+
+    def _fault(self, drawn: float, operation: str, request: dict[str, Any]) -> Fault | None:
+        """Return the kind of fault that a number from 0 to 1 stands for."""
+        for name, rate in self.rates.items():
+            drawn -= rate
+            if drawn < 0:
+                fault = BY_NAME[name]
+                conditional = not fault.only or "IfNoneMatch" in request
+                return fault if fault.may_happen_to(operation) and conditional else None
+        return None
+
+    def _faulty(self, fault: Fault, service: str, operation: str, method: Callable[[], Any]) -> Any:
+        """Make a call with a fault: it's applied as often as that says, whatever the answers before the last."""
+        actor = self.scheduler.current
+        assert actor is not None
+        answer = None
+        for again in range(fault.applied):
+            if again:
+                self.scheduler.wait(actor.random.uniform(0.1, 5.0))
+            answer = method()
+        if fault.caller_dies:
+            actor.dead = True
+            raise Crashed
+        told = fault.refusal(service)
+        if told:
+            raise refusal(operation, told[0], fault.meaning, told[1])
+        if not fault.answered:
+            kind = ConnectionClosedError if fault.applied else EndpointConnectionError
+            raise kind(endpoint_url=f"https://{service}")
+        return answer

@@ -1,0 +1,231 @@
+"""What must hold: after each step (safety), and once the world has calmed down (liveness)."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from filebatch.core import paths
+from filebatch.core.contract import Result
+from filebatch.core.records import FileState
+from filebatch.feeds import standing
+from filebatch.feeds.standing import Standing
+from filebatch.intake import listing
+from filebatch.queries import audit
+from filebatch.runs import jobs
+from simulation.services.s3 import Bucket, Version
+
+if TYPE_CHECKING:
+    from simulation.airflow import DagRun
+    from simulation.world import World
+
+Found = Mapping[str, Any]
+Key = tuple[str, str]
+SETTLED = ("SUCCEEDED", "INVALID", "FAILED")
+MOVES = {
+    ("ARRIVED", "CLAIMED"), ("CLAIMED", "ARRIVED"), ("FAILED", "CLAIMED"), ("SUCCEEDED", "CLAIMED"),
+    ("INVALID", "CLAIMED"), *(("CLAIMED", state) for state in SETTLED),
+}  # fmt: skip
+EVENTS = "every run with results emits its event"
+# Rules that are known to be broken: Airflow keeps the events of tasks alone that succeed, and a task that announced two
+# runs, or whose last answer was lost, may fail. Once that is repaired this is empty. See docs/guarantees.md.
+NOT_HELD_YET = frozenset({EVENTS})
+
+
+class Finding(BaseException):
+    """Something that must not be: which rule, and what was found. The code under test must not catch it."""
+
+    def __init__(self, rule: str, what: str) -> None:
+        super().__init__(f"{rule}: {what}")
+        self.rule = rule
+
+
+class Checks:
+    """Looks at every write and, at the end, at everything."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.commits: dict[str, Result] = {}
+        self.settled_by: Counter[str] = Counter()  # files that a claim settled
+        self.begun: set[str] = set()  # files that a processor has begun with, by when they were put
+        self.kept: set[str] = set()  # keys of committed results: what lies there stays as it is
+        world.aws.s3.put = self._put
+        world.aws.dynamodb.wrote = self._wrote
+        world.aws.dynamodb.read = self._read
+
+    # after each step
+
+    def _put(self, bucket: Bucket, version: Version) -> None:
+        if bucket.name != self.world.settings.results:
+            return
+        if version.key in self.kept:
+            raise Finding("a committed result is never replaced", version.key)
+        if version.key.endswith(paths.RESULT_FILE):
+            self._committed(version)
+
+    def _committed(self, version: Version) -> None:
+        result = Result.from_json(json.loads(version.body or b""))
+        me = self.world.scheduler.current
+        asked = me.known.get((result.work.file.uri, result.work.file.version)) if me else None
+        held = asked and (asked["state"], asked.get("claim"), asked["generation"])
+        if held != ("CLAIMED", result.claim, result.work.generation):
+            raise Finding("no result by whoever lost its claim", f"{version.key} by {result.claim}, asked: {held}")
+        identity = f"{result.work.file.identity} {result.work.generation}"
+        if identity in self.commits:
+            raise Finding("one commit per generation", version.key)
+        self.commits[identity] = result
+        self.kept |= {version.key, *(output.key for output in result.outputs)}
+        if result.state == FileState.INVALID:
+            self._has_reason(result)
+
+    def _has_reason(self, result: Result) -> None:
+        objects = self.world.aws.s3.buckets[self.world.settings.results].objects
+        reason = paths.of_generation(paths.QUARANTINE, result.feed, result.work) + "_reason.json"
+        if reason not in objects or result.reason is None or result.quarantine not in objects:
+            raise Finding("every quarantine has a reason", str(result.quarantine))
+
+    def _read(self, key: Key, item: Found | None) -> None:
+        me = self.world.scheduler.current
+        if me:
+            me.known[key] = item
+
+    def _wrote(self, key: Key, old: Found | None, new: Found | None) -> None:
+        if new is None or not key[0].startswith("s3://"):
+            if new and key[0].startswith("run#"):
+                self._tell_run(old, new)
+            return
+        before, after = (old or {}).get("state"), new["state"]
+        if before == after:
+            return
+        self.world.trace.tell(f"{new['key']} ({new['sk'][-3:]}): {before or 'new'} -> {after}{_why(new)}")
+        if old is None:
+            if after != "ARRIVED":
+                raise Finding("a file begins as ARRIVED", str(key))
+            return
+        if (before, after) not in MOVES:
+            raise Finding("states move as the diagram says", f"{key}: {before} -> {after}")
+        redone = new["generation"] - old["generation"]
+        if redone not in (0, 1) or (redone and before not in SETTLED):
+            raise Finding("a generation is done again only when it is settled", f"{key}: {old} -> {new}")
+        if before in ("SUCCEEDED", "INVALID") and not redone:
+            raise Finding("what is done is done again as a new generation alone", str(key))
+        if before == "CLAIMED" and after in SETTLED:
+            self.settled_by[str(old.get("claim"))] += 1
+            if old.get("claim") != new.get("claim"):
+                raise Finding("only the claim's own files are settled", str(key))
+        if after in ("SUCCEEDED", "INVALID"):
+            self._is_true(new)
+
+    def _is_true(self, item: Found) -> None:
+        key = str(item["result"]).removeprefix(f"s3://{self.world.settings.results}/")
+        objects = self.world.aws.s3.buckets[self.world.settings.results].objects
+        if key not in objects or f"/g{item['generation']}/" not in key:
+            raise Finding("a state says what the results say", f"{item['pk']}: {item['state']} without {key}")
+
+    def _tell_run(self, old: Found | None, new: Found) -> None:
+        before = (old or {}).get("state"), (old or {}).get("round")
+        after = new["state"], new["round"]
+        if before != after:
+            self.world.trace.tell(
+                f"claim {new['sk'][:4]}…{new['sk'][-4:]} of {new['run_id']}: {after[0]} round {after[1]}"
+            )
+
+    def run_ended(self, run: "DagRun") -> None:
+        if run.state != "success" or not run.conf.get("keys"):
+            return
+        token = jobs.run_hash(self.world.feed.name, run.run_id)
+        if not any(claim.startswith(token) for claim in self.settled_by):
+            raise Finding("no run with keys is green that did none of them", run.run_id)
+
+    # at the end
+
+    def is_at_rest(self) -> bool:
+        """Tell whether nothing is on its way any more: then what is wrong stays wrong."""
+        table = self.world.aws.dynamodb.tables[self.world.settings.ledger]
+        if any("open" in item for item in table.items.values()):
+            return False
+        if any(run.state == "running" for run in self.world.airflow.runs.values()):
+            return False
+        return (
+            not any(self._unseen())
+            and not self.world.aws.sqs.queues[self.world.settings.queue(self.world.feed.name)].messages
+        )
+
+    def _unseen(self) -> Iterator[Key]:
+        items = self.world.aws.dynamodb.tables[self.world.settings.ledger].items
+        for file in self._files():
+            if (file.uri, file.version) not in items:
+                yield (file.uri, file.version)
+
+    def _files(self) -> Iterator[Any]:
+        s3, feed = self.world.aws.s3, self.world.feed
+        for file in listing.versions(s3, self.world.settings.new_files, feed.prefix):
+            if standing.of(feed, file) is Standing.WORK:
+                yield file
+
+    def at_the_end(self) -> None:
+        aws, settings = self.world.aws, self.world.settings
+        items = aws.dynamodb.tables[settings.ledger].items
+        for found in self._unseen():
+            raise Finding("every file of the bucket is settled", f"{found} isn't in the ledger")
+        for key, item in items.items():
+            if key[0].startswith("s3://"):
+                self._is_settled(item)
+            elif key[0].startswith("run#"):
+                self._is_announced(item)
+        told = audit.audit([self.world.feed], settings, aws.s3, aws.dynamodb)
+        if told.findings:
+            raise Finding("the audit finds nothing", str(told))
+
+    def _is_settled(self, item: Found) -> None:
+        if item["state"] not in SETTLED or "open" in item:
+            raise Finding("every file of the bucket is settled", f"{item['pk']} {item['sk'][-3:]} is {item['state']}")
+        content, put = self._content(item)
+        expected = {"good": ("SUCCEEDED",), "invalid": ("INVALID",), "bug": ("FAILED",), "kills": ("FAILED",)}
+        if content is None:
+            return
+        if item["state"] in expected.get(content, (item["state"],)):
+            return
+        if item["state"] == "FAILED" and item["attempts"] >= self.world.feed.max_attempts:
+            self._was_tried(item, put)
+            return
+        raise Finding("files end as they are", f"{item['pk']} ({content}) is {item['state']}: {item.get('reason')}")
+
+    def _was_tried(self, item: Found, put: str) -> None:
+        """An attempt is counted for a file that was begun; where containers die by themselves nobody knows of which."""
+        plan = self.world.plan
+        deadly = {"killed", "spot", "stall", "died before", "died after"} & {*plan.faults, *plan.mishaps}
+        if not deadly and item["reason"]["code"] in ("bug", "killed") and put not in self.begun:
+            raise Finding("no file fails for good that was never begun", f"{item['pk']}: {item['reason']}")
+
+    def _content(self, item: Found) -> tuple[str | None, str]:
+        bucket = self.world.aws.s3.buckets[item["bucket"]]
+        found = next((each for each in bucket.objects.get(item["key"], []) if each.id == item["version_id"]), None)
+        content, put = found.body.decode().split() if found and found.body else (None, "")
+        return content, str(put)
+
+    def _is_announced(self, item: Found) -> None:
+        if item["state"] != "ANNOUNCED" or "open" in item:
+            raise Finding("every claim is settled and announced", f"{item['run_id']} is {item['state']}")
+        counts = item.get("counts") or {}
+        if not any(counts.get(state) for state in SETTLED):
+            return
+        sns = self.world.aws.sns.topics[self.world.settings.topics["stakeholders"]]
+        if not any(f'"run_id": "{item["run_id"]}"' in _data(message) for message in sns):
+            raise Finding("every settled run is announced", item["run_id"])
+        manifest = f"/{item['sk']}/"
+        if EVENTS in NOT_HELD_YET:
+            return
+        if counts.get("SUCCEEDED") and not any(
+            manifest in event["manifest"] for event in self.world.airflow.asset_events
+        ):
+            raise Finding(EVENTS, item["run_id"])
+
+
+def _data(message: Mapping[str, Any]) -> str:
+    return str(json.loads(message["Message"])["sqs"])
+
+
+def _why(item: Found) -> str:
+    reason = item.get("reason")
+    return f" ({reason['code']}, attempt {item['attempts']})" if reason and item["state"] in SETTLED else ""

@@ -1,0 +1,126 @@
+"""What one simulation is made of: a value that a seed draws, and that can be made smaller.
+
+Each seed has some kinds of fault and not others, so that the rarer ones have room to show what they do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from filebatch_local.base.faults import FAULTS
+
+CONTENTS = ("good", "invalid", "bug", "kills", "hungry", "slow", "flaky")
+WEIGHTS = (12, 2, 1, 2, 1, 1, 1)
+
+# What else than requests may go wrong, each with what it means.
+MISHAPS: Mapping[str, str] = {
+    "index lag": "the ledger's index is behind",
+    "event lost": "an event of a new file never comes",
+    "event late": "an event of a new file comes late",
+    "event twice": "an event of a new file comes twice",
+    "ring lost": "Airflow drops an asset event",
+    "stall": "a process stands still for minutes",
+    "spot": "the machine under a container is taken away",
+    "killed": "a container is killed",
+    "not started": "a container can't be started",
+    "unlisted": "ListJobs doesn't know a job yet",
+    "forgotten": "Batch forgets a job that has ended",
+    "left out": "BatchGetItem leaves keys for later",
+    "two tries": "a cleared task goes on for a while beside its next try",
+}
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A file that is put: when, under which name, and what it is like."""
+
+    at: float
+    name: str
+    content: str
+    begun_before: float = 0.0  # seconds for which its upload took
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.content}) is put"
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that somebody does: when, what, and by which number its object is picked."""
+
+    at: float
+    what: str
+    pick: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One simulation, whole: the same plan gives the same history."""
+
+    seed: int
+    drops: tuple[Drop, ...]
+    acts: tuple[Act, ...]
+    faults: Mapping[str, float]
+    mishaps: Mapping[str, float]
+    feed: Mapping[str, Any]
+    chaos: float  # seconds until the world calms down
+    heartbeat: int  # seconds without which a run counts as dead
+
+
+ACTS = (
+    "clear claim_files",
+    "clear process_files",
+    "clear notify",
+    "mark failed",
+    "delete run",
+    "pause",
+    "backfill",
+    "force backfill",
+    "keys",
+    "force keys",
+    "delete version",
+    "terminate job",
+    "manual run",
+)
+
+
+def draw(seed: int) -> Plan:
+    """Return the plan of a seed."""
+    random = Random(f"plan {seed}")
+    chaos = random.choice((300.0, 900.0, 1800.0, 3600.0))
+    drops = tuple(
+        Drop(
+            random.uniform(0, chaos * 0.8),
+            f"2026-0{random.choice((1, 2))}-0{random.randint(1, 3)}/f{random.randint(1, 12)}.csv",
+            random.choices(CONTENTS, WEIGHTS)[0],
+            random.choice((0.0, 0.0, 0.0, random.uniform(0, 5 * 86400))),
+        )
+        for _ in range(random.choice((1, 2, 4, 8, 14)))
+    )
+    kinds = random.sample(ACTS, random.randint(0, 5))
+    acts = tuple(
+        Act(random.uniform(10, chaos), random.choice(kinds), random.randrange(1000))
+        for _ in range(random.choice((0, 1, 2, 4, 8)) if kinds else 0)
+    )
+    return Plan(
+        seed=seed,
+        drops=tuple(sorted(drops, key=lambda each: each.at)),
+        acts=tuple(sorted(acts, key=lambda each: each.at)),
+        faults=_rates(random, [fault.name for fault in FAULTS], (0.003, 0.01, 0.03)),
+        mishaps=_rates(random, [*MISHAPS], (0.02, 0.1, 0.3)),
+        feed={
+            "max_attempts": random.choice((1, 2, 3)),
+            "packing": {"files": random.choice((1, 2, 3, 100)), "claim": random.choice((2, 4, 10_000))},
+            "timeout": random.choice((60, 300)),
+            "fail_run_on": random.choice(("failed", "failed", "invalid", "never")),
+        },
+        chaos=chaos,
+        heartbeat=random.choice((120, 900)),
+    )
+
+
+def _rates(random: Random, names: list[str], rates: tuple[float, ...]) -> dict[str, float]:
+    """Return how often each kind happens; most kinds don't."""
+    share = random.choice((0.0, 0.2, 0.5))
+    return {name: random.choice(rates) for name in names if random.random() < share}

@@ -1,0 +1,212 @@
+"""What keeps the promises of docs/guarantees.md, and how each is taken out: then the simulation must find something."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import filebatch_worker.__main__ as worker
+from filebatch.core import feed_moves, file_moves, run_moves
+from filebatch.core.moves import Move
+from filebatch.runs import announcing, asking, claiming, open_items, plans, processing, settling, summary, takeover
+from filebatch_worker import commit as committing
+from simulation import run
+from simulation.run import Outcome
+
+
+@dataclass(frozen=True)
+class Safeguard:
+    """One safeguard: what it is, and how it is taken out."""
+
+    what: str
+    out: Callable[[ExitStack], None]
+
+
+def first_seed(name: str, seeds: range) -> Outcome | None:
+    """Return what the first seed finds without a safeguard, None where none does."""
+    with without(name):
+        return next((found for each in seeds if (found := _outcome(each)).rule), None)
+
+
+def _outcome(seed: int) -> Outcome:
+    """Run a seed; without a safeguard the code may also break down, which is found as well."""
+    plan = run.plans.draw(seed)
+    try:
+        return run.one(plan)
+    except Exception as error:
+        return Outcome(plan, f"raised {type(error).__name__}", str(error), "", 0, 0.0, ())
+
+
+@contextmanager
+def without(name: str) -> Iterator[None]:
+    """Take a safeguard out for a while."""
+    with ExitStack() as stack:
+        SAFEGUARDS[name].out(stack)
+        yield
+
+
+def _replaced(module: Any, name: str, value: Any) -> Callable[[ExitStack], None]:
+    return lambda stack: stack.enter_context(patch.object(module, name, value))
+
+
+def _all(*outs: Callable[[ExitStack], None]) -> Callable[[ExitStack], None]:
+    def out(stack: ExitStack) -> None:
+        for each in outs:
+            each(stack)
+
+    return out
+
+
+def _unconditional(module: Any, *names: str, dropped: str | None = None) -> Callable[[ExitStack], None]:
+    """Have moves be made whatever their item is like; with `dropped`, whatever this attribute of it is."""
+
+    def made(function: Callable[..., Move[Any]]) -> Callable[..., Move[Any]]:
+        def changed(*args: Any, **kwargs: Any) -> Move[Any]:
+            move = function(*args, **kwargs)
+            kept = tuple(each for each in move.conditions if dropped and getattr(each, "name", None) != dropped)
+            return replace(move, conditions=kept)
+
+        return changed
+
+    return _all(*(_replaced(module, name, made(getattr(module, name))) for name in names))
+
+
+def _commit_without_asking(*args: Any, **kwargs: Any) -> Any:
+    class Held:
+        def is_held_by(self, claim: str, generation: int) -> bool:
+            return True
+
+    class Asked:
+        def get(self, row: Any) -> Any:
+            return Held()
+
+    s3, bucket, _, result = args
+    return _COMMIT(s3, bucket, Asked(), result)
+
+
+def _put_without_condition(*args: Any, **kwargs: Any) -> Any:
+    s3, bucket, ledger, result = args
+
+    class Unconditional:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(s3, name)
+
+        def put_object(self, IfNoneMatch: str = "", **request: Any) -> Any:  # noqa: N803
+            return s3.put_object(**request)
+
+    return _COMMIT(Unconditional(), bucket, ledger, result)
+
+
+_COMMIT = committing.commit
+
+
+def _blind_close(ctx: Any, record: Any, files: Any) -> Any:
+    settled = settling._settled(files)
+    ctx.ledger.move(run_moves.settle(record, settled.counts, ctx.now()))
+    return settled
+
+
+def _as_the_index_has_them(ctx: Any, due: Any = None) -> Any:
+    from filebatch.core.records import RunRecord
+
+    return [RunRecord.from_item(each) for each in ctx.ledger.open(RunRecord.unannounced(ctx.feed.name), due=due)]
+
+
+def _of_files_alone(record: Any, files: Any, manifest: str) -> Any:
+    return _SUMMARIZE(replace(record, counts=None), files, manifest)
+
+
+_SUMMARIZE = summary.summarize
+
+
+def _all_begun(left: Any, failure: Any, *, fenced: bool) -> Any:
+    return left.files
+
+
+def _write_again(ctx: Any, token: str, planned: Any) -> Any:
+    from filebatch.core import contract, paths
+
+    files = [{**each.row.key, "how": each.how, "generation": each.generation} for each in planned]
+    body = contract.encode({"contract": contract.VERSION, "files": files})
+    ctx.s3.put_object(Bucket=ctx.results, Key=paths.plan(ctx.feed.name, token), Body=body)
+    return planned
+
+
+def _resume_for_ever(ctx: Any, run: Any, selection: Any, is_over: Any) -> Any:
+    """A run whose name is known already does what the settled claim of that name did: nothing."""
+    latest = ctx.ledger.latest_run(ctx.feed.name, run.hash)
+    if latest and latest.is_settled and run.cleared <= latest.cleared:
+        return claiming.Claim.of(ctx, latest)
+    return _CLAIM(ctx, run, selection, is_over)
+
+
+_CLAIM = asking._claim
+
+
+SAFEGUARDS: dict[str, Safeguard] = {
+    "ask before commit": Safeguard(
+        "a worker asks the ledger whether the file is still its own before it commits",
+        _replaced(worker.file, "commit", _commit_without_asking),
+    ),
+    "commit once": Safeguard(
+        "`_result.json` is written with If-None-Match", _replaced(worker.file, "commit", _put_without_condition)
+    ),
+    "claim's condition": Safeguard("of two claims of a file one is made", _replaced(plans, "_MOVES", plans._MOVES)),
+    "finish's condition": Safeguard(
+        "only the claim that holds a file settles it", _unconditional(file_moves, "finish", "fail")
+    ),
+    "release's condition": Safeguard(
+        "a file is given back only as it was claimed", _unconditional(file_moves, "release")
+    ),
+    "fence": Safeguard("one job of a round works", _unconditional(run_moves, "fence")),
+    "round of settling": Safeguard("a claim is settled by its round", _unconditional(run_moves, "settle")),
+    "closing refuses": Safeguard(
+        "a claim isn't closed while a file is CLAIMED", _replaced(settling, "_close", _blind_close)
+    ),
+    "claim's state once": Safeguard("a claim becomes CLAIMED once", _unconditional(run_moves, "claimed")),
+    "begin_round's condition": Safeguard("of two next rounds one begins", _unconditional(run_moves, "begin_round")),
+    "base table": Safeguard(
+        "of claims only their keys are read from the index", _replaced(open_items, "open_runs", _as_the_index_has_them)
+    ),
+    "begun files": Safeguard(
+        "an attempt is counted for files that were begun", _replaced(settling, "begun_of", _all_begun)
+    ),
+    "answer lost": Safeguard(
+        "a move that is refused as it was made already counts as made",
+        _replaced(Move, "is_made", lambda self, item: False),
+    ),
+    "announced counts": Safeguard(
+        "a claim is announced by what was settled, whoever has its files now",
+        _replaced(announcing, "summarize", _of_files_alone),
+    ),
+    "plan once": Safeguard("a claim has one plan, the first that was written", _replaced(plans, "write", _write_again)),
+    "taken over": Safeguard("claims of dead runs are taken over", _replaced(takeover, "take_over", lambda *_: [])),
+    "freed": Safeguard("a file of a closed claim is given back", _replaced(takeover, "free", lambda *_: [])),
+    "same name": Safeguard(
+        "a run of a name that is known already takes what waits", _replaced(asking, "_claim", _resume_for_ever)
+    ),
+    "bell is level-triggered": Safeguard(
+        "a ring that nobody answers is rung again",
+        _replaced(feed_moves, "ring", feed_moves.ring),
+    ),
+    "round to take over": Safeguard(
+        "a claim that isn't a job yet is left alone for three minutes",
+        _replaced(takeover, "NEVER_SUBMITTED_AFTER", timedelta(0)),
+    ),
+    "job to take over": Safeguard(
+        "a claim isn't taken over while its job works",
+        _replaced(takeover.jobs, "TERMINAL", ("SUCCEEDED", "FAILED", "RUNNING", "RUNNABLE", "PENDING")),
+    ),
+    "announce again": Safeguard(
+        "whoever begins to announce a claim has it for a while only",
+        _replaced(announcing, "ANNOUNCING_TAKES", timedelta(days=30)),
+    ),
+    "claim for round": Safeguard(
+        "files that another try of the task took belong to the round, too",
+        _replaced(processing, "_is_held", lambda file, record: False),
+    ),
+}
+for _name in ("claim's condition", "bell is level-triggered"):
+    del SAFEGUARDS[_name]
