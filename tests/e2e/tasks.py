@@ -93,9 +93,16 @@ class Run:
         """Execute a task to its end, deferrals included."""
         operator, context = self._operator(name), self._context()
         try:
-            return operator.execute(context)
+            returned = operator.execute(context)
         except TaskDeferred as deferred:
             return self._resume(name, deferred)
+        for call_back in operator.on_success_callback or ():
+            call_back({**context, "task": operator})
+        return returned
+
+    def killed_at_its_end(self, name: str) -> None:
+        """Execute a task and kill it before Airflow has heard that it succeeded: its events are lost."""
+        self._operator(name).execute({**self._context(), "outlet_events": _OutletEvents()})
 
     def until_deferred(self, name: str) -> Any:
         """Execute a task until it is deferred, and no further: its trigger is returned."""

@@ -1,18 +1,19 @@
 """Announcing what has been settled for a feed and wasn't announced yet: a run's own, and what dead runs left.
 
-Each settled claim is announced at least once. One that can't be is logged and left, and the others are announced: the
-bell rings for it again.
+Each settled claim is announced at least once: it is closed only when nothing of that can be lost any more, and is due
+again until then. One that can't be announced is logged and left, and the others are: the bell rings for it again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from filebatch.core import paths, run_moves
 from filebatch.core.records import RunRecord, RunState
-from filebatch.runs import claiming, open_items, sns_message
+from filebatch.runs import claiming, open_items, sns_message, takeover
 from filebatch.runs.context import FeedContext
 from filebatch.runs.summary import Summary, summarize
 
@@ -22,8 +23,16 @@ log = logging.getLogger(__name__)
 ANNOUNCING_TAKES = timedelta(minutes=5)
 
 
-def announce(ctx: FeedContext, own: str) -> list[Summary]:
-    """Announce what is settled; return the summaries of what was.
+@dataclass(frozen=True)
+class Told:
+    """A claim that people were told of: its owner record as it was then, and its summary."""
+
+    record: RunRecord
+    summary: Summary
+
+
+def announce(ctx: FeedContext, own: str) -> list[Told]:
+    """Tell people of what is settled; return what they were told of, for the caller to `close`.
 
     Args:
         ctx: the feed's context.
@@ -33,7 +42,7 @@ def announce(ctx: FeedContext, own: str) -> list[Summary]:
         Exception: what the first failure raised, where nothing could be announced.
     """
     told, failed = [], []
-    for record in open_items.open_runs(ctx):
+    for record in _due(ctx, own):
         try:
             told += _announce_one(ctx, record, own)
         except Exception as error:
@@ -44,7 +53,26 @@ def announce(ctx: FeedContext, own: str) -> list[Summary]:
     return told
 
 
-def _announce_one(ctx: FeedContext, record: RunRecord, own: str) -> list[Summary]:
+def close(ctx: FeedContext, told: Iterable[Told]) -> None:
+    """Close what was announced, when the task that did it has ended well: its asset events count from then on only.
+
+    What isn't closed is announced again by another run, after `ANNOUNCING_TAKES`.
+    """
+    for each in told:
+        if not ctx.ledger.try_move(run_moves.announced(each.record, ctx.now())).done:
+            log.warning("run %s has moved on while it was announced", each.record.run_id)
+
+
+def _due(ctx: FeedContext, own: str) -> list[RunRecord]:
+    """Return the caller's own open claim, and what is due or was put off by a takeover: not each run that lives."""
+    due = open_items.open_runs(ctx, due=ctx.now() + takeover.ASK_AGAIN_AFTER)
+    latest = ctx.ledger.latest_run(ctx.feed.name, own)
+    if latest is None or not latest.open or latest.row in {record.row for record in due}:
+        return due
+    return [latest, *due]
+
+
+def _announce_one(ctx: FeedContext, record: RunRecord, own: str) -> list[Told]:
     if record.state is RunState.SETTLED:
         return _announce_settled(ctx, record)
     if record.token.startswith(own) and not record.told_unsettled_at:
@@ -59,8 +87,8 @@ def _tell_unsettled(ctx: FeedContext, record: RunRecord) -> None:
         log.info("run %s was settled, or told of, meanwhile", record.run_id)
 
 
-def _announce_settled(ctx: FeedContext, record: RunRecord) -> list[Summary]:
-    """Announce one settled claim, unless somebody else is at it."""
+def _announce_settled(ctx: FeedContext, record: RunRecord) -> list[Told]:
+    """Tell of one settled claim, unless somebody else is at it."""
     now = ctx.now()
     if not ctx.ledger.try_move(run_moves.announcing(record, until=now + ANNOUNCING_TAKES, now=now)).done:
         log.info("run %s is announced by another run, or was", record.run_id)
@@ -69,9 +97,7 @@ def _announce_settled(ctx: FeedContext, record: RunRecord) -> list[Summary]:
     if summary.counts:
         for topic in _topics(ctx, summary):
             sns_message.publish(ctx.sns, topic, summary)
-    if not ctx.ledger.try_move(run_moves.announced(record, ctx.now())).done:
-        log.warning("run %s has moved on while it was announced", record.run_id)
-    return [summary]
+    return [Told(record, summary)]
 
 
 def _summary(ctx: FeedContext, record: RunRecord) -> Summary:

@@ -28,9 +28,15 @@ def waiting_files(ctx: FeedContext, due: datetime, limit: int) -> list[FileRecor
     return _own(ctx, found, lambda item: _file_of(ctx, item))
 
 
-def open_runs(ctx: FeedContext, due: datetime | None = None) -> list[RunRecord]:
-    """Return the owner records of the feed's runs that aren't announced yet; those that are due by then."""
-    found = ctx.ledger.open(RunRecord.unannounced(ctx.feed.name), due=due)
+def open_runs(ctx: FeedContext, due: datetime | None = None, *, limit: int | None = None) -> list[RunRecord]:
+    """Return the owner records of the feed's runs that aren't announced yet, the longest due first.
+
+    Args:
+        ctx: the feed's context.
+        due: only those that are due by then.
+        limit: at most so many of the index's items are looked at.
+    """
+    found = ctx.ledger.open(RunRecord.unannounced(ctx.feed.name), due=due, limit=limit)
     rows = _own(ctx, found, lambda item: _run_row(ctx, item))
     records = ctx.ledger.get_many(rows)
     return [records[row] for row in rows if row in records and records[row].open]

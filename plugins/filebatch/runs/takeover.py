@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 # A job that was just submitted may not be listed yet; one that isn't after this long never was. Likewise a task that
 # Airflow has ended may go on for a while with what it was at.
 NEVER_SUBMITTED_AFTER = timedelta(minutes=3)
+# So many runs that aren't due are asked about at a claim: those that were heard of the longest ago. A run that lives is
+# heard of every minute, so that a dead one soon is among them; with a backfill of 1,000 runs a claim asks no more.
+ASKED_ABOUT = 20
 # A settled run that nobody announced asks for it this much later; a run that begins now announces it, if any can.
 ASK_AGAIN_AFTER = timedelta(minutes=10)
 
@@ -34,7 +37,7 @@ def take_over(ctx: FeedContext, own: str, is_over: Callable[[str], bool]) -> lis
         is_over: tells whether Airflow considers a run, by its id, as ended or doesn't know it.
     """
     taken = []
-    for record in open_items.open_runs(ctx):
+    for record in _candidates(ctx):
         if record.token.startswith(own):
             continue
         try:
@@ -43,6 +46,14 @@ def take_over(ctx: FeedContext, own: str, is_over: Callable[[str], bool]) -> lis
         except Exception:
             log.exception("run %s could not be settled: claim %s stays open", record.run_id, record.token)
     return taken
+
+
+def _candidates(ctx: FeedContext) -> list[RunRecord]:
+    """Return the runs that are due, and a few that aren't: those that were heard of the longest ago."""
+    due = open_items.open_runs(ctx, due=ctx.now())
+    known = {record.row for record in due}
+    longest = open_items.open_runs(ctx, limit=len(due) + ASKED_ABOUT)
+    return [*due, *(record for record in longest if record.row not in known)]
 
 
 def _take_over_one(ctx: FeedContext, record: RunRecord, is_over: Callable[[str], bool]) -> bool:

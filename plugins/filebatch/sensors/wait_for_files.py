@@ -18,6 +18,8 @@ from filebatch.runs import selecting
 from filebatch.triggers.pause import PauseTrigger
 
 HELD_FILES_TIMEOUT = timedelta(hours=6)
+# A look lists the whole window. So the longer a run has waited, the longer it pauses: a quarter of the time so far.
+FIRST_PAUSE, LAST_PAUSE = timedelta(seconds=15), timedelta(minutes=5)
 
 
 class WaitForFilesSensor(S3KeySensor):
@@ -39,7 +41,6 @@ class WaitForFilesSensor(S3KeySensor):
             bucket_key=feed.prefix,
             aws_conn_id=aws_conn_id,
             deferrable=True,
-            poke_interval=15,
             **kwargs,
         )
         self.feed = feed
@@ -55,8 +56,7 @@ class WaitForFilesSensor(S3KeySensor):
         context["ti"].xcom_push(key="selection", value=str(selection))
         if selection.everything:
             return
-        wait = timedelta(seconds=selection.wait) if selection.keys else HELD_FILES_TIMEOUT
-        self._look(context, selection, clock.now() + wait)
+        self._look(context, selection, clock.now() + longest_wait(selection))
 
     def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> None:
         """Look again after a pause."""
@@ -70,7 +70,8 @@ class WaitForFilesSensor(S3KeySensor):
         if clock.now() >= deadline:
             raise AirflowFailException(missing)
         self.log.info("waiting until %s: %s", clock.to_iso(deadline), missing)
-        self.defer(trigger=PauseTrigger(self.poke_interval, clock.to_iso(deadline)), method_name="execute_complete")
+        seconds = pause(longest_wait(selection), deadline - clock.now()).total_seconds()
+        self.defer(trigger=PauseTrigger(seconds, clock.to_iso(deadline)), method_name="execute_complete")
 
     def _missing_keys(self, context: Any, selection: Selection) -> str:
         missing = [key for key in selection.keys if not self._check_key(key, context)]
@@ -89,3 +90,13 @@ class WaitForFilesSensor(S3KeySensor):
             raise AirflowFailException(str(error)) from error
         runs = selecting.holders(ctx, selection)
         return f"files of the window are held by other runs: {sorted(runs)}" if runs else ""
+
+
+def longest_wait(selection: Selection) -> timedelta:
+    """Return how long a run waits at most."""
+    return timedelta(seconds=selection.wait) if selection.keys else HELD_FILES_TIMEOUT
+
+
+def pause(longest: timedelta, left: timedelta) -> timedelta:
+    """Return how long to pause before the next look, when `left` is left of the longest wait."""
+    return min(LAST_PAUSE, max(FIRST_PAUSE, (longest - left) / 4))

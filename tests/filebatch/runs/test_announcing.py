@@ -56,10 +56,17 @@ def refusing(sns, *numbers: int) -> Iterator[None]:
         sns.meta.events.unregister("before-call.sns.Publish", refuse)
 
 
+def closed(ctx, own=OWN):
+    """Announce, and close what was."""
+    told = announcing.announce(ctx, own)
+    announcing.close(ctx, told)
+    return told
+
+
 def announced(ctx, own=OWN):
     """Announce; return what was told, and the topics and statuses of the messages."""
     with recorded(ctx.sns, "sns.Publish") as calls:
-        told = announcing.announce(ctx, own)
+        told = [each.summary for each in closed(ctx, own)]
     documents = [json.loads(json.loads(call["Message"])["sqs"]) for call in calls]
     return told, [
         (call["TopicArn"].rsplit("-", 1)[1], found["status"]) for call, found in zip(calls, documents, strict=True)
@@ -89,8 +96,8 @@ def test_of_a_run_with_failures_developers_hear_too_where_the_feed_wants_it(plac
 def test_one_that_fails_keeps_no_other_from_being_announced_and_told(place, topics, caplog):
     first, second = settled(place, topics), settled(place, topics)
     with refusing(first.ctx.sns, 2), caplog.at_level(logging.ERROR):
-        told = announcing.announce(first.ctx, OWN)
-    assert [summary.job_id for summary in told] == [None]
+        told = closed(first.ctx)
+    assert [each.summary.job_id for each in told] == [None]
     states = [held.record.state for held in (first, second)]
     assert sorted(states) == [RunState.ANNOUNCED, RunState.SETTLED]
     assert "could not be announced; it is tried again" in caplog.text
@@ -99,7 +106,7 @@ def test_one_that_fails_keeps_no_other_from_being_announced_and_told(place, topi
 def test_one_that_fails_first_keeps_no_later_one_from_it(place, topics):
     first, second = settled(place, topics), settled(place, topics)
     with refusing(first.ctx.sns, 1):
-        assert len(announcing.announce(first.ctx, OWN)) == 1
+        assert len(closed(first.ctx)) == 1
     assert sorted(held.record.state for held in (first, second)) == [RunState.ANNOUNCED, RunState.SETTLED]
 
 
@@ -113,8 +120,28 @@ def test_where_none_could_be_announced_the_first_failure_is_raised(place, topics
 def test_a_plan_that_is_gone_keeps_no_other_from_being_announced(place, topics):
     broken, sound = settled(place, topics), settled(place, topics)
     broken.ctx.s3.delete_object(Bucket=place.results, Key=paths.plan("orders", broken.token))
-    assert len(announcing.announce(sound.ctx, OWN)) == 1
+    assert len(closed(sound.ctx)) == 1
     assert (broken.record.state, sound.record.state) == (RunState.SETTLED, RunState.ANNOUNCED)
+
+
+def test_what_was_told_and_not_closed_is_told_again(place, topics):
+    """A task that is killed before it has succeeded loses its asset events."""
+    held = settled(place, topics)
+    assert len(announcing.announce(held.ctx, OWN)) == 1
+    assert held.record.state == RunState.SETTLED
+    assert announced(held.ctx) == ([], [])  # the task may be about to end
+    assert announced(later(held.ctx, 6))[1] == [("stakeholders", "SUCCEEDED")]
+    assert held.record.state == RunState.ANNOUNCED
+
+
+def test_runs_that_live_are_not_read(place, topics):
+    held = settled(place, topics)
+    for _ in range(3):
+        Held(place, 1)
+    with recorded(held.ctx.ledger.client, "dynamodb.BatchGetItem") as calls:
+        assert len(closed(held.ctx)) == 1
+    keys = [key for call in calls for key in call["RequestItems"][held.ctx.settings.ledger]["Keys"]]
+    assert sum(key["pk"] == {"S": "run#orders"} for key in keys) == 1
 
 
 def test_what_could_not_be_announced_is_due_again_and_then_announced(place, topics):

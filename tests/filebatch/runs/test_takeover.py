@@ -102,6 +102,19 @@ def test_a_claim_that_was_begun_lately_is_not_taken_over_though_airflow_calls_it
     assert held.record.state == RunState.PLANNED
 
 
+def test_of_many_runs_that_live_only_those_longest_unheard_of_are_asked_about(place, monkeypatch):
+    monkeypatch.setattr(takeover, "ASKED_ABOUT", 2)
+    held = [Held(place, 1) for _ in range(4)]
+    for minutes, each in enumerate(reversed(held)):
+        timeout = timedelta(minutes=60 + minutes)
+        each.ctx.ledger.move(run_moves.heartbeat("orders", each.token, timeout=timeout, now=clock.now()))
+    asked: list[str] = []
+    later(held[0])
+    monkeypatch.setattr(takeover, "_settle", lambda _ctx, record: asked.append(record.token))
+    takeover.take_over(held[0].ctx, run_of(OTHER), over)
+    assert asked == [held[3].token, held[2].token]
+
+
 def test_a_record_that_cannot_be_settled_is_left_and_the_others_are_taken_over(place, caplog):
     broken, sound = Held(place, 1), Held(place, 1)
     broken.ctx.s3.delete_object(Bucket=place.results, Key=paths.plan("orders", broken.token))
