@@ -60,6 +60,7 @@ def parse(options: Mapping[str, Any]) -> dict[str, Any]:
         except OptionsError as error:
             problems += error.problems
     problems += _undeclared(options.get("columns"), values.get("required", ()))
+    problems += _alike_separators(values)
     if problems:
         raise OptionsError(*problems)
     return values
@@ -106,6 +107,12 @@ def _undeclared(columns: Any, required: Iterable[str]) -> Iterator[Problem]:
     for name in required:
         if names and alike(name) not in map(alike, names):
             yield Problem("required", f"columns that are declared ({', '.join(names)})", repr(name))
+
+
+def _alike_separators(values: Mapping[str, Any]) -> Iterator[Problem]:
+    thousands, decimal = values.get("thousands_separator"), values.get("decimal_separator", ".")
+    if thousands == decimal:
+        yield Problem("thousands_separator", f"another character than decimal_separator, {decimal!r}", repr(thousands))
 
 
 def _wrong(name: str, expected: str, found: Any) -> OptionsError:
@@ -192,6 +199,12 @@ def _comment(name: str, value: Any) -> str:
     return value
 
 
+def _member(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise _wrong(name, "the name of a file in a zip, with * for any text", value)
+    return value
+
+
 def _trailer(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip("*") or not value.isprintable() or value.count("{rows}") > 1:
         raise _wrong(name, "the text of the last line, with {rows} for the number of rows and * for any text", value)
@@ -210,6 +223,7 @@ PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
     "quote": _quote,
     "header": _flag,
     "decimal_separator": _one_of(".", ","),
+    "thousands_separator": _one_of(",", ".", "'", " "),
     "null_values": _strings,
     "escape": _one_of("double", "backslash"),
     "skip_rows": _count(0),
@@ -217,4 +231,7 @@ PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
     "comment": _comment,
     "trailer": _trailer,
     "quoted_empty": _one_of("text", "null"),
+    "short_rows": _one_of("error", "fill"),
+    "member": _member,
+    "members": _one_of("one", "all"),
 }

@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from filebatch_worker.processor import InvalidFile, Processed, Source, load_processor
+from filebatch.core.tabular_options import PARSERS
+from filebatch_worker.processor import ConfigurationError, InvalidFile, Processed, Source, load_processor
 
 CASES = [case for path in sorted(Path(__file__).parent.glob("cases/*.json")) for case in json.loads(path.read_text())]
 
@@ -49,3 +50,20 @@ def stored(processed: Processed) -> dict[str, Any]:
         as_text = ", ".join(f'CAST("{name.replace(chr(34), chr(34) * 2)}" AS VARCHAR)' for name in data.columns)
         rows = [list(row) for row in data.project(as_text).fetchall()]
         return {"names": data.columns, "types": [str(kind) for kind in data.types], "rows": rows}
+
+
+@pytest.mark.parametrize("option", sorted(PARSERS))
+def test_every_option_decides_a_case(tmp_path, option):
+    deciding = (case for case in CASES if option in case.get("options", {}))
+    assert any(_is_decided_by(tmp_path / str(at), case, option) for at, case in enumerate(deciding))
+
+
+def _is_decided_by(workdir: Path, case: dict[str, Any], option: str) -> bool:
+    """Whether another thing becomes of the file of `case` where `option` isn't set."""
+    workdir.mkdir()
+    expected = {key: case[key] for key in ("names", "types", "rows", "invalid", "has") if key in case}
+    options = {name: value for name, value in case["options"].items() if name != option}
+    try:
+        return outcome(workdir, {**case, "options": options}, expected) != expected
+    except ConfigurationError:  # what is left doesn't go together
+        return True

@@ -36,7 +36,7 @@ def test_an_array_and_lines_give_the_same_table(run, name):
         (['"2024-01-31"', "5"], "string", ["2024-01-31", "5"]),
         (['""', "null"], "string", ["", None]),
         (["null"], "string", [None]),
-        (['{"x": [1, 2.50]}', "null"], "json", ['{"x":[1,2.5]}', None]),
+        (['{"x": [1, 2.50]}', "null"], "json", ['{"x":[1,2.50]}', None]),
         (["[1]", '"[1]"'], "json", ["[1]", '"[1]"']),
         (['"\\u00fc \\ud83d\\ude00"'], "string", ["ü 😀"]),
     ],

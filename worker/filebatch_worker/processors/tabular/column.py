@@ -20,7 +20,8 @@ class Column:
     source_name: str
     text: str
     classifier: str | None = None
-    number_text: str | None = None  # `text` with a decimal point, where it differs
+    ungrouped: str | None = None  # `text` without separators of thousands, where there may be any
+    number_text: str | None = None  # `text` without those and with a decimal point, where it differs
     json: str | None = None  # the text of the JSON value, in a file of JSON
     stored_json: str | None = None  # the same as it is stored, where it differs
     native: tuple[str, ColumnType] | None = None
@@ -28,7 +29,7 @@ class Column:
     @property
     def classified(self) -> str:
         """SQL for what the classifier is given."""
-        return self.json or trimmed(self.text)
+        return self.json or trimmed(self.ungrouped or self.text)
 
     def text_for(self, column_type: ColumnType) -> str:
         """Return the SQL text that `column_type` parses."""

@@ -78,6 +78,17 @@ def trimmed(text: str) -> str:
     return f"nullif(trim({text}, ' \t'), '')"
 
 
+def without_thousands(text: str, separator: str, decimal: str) -> str:
+    """Return SQL for `text` without the separators of thousands, where it is a number grouped by them in threes.
+
+    A blank or an apostrophe stands for those of typography, too.
+    """
+    separators = {" ": " \u00a0\u202f", "'": "'\u2019"}.get(separator, separator)
+    number = rf"\s*[+-]?\d{{1,3}}([{separators}]\d{{3}})+(\{decimal}\d*)?\s*"
+    plain = f"translate({text}, {literal(separators)}, '')"
+    return f"CASE WHEN regexp_full_match({text}, {literal(number)}) THEN {plain} ELSE {text} END"
+
+
 def literal(value: str) -> str:
     """Return `value` as an SQL string literal."""
     return "'" + value.replace("'", "''") + "'"

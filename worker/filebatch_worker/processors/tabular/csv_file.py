@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from filebatch_worker.processors.tabular.at_once import write_at_once
 from filebatch_worker.processors.tabular.column import Column
-from filebatch_worker.processors.tabular.column_types import literal
+from filebatch_worker.processors.tabular.column_types import literal, without_thousands
 from filebatch_worker.processors.tabular.csv_open import open_csv
 from filebatch_worker.processors.tabular.csv_records import CsvFile, Survey, locate, survey
 from filebatch_worker.processors.tabular.dialect import Dialect
@@ -40,6 +40,7 @@ def read_csv(
     "extra-column", "duplicate-column", "ambiguous", "unreadable".
     """
     file = open_csv(text.path, text.path.parent, options, tabs=tabs)
+    file = replace(file, fill=options.short_rows == "fill")
     reader = _Reader(connection, file, _columns(file, options), options)
     at_once = reader.write(target)
     reading = at_once or _read(reader.with_exact_layout())
@@ -78,13 +79,16 @@ def _column(at: int, name: str, source: str, options: TabularOptions) -> Column:
     text = f"c{at}"
     if options.null_values:
         text = f"CASE WHEN {text} NOT IN ({', '.join(map(literal, options.null_values))}) THEN {text} END"
-    comma = options.decimal_separator == ","
+    thousands, decimal = options.thousands_separator, options.decimal_separator
+    ungrouped = without_thousands(text, thousands, decimal) if thousands else None
+    number = ungrouped or text
     return Column(
         name=name,
         source_name=source,
         text=text,
-        classifier="comma_kind" if comma else "trimmed_kind",
-        number_text=f"translate({text}, ',.', '.,')" if comma else None,
+        classifier="comma_kind" if decimal == "," else "trimmed_kind",
+        ungrouped=ungrouped,
+        number_text=f"translate({number}, ',.', '.,')" if decimal == "," else ungrouped,
     )
 
 
@@ -202,6 +206,7 @@ def _relation(file: CsvFile, line_bytes: int, *, parallel: bool, skip_bad: bool,
         "columns": f"{{{names}}}",
         "nullstr": "''",
         "allow_quoted_nulls": str(quoted_null).lower(),
+        "null_padding": str(file.fill).lower(),
         "strict_mode": "true",  # without it the engine drops surplus fields without a word
         "ignore_errors": str(skip_bad).lower(),
         "max_line_size": str(line_bytes),

@@ -23,7 +23,8 @@ class CsvFile:
     """A CSV file in a form that the engine reads reliably.
 
     `lines_before` is the number of lines that stand before the first line of `path` in the original (it may be
-    negative: a header of ours stands for the original's). `told_rows` is how many rows its trailer says it has.
+    negative: a header of ours stands for the original's). `told_rows` is how many rows its trailer says it has. `fill`
+    is whether rows may lack cells at their end.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class CsvFile:
     lines_before: int
     layout: Layout
     told_rows: int | None = None
+    fill: bool = False
 
     @property
     def width(self) -> int:
@@ -109,7 +111,7 @@ def _fault(file: CsvFile, line: int, record: list[str] | csv.Error) -> BadRow | 
             return BadRow("truncated", _CUT, line)
         return BadRow("bad-quoting", "quotes and delimiters don't fit", line)
     width = max(len(record), 1)
-    if width == file.width:
+    if width == file.width or (file.fill and width < file.width):
         return None
     expected, found = f"{file.width} columns", f"{width} columns"
     return BadRow("ragged", f"expected {expected}, found {width}", line, expected=expected, found=found)

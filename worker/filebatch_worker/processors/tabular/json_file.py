@@ -17,8 +17,8 @@ from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.column_types import identifier, literal
 from filebatch_worker.processors.tabular.faults import invalid
-from filebatch_worker.processors.tabular.json_numbers import unmarked, unmarked_json, with_exact_numbers
-from filebatch_worker.processors.tabular.measure import Relation, measure
+from filebatch_worker.processors.tabular.json_numbers import as_written, unmarked, unmarked_json, with_exact_numbers
+from filebatch_worker.processors.tabular.measure import Measured, Relation, batches, measure
 from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BLANKS = " \t\r\n"
 TAIL = 64 * 1024  # bytes read at once from the end
 
+_FRACTION = r"^-?[0-9]+[.e]|^-0|^[\[{](.|\n)*[0-9][.e]|^[\[{](.|\n)*-0"  # in JSON as the engine prints it
 _POSITION = re.compile(r"at byte (\d+) in record/value (\d+): (.*)")
 
 
@@ -59,7 +60,7 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
     Raises InvalidFile: "bad-json", "truncated", "empty" (no object with a key), "too-many-columns", "duplicate-key",
     "missing-column", "extra-column".
     """
-    path, mark = with_exact_numbers(text.path)
+    path, marks = with_exact_numbers(text.path)
     file = _JsonFile(path, form)
     keys = _keys(connection, file)
     if form == "json" and not _is_closed(text.path):
@@ -70,16 +71,43 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
         raise _nothing(bad)
     if count > options.max_bad_rows:
         raise refusal(bad[0], count, options.max_bad_rows)
-    relation = _relation(file, keys)
-    parameters = (str(file.path),)
+    measured = _measured(connection, file, keys, options, marks)
+    if _prints_fractions(connection, file, keys, measured):
+        path, marks = as_written(text.path)
+        if marks:
+            file = _JsonFile(path, form)
+            measured = _measured(connection, file, keys, options, marks)
     return Table(
-        relation=relation,
-        parameters=parameters,
-        measured=measure(Relation(connection, relation, parameters), tuple(_columns(keys, options, mark)), options),
+        relation=_relation(file, keys),
+        parameters=(str(file.path),),
+        measured=measured,
         size=file.path.stat().st_size,
         facts={"format": "ndjson" if file.by_line else "json", **text.facts},
         bad_rows=bad,
         locate=lambda rows: _locate(file, rows, {row.row for row in bad}),
+    )
+
+
+def _rows(connection: DuckDBPyConnection, file: _JsonFile, keys: Sequence[str]) -> Relation:
+    return Relation(connection, _relation(file, keys), (str(file.path),))
+
+
+def _measured(
+    connection: DuckDBPyConnection, file: _JsonFile, keys: Sequence[str], options: TabularOptions, marks: str
+) -> Measured:
+    return measure(_rows(connection, file, keys), tuple(_columns(keys, options, marks)), options)
+
+
+def _prints_fractions(connection: DuckDBPyConnection, file: _JsonFile, keys: Sequence[str], measured: Measured) -> bool:
+    """Whether what is stored as text holds numbers, be it within objects and arrays, that the engine may print."""
+    texts = [column.column.json or "" for column in measured.columns if column.type.sql == "VARCHAR"]
+    rows = _rows(connection, file, keys)
+    return any(
+        rows.all(
+            f"SELECT 1 FROM (SELECT unnest([{', '.join(batch)}]) AS v FROM {rows.sql}) "  # noqa: S608
+            f"WHERE v[1] <> '\"' AND regexp_matches(v, {literal(_FRACTION)}) LIMIT 1"
+        )
+        for batch in batches(texts)
     )
 
 
@@ -104,7 +132,7 @@ def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
     """Return the keys of all objects of the file."""
     try:
         connection.execute(
-            "CREATE TEMP TABLE key_lists AS SELECT keys, min(row) AS first, count(*) AS objects FROM ("  # noqa: S608 - no text of the file
+            "CREATE OR REPLACE TEMP TABLE key_lists AS SELECT keys, min(row) AS first, count(*) AS objects FROM ("  # noqa: S608 - no text of the file
             "SELECT CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) END AS keys, row_number() OVER () AS row "
             f"FROM {file.objects}) GROUP BY keys",
             (str(file.path),),
@@ -227,15 +255,15 @@ def _distinct(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if key and folded[key.casefold()] == 1]
 
 
-def _columns(keys: Sequence[str], options: TabularOptions, mark: str) -> Iterator[Column]:
+def _columns(keys: Sequence[str], options: TabularOptions, marks: str) -> Iterator[Column]:
     for at, (key, name) in enumerate(zip(keys, column_names(keys, options.names), strict=True)):
         yield Column(
             name=name,
             source_name=key,
-            text=unmarked(f"(f{at}->>'$')", mark),
+            text=unmarked(f"(f{at}->>'$')", marks),
             classifier="json_kind",
-            json=f"CAST(f{at} AS VARCHAR)",
-            stored_json=unmarked_json(f"CAST(f{at} AS VARCHAR)", mark),
+            json=unmarked_json(f"CAST(f{at} AS VARCHAR)", marks[1:]),
+            stored_json=unmarked_json(f"CAST(f{at} AS VARCHAR)", marks),
         )
 
 

@@ -1,11 +1,13 @@
-"""Keeps the numbers of a JSON file that a double can't hold: the engine's parser has doubles alone for fractions.
+"""Keeps the numbers of a JSON file as they were written: the engine's parser has doubles alone for fractions.
 
-Such a number is written into a copy of the file as a string with a mark before it, which is taken off where it is
-stored: https://www.rfc-editor.org/rfc/rfc8259#section-6 leaves precision to whoever reads.
+A number that a double can't hold, or that is to be stored as text and would be printed otherwise (1.10 as 1.1), is
+written into a copy of the file as a string with a mark before it, which is taken off where it is stored:
+https://www.rfc-editor.org/rfc/rfc8259#section-6 leaves precision to whoever reads.
 """
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import re
 from collections.abc import Iterator
@@ -28,25 +30,33 @@ _MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # characters that no tex
 
 def with_exact_numbers(path: Path) -> tuple[Path, str]:
     """Return the file, or a copy beside it, and the mark of numbers in it: "" where a double holds all of them."""
-    if not any(map(_is_suspicious, _overlapping(path))):
-        return path, ""
-    target = path.with_name("exact")
+    return _marked(path, path.with_name("exact"), 1) if any(map(_is_suspicious, _overlapping(path))) else (path, "")
+
+
+def as_written(path: Path) -> tuple[Path, str]:
+    """Return a copy in which a second mark stands before each number that the engine holds and prints otherwise.
+
+    Returns the file and "" where there is no number to mark.
+    """
+    return _marked(path, path.with_name("as-written"), 2)
+
+
+def _marked(path: Path, target: Path, kinds: int) -> tuple[Path, str]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        mark = next(mark for mark in _MARKS if not _occurs(mark, content))
+        marks = "".join(itertools.islice((mark for mark in _MARKS if not _occurs(mark, content)), kinds))
         with target.open("wb") as out:
-            _copy(content, out, mark.encode())
-    return target, mark
+            return (target, marks) if _copy(content, out, marks) else (path, "")
 
 
-def unmarked(text: str, mark: str) -> str:
+def unmarked(text: str, marks: str) -> str:
     """Return SQL for SQL expression `text`, a string, without its mark."""
-    return f"ltrim({text}, {literal(mark)})" if mark else text
+    return f"ltrim({text}, {literal(marks)})" if marks else text
 
 
-def unmarked_json(json: str, mark: str) -> str:
+def unmarked_json(json: str, marks: str) -> str:
     """Return SQL for SQL expression `json`, the text of a JSON value, with marked numbers as they stood in the file."""
-    pattern = literal(f'"{mark}([^"]*)"')
-    return f"regexp_replace({json}, {pattern}, '\\1', 'g')" if mark else json
+    pattern = literal(f'"[{marks}]([^"]*)"')
+    return f"regexp_replace({json}, {pattern}, '\\1', 'g')" if marks else json
 
 
 def _overlapping(path: Path) -> Iterator[bytes]:
@@ -66,13 +76,28 @@ def _occurs(mark: str, content: mmap.mmap) -> bool:
     return content.find(mark.encode()) >= 0 or escaped.search(content) is not None
 
 
-def _copy(content: mmap.mmap, out: BinaryIO, mark: bytes) -> None:
+def _copy(content: mmap.mmap, out: BinaryIO, marks: str) -> bool:
+    """Write the content with its numbers marked, and return whether there are any."""
     at = 0
     for token in _TOKEN.finditer(content):
-        if content[token.start()] != ord('"') and not _is_exact(token[0]):
-            out.write(content[at : token.start()] + b'"' + mark + token[0] + b'"')
+        if content[token.start()] == ord('"'):
+            continue
+        mark = marks[:1] if not _is_exact(token[0]) else marks[1:] if not _is_printed_so(token[0]) else ""
+        if mark:
+            out.write(content[at : token.start()] + b'"' + mark.encode() + token[0] + b'"')
             at = token.end()
     out.write(content[at:])
+    return at > 0
+
+
+def _is_printed_so(number: bytes) -> bool:
+    """Whether the engine surely prints a number, which it keeps, as it stands there."""
+    if number.isdigit() or (number != b"-0" and number.lstrip(b"-").isdigit()):
+        return True
+    try:
+        return repr(float(number)).encode() == number
+    except ValueError:
+        return True  # no number: that is told where JSON is read
 
 
 def _is_exact(number: bytes) -> bool:

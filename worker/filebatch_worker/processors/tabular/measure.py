@@ -157,7 +157,7 @@ def keeps(value: str, column: Column, kinds: Kind) -> str:
 def _classes(table: Relation, columns: Sequence[Column], *, sample: bool) -> dict[str, Kind]:
     """Return the classes that occur in each of `columns`, in the first rows or in all."""
     found: dict[str, Kind] = {}
-    for batch in _batches(sorted(columns, key=lambda column: column.classifier or "")):
+    for batch in batches(sorted(columns, key=lambda column: column.classifier or "")):
         classes = _by_position([column.classifier or "" for column in batch], "{item}(v)")
         values = ", ".join(column.classified for column in batch)
         rows = table.all(
@@ -174,7 +174,7 @@ def _misfits(table: Relation, checks: Sequence[Fault]) -> tuple[int, list[int]]:
         return table.all(f"SELECT count(*) FROM {table.sql}")[0][0], []  # noqa: S608
     rows, misfits = 0, dict[int, int]()
     ordered = sorted(range(len(checks)), key=lambda at: checks[at].fits)
-    for batch in _batches(ordered):
+    for batch in batches(ordered):
         fits = _by_position([checks[at].fits.replace("{v}", "v") for at in batch], "{item}")
         values = ", ".join(checks[at].text for at in batch)
         found = table.all(
@@ -198,7 +198,8 @@ def _by_position(items: Sequence[str], template: str) -> str:
     return f"CASE {' '.join(cases)} END"
 
 
-def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+def batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """Yield `items`, each an expression of a query, in as many as one query takes."""
     for start in range(0, len(items), VALUES_AT_ONCE):
         yield items[start : start + VALUES_AT_ONCE]
 

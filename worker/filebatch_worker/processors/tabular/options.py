@@ -28,6 +28,7 @@ class TabularOptions:
     quote: str | None = None
     header: bool | None = None
     decimal_separator: str = "."
+    thousands_separator: str = ""
     null_values: tuple[str, ...] = ()
     escape: str | None = None
     skip_rows: int = 0
@@ -35,6 +36,9 @@ class TabularOptions:
     comment: str = ""
     trailer: str = ""
     quoted_empty: str = "text"
+    short_rows: str = "error"
+    member: str = ""
+    members: str = "one"
 
     @property
     def names(self) -> tuple[str, ...]:

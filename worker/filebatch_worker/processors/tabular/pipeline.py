@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filebatch_worker.processor import Output, Processed, Source
+from filebatch_worker.processor import InvalidFile, Output, Processed, Source
 from filebatch_worker.processors.tabular import formats
 from filebatch_worker.processors.tabular.csv_file import read_csv
 from filebatch_worker.processors.tabular.engine import engine, reading
@@ -19,7 +20,7 @@ from filebatch_worker.processors.tabular.parquet_file import read_parquet
 from filebatch_worker.processors.tabular.profile import profile
 from filebatch_worker.processors.tabular.table import Table
 from filebatch_worker.processors.tabular.text import read_as_utf8
-from filebatch_worker.processors.tabular.unpack import Unpacked, unpack
+from filebatch_worker.processors.tabular.unpack import Unpacked, unpack, unpack_each
 from filebatch_worker.processors.tabular.write import write_parquet
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Proces
     known = parse_options(options)
     workdir.mkdir(parents=True, exist_ok=True)
     with engine() as (connection, scratch), reading(scratch):
-        unpacked = unpack(source, scratch, known.max_uncompressed_bytes)
-        table = _read(connection, unpacked, scratch / DATA, known)
-        verdict = judge(connection, table, known)
-        return _write(connection, table, verdict, unpacked, workdir)
+        if known.members == "all":
+            return _process_each(connection, source, scratch, workdir, known)
+        unpacked = unpack(source, scratch, known.max_uncompressed_bytes, known.member)
+        return _process_one(connection, unpacked, workdir, known)
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -50,6 +51,49 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 process.check_options = check_options  # type: ignore[attr-defined]  # where the worker looks for it
+
+
+def _process_one(
+    connection: DuckDBPyConnection, unpacked: Unpacked, workdir: Path, options: TabularOptions, **facts: str
+) -> Processed:
+    """Return the result of one table; `facts` are what its profile says besides."""
+    table = _read(connection, unpacked, unpacked.path.with_name(DATA), options)
+    verdict = judge(connection, table, options)
+    return _write(connection, table, verdict, unpacked, workdir, facts)
+
+
+def _process_each(
+    connection: DuckDBPyConnection, source: Source, scratch: Path, workdir: Path, options: TabularOptions
+) -> Processed:
+    """Return the results of all files of a zip: a folder for each, named by its number.
+
+    Where one is at fault, all are, as they are one file to its supplier.
+    """
+    results: list[Processed] = []
+    packed = unpack_each(source, scratch / "member", options.max_uncompressed_bytes, options.member)
+    for number, unpacked in enumerate(packed, 1):
+        folder = workdir / str(number)
+        folder.mkdir()
+        try:
+            results.append(_process_one(connection, unpacked, folder, options, member=unpacked.name))
+        except InvalidFile as error:
+            where = f"file {number} of the zip"
+            summary = f"{where}: {error.summary}"
+            raise InvalidFile(
+                error.code, f"{where}: {error.message}", summary=summary, member=number, **error.where
+            ) from error
+    return _joined(results)
+
+
+def _joined(results: Sequence[Processed]) -> Processed:
+    outputs = (
+        replace(output, name=f"{number}/{output.name}")
+        for number, result in enumerate(results, 1)
+        for output in result.outputs
+    )
+    written, bad = (sum(result.notes[name] for result in results) for name in ("rows_written", "bad_rows"))
+    notes = {"format": "zip", "tables": len(results), "bad_rows": bad, "rows_written": written}
+    return Processed(tuple(outputs), sum(result.rows or 0 for result in results), notes)
 
 
 def _read(connection: DuckDBPyConnection, unpacked: Unpacked, target: Path, options: TabularOptions) -> Table:
@@ -67,12 +111,17 @@ def _read(connection: DuckDBPyConnection, unpacked: Unpacked, target: Path, opti
 
 
 def _write(
-    connection: DuckDBPyConnection, table: Table, verdict: Verdict, unpacked: Unpacked, workdir: Path
+    connection: DuckDBPyConnection,
+    table: Table,
+    verdict: Verdict,
+    unpacked: Unpacked,
+    workdir: Path,
+    told: Mapping[str, str],
 ) -> Processed:
     written = unpacked.path.with_name(DATA)
     rows = write_parquet(connection, table, verdict, written)
     facts = {**table.facts, "compression": unpacked.compression, "bad_rows": len(verdict.bad)}
-    described = profile(connection, written, rows, table.measured.columns, facts)
+    described = profile(connection, written, rows, table.measured.columns, {**told, **facts})
     outputs = [
         Output(DATA, Path(shutil.move(written, workdir / DATA)), rows),
         Output("profile.json", _write_json(workdir / "profile.json", described)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,10 @@ _BOMS = (
 )
 
 
-# Two letters beyond ASCII in a row. A word of a Western language has few; one of another, read as cp1252, little else.
-_ALIEN = re.compile(r"[^\W\d_a-zA-Z]{2,}")
-_BEYOND_ASCII = re.compile(r"[^\W\d_a-zA-Z]")
+# A word of several letters with one beyond ASCII. In a Western language such letters are few of a word's ("Größe"); a
+# word of another, read as cp1252, has little else.
+_WORD = re.compile(r"[^\W\d_]*[^\W\d_a-zA-Z][^\W\d_]+|[^\W\d_]+[^\W\d_a-zA-Z]")
+_ASCII_LETTERS = dict.fromkeys(map(ord, string.ascii_letters))
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,14 @@ def _without_mark(path: Path, workdir: Path, head: bytes, *, guess: bool) -> Tex
 
 
 def _is_alien(path: Path) -> bool:
-    """Whether text read as cp1252 is likely in another encoding: most letters beyond ASCII stand in a row."""
-    alien = letters = 0
+    """Whether text read as cp1252 is likely in another encoding: most letters of most words are beyond ASCII."""
+    alien = words = 0
     with path.open(encoding="utf-8") as file:
         while piece := file.read(CHUNK):
-            alien += sum(map(len, _ALIEN.findall(piece)))
-            letters += len(_BEYOND_ASCII.findall(piece))
-    return alien > 0.5 * letters
+            found = _WORD.findall(piece)
+            words += len(found)
+            alien += sum(2 * len(word.translate(_ASCII_LETTERS)) > len(word) for word in found)
+    return 2 * alien > words
 
 
 def _unknown_encoding(path: Path, error: _DecodeError) -> InvalidFile:
