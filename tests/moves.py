@@ -41,7 +41,12 @@ def arrival() -> FileRecord:
 
 def of_files() -> dict[str, Move]:
     """Return moves of a file by name."""
-    moves = {}
+    moves: dict[str, Move] = {}
+    for generation in GENERATIONS:
+        moves |= {
+            f"await redo g{generation}": file_moves.await_redo(KEY, FEED, generation, NOW),
+            f"await retry g{generation}": file_moves.await_retry(KEY, FEED, generation, LATER + HEARTBEAT),
+        }
     for who, token in enumerate(TOKENS):
         for generation in GENERATIONS:
             done, bad = result_of(token, generation), result_of(token, generation, FileState.INVALID)

@@ -81,12 +81,31 @@ def redo(row: Row[FileRecord], token: str, run_id: str, generation: int, now: da
     )
 
 
+def await_redo(row: Row[FileRecord], feed: str, generation: int, now: datetime) -> Move[FileRecord]:
+    """Have a settled file wait for whichever run takes it as its next `generation`."""
+    return Move(
+        row,
+        (Equal("generation", generation - 1), OneOf("state", SETTLED_STATES)),
+        become={"state": FileState.ARRIVED, "generation": generation, "attempts": 0, **_waits(feed, now)},
+        drop=("claim", "run_id", "claimed_at", "reason", "settled_at", "trouble"),
+    )
+
+
+def await_retry(row: Row[FileRecord], feed: str, generation: int, now: datetime) -> Move[FileRecord]:
+    """Have a failed file wait, from now on, for whichever run tries it again."""
+    return Move(
+        row,
+        (Equal("generation", generation), Equal("state", FileState.FAILED)),
+        become={"state": FileState.FAILED, **_waits(feed, now)},
+    )
+
+
 def release(file: FileRecord, now: datetime) -> Move[FileRecord]:
     """Give back a claimed file that was never worked on: it waits again, and this attempt isn't counted."""
     return Move(
         file.row,
         (*_held(file.claim or ""), Equal("claimed_at", file.claimed_at)),
-        become={"state": FileState.ARRIVED, "open": FileRecord.waiting(file.feed).name, "due_at": to_iso(now)},
+        become={"state": FileState.ARRIVED, **_waits(file.feed, now)},
         drop=("claim", "run_id", "claimed_at", "trouble"),
         add={"attempts": -1},
     )
@@ -113,7 +132,7 @@ def fail(
     """Record that a claimed file failed; with `retry` it waits again from then on, else people are asked."""
     become: dict[str, Any] = {"state": FileState.FAILED, "reason": _told(failed.reason), "settled_at": to_iso(now)}
     if retry:
-        become |= {"open": FileRecord.waiting(feed).name, "due_at": to_iso(retry)}
+        become |= _waits(feed, retry)
     if failed.memory:
         become["memory"] = failed.memory
     if failed.suspect:
@@ -128,6 +147,10 @@ def trouble(row: Row[FileRecord], token: str, reason: Reason) -> Move[FileRecord
 
 def _taken(token: str, run_id: str, now: datetime) -> dict[str, Any]:
     return {"state": FileState.CLAIMED, "claim": token, "run_id": run_id, "claimed_at": to_iso(now)}
+
+
+def _waits(feed: str, due: datetime) -> dict[str, str]:
+    return {"open": FileRecord.waiting(feed).name, "due_at": to_iso(due)}
 
 
 def _held(token: str) -> tuple[Condition, ...]:

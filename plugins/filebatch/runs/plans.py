@@ -24,6 +24,11 @@ _MOVES: Mapping[str, Callable[..., Move[FileRecord]]] = {
     REDO: file_moves.redo,
 }
 
+_WAITS: Mapping[str, Callable[..., Move[FileRecord]]] = {
+    RETRY: file_moves.await_retry,
+    REDO: file_moves.await_redo,
+}
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -36,6 +41,11 @@ class Planned:
     def move(self, token: str, run_id: str, now: datetime) -> Move[FileRecord]:
         """Return the move that takes the file."""
         return _MOVES[self.how](self.row, token, run_id, self.generation, now)
+
+    def waiting(self, feed: str, now: datetime) -> Move[FileRecord] | None:
+        """Return the move that leaves the file to whichever run comes; None where it waits for one already."""
+        move = _WAITS.get(self.how)
+        return move(self.row, feed, self.generation, now) if move else None
 
 
 def plan_one(record: FileRecord, *, asked: bool, force: bool) -> Planned | None:

@@ -56,9 +56,12 @@ def holders(ctx: FeedContext, selection: Selection) -> set[str]:
 
 
 def _bounded(ctx: FeedContext, planned: list[Planned]) -> list[Planned]:
-    left = len(planned) - ctx.feed.packing.claim
-    if left > 0:
-        log.warning("%s of %s files are left for later runs", left, len(planned))
+    """Return as many as a run claims; the others wait for the runs that the bell starts, until all are done."""
+    left = planned[ctx.feed.packing.claim :]
+    if left:
+        now = ctx.now()
+        ctx.ledger.try_all(move for each in left if (move := each.waiting(ctx.feed.name, now)))
+        log.warning("%s of %s files are left for the runs that the bell starts for them", len(left), len(planned))
     return planned[: ctx.feed.packing.claim]
 
 

@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from aws import feed_of
 from claims import OTHER, Held, run_of
-from filebatch.core import clock, feed_moves, run_moves
+from filebatch.core import clock, feed_moves, file_moves, run_moves
+from filebatch.core.contract import Reason
+from filebatch.core.file_moves import FileFailure
 from filebatch.core.records import Bell, FileState, RunRecord, RunState
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.selection import Origin, Selection
@@ -17,7 +20,8 @@ from filebatch.runs.claiming import Claim
 from filebatch.runs.run import Run
 
 HASH = "00000000000000cc"
-ALL = Selection()
+ALL, BELOW = Selection(), Selection(prefix="orders/")
+BROKEN = FileFailure(Reason("bug", "ValueError: x"))
 WHO = Run("manual__2026-01-02", HASH, 0, Origin("manual", None, datetime(2026, 1, 2, tzinfo=UTC)), {})
 CLEARED = replace(WHO, cleared=1)
 
@@ -165,3 +169,19 @@ def test_a_claim_in_a_later_round_is_not_closed_as_empty(place, ctx):
     found = asked(ctx, replace(CLEARED, hash=run_of(held.token)))
     assert (found.token, found.files) == (held.token, 2)
     assert (held.record.state, held.record.round) == (RunState.CLAIMED, 2)
+
+
+@pytest.mark.parametrize(("selection", "generation"), [(Selection(prefix="orders/", force=True), 2), (BELOW, 1)])
+def test_of_more_files_than_a_run_claims_all_are_done_by_the_runs_that_follow(ctx, place, selection, generation):
+    keys = waiting(place, "a", "b", "c", "d", "e")
+    for key in keys:
+        ctx.ledger.move(file_moves.claim(key, OTHER, "earlier", 1, clock.now()))
+        ctx.ledger.move(file_moves.fail(key, OTHER, "orders", BROKEN, retry=None, now=clock.now()))
+    few = replace(ctx, feed=feed_of(packing={"claim": 2}))
+    found = [asked(few, selection=selection)]
+    for number in range(3):
+        found.append(asked(few, replace(WHO, hash=f"{number:016}"), ALL))  # noqa: PERF401 - one after the other
+    assert [each.files if isinstance(each, Claim) else each for each in found[:3]] == [2, 2, 1]
+    assert isinstance(found[3], Nothing)
+    items = [ctx.ledger.get(key) for key in keys]
+    assert {(item.state, item.generation) for item in items} == {(FileState.CLAIMED, generation)}
