@@ -31,7 +31,13 @@ UNBOUNDED_RUNS = 1000
 
 MAX_TAG = 100  # characters, which Airflow takes
 
-RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True}
+# The first try again comes soon, as a scheduler that is behind fails tries of tasks that were right (see the known
+# limits in docs/architecture.md); the last comes after 5 to 10 minutes, which outlives most troubles of a service.
+RETRIES = {
+    "retries": 6,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": 2.0,
+}  # times as long each time
 
 
 def feed_dags(folder: Path) -> dict[str, DAG]:

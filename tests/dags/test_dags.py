@@ -2,11 +2,14 @@
 
 import shutil
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.taskinstance import TaskInstance
 from airflow.sdk.definitions.context import _AIRFLOW_PARSING_CONTEXT_DAG_ID, _AIRFLOW_PARSING_CONTEXT_TASK_ID
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
@@ -98,6 +101,21 @@ def test_a_command_that_names_a_dag_still_learns_that_its_feed_overlaps(folder: 
     monkeypatch.setenv(_AIRFLOW_PARSING_CONTEXT_DAG_ID, "weather")
 
     assert "weather" not in load(folder).dag_ids
+
+
+def delays(task: Any, day: int) -> list[float]:
+    """Return the seconds that Airflow waits before each further try of a task; they depend on the run's date."""
+    ended = datetime(2026, 1, day, tzinfo=UTC)
+    names = {"dag_id": "weather", "task_id": task.task_id, "task": task, "logical_date": ended, "end_date": ended}
+    tries = [SimpleNamespace(**names, try_number=number) for number in range(1, task.retries + 1)]
+    return [(TaskInstance.next_retry_datetime(each) - ended).total_seconds() for each in tries]  # type: ignore[arg-type]
+
+
+def test_a_task_that_failed_is_tried_again_in_seconds_and_for_minutes() -> None:
+    found = [delays(task, day) for task in load(DAGS).dags["weather"].tasks for day in range(1, 29)]
+
+    assert max(each[0] for each in found) <= 10
+    assert all(300 <= sum(each) <= 660 for each in found)
 
 
 EXTREMES = {
