@@ -19,10 +19,11 @@ FROM ?= 1
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
 # Tests that go through Airflow: what else there is can't differ between its versions.
-AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/test_run_context.py tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
+AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/sensors tests/filebatch/test_run_context.py tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
   tests/filebatch/feeds/test_windows.py tests/filebatch/queries/test_health.py tests/scheduler tests/tools
 
-.PHONY: help setup made demo aws up down status env audit test test-airflow test-infra simulate simulate-safeguards lint bench bench-parse bench-latency bench-doorbells bench-worker lock
+# No target is a file.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' $(lastword $(MAKEFILE_LIST)))
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,10 +74,13 @@ simulate: setup  ## what might go wrong, played through: SEEDS=n FROM=m; ARGS=--
 simulate-safeguards: setup  ## take out each safeguard of docs/guarantees.md, and say which seed finds that
 	@PYTHONPATH=infra/local:plugins:worker:tests:tools $(BIN)/python -m simulation --safeguards --seeds 300
 
-bench: bench-parse  ## what can be measured without a running system
+bench: bench-parse bench-files  ## what can be measured without a running system
 
 bench-parse: setup  ## CPU of loading our DAGs beside that of the stock operators alone
 	@$(BIN)/python bench/parse.py $(ARGS)
+
+bench-files: setup  ## files from bucket to result, beside stock operators and a bare loop; makes a table in docs/benchmarks.md
+	@$(RUN) bench/files.py --json bench/files.json --write docs/benchmarks.md $(ARGS)
 
 bench-latency: setup  ## from drop to result, on what `make up` started
 	@$(RUN) bench/latency.py $(ARGS)
