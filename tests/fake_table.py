@@ -8,15 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
+from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Contains, Equal, OneOf, Present
 from filebatch.core.errors import MoveRefused
-from filebatch.core.ledger import Moved, moved
+from filebatch.core.ledger import Moved, Page, moved
+from filebatch.core.listed import Span
 from filebatch.core.moves import Move
 from filebatch.core.record import Record
-from filebatch.core.records import RunRecord
+from filebatch.core.records import FileRecord, RunRecord
 from filebatch.core.rows import Item, Partition, R, Row
 
 COMPARE = {Equal: operator.eq, AtMost: operator.le, Below: operator.lt}
+
+PAGE_ITEMS = 3_000  # about as many listed files as a page of 1 MB has
 
 
 @dataclass
@@ -72,6 +75,27 @@ class FakeTable:
     def count_open(self, partition: Partition[R], due: Any, limit: int) -> int:
         return len(self.open(partition, due=due, limit=limit))
 
+    def list_files(
+        self, partition: str, span: Span, conditions: Sequence[Condition] = (), *, limit: int, backwards: bool = True
+    ) -> Page:
+        every = self._listed(partition, span, backwards=backwards)
+        looked = every[: min(limit, PAGE_ITEMS)]
+        found = [item for item in looked if all(holds(condition, item) for condition in conditions)]
+        return Page(found, looked[-1]["listed_at"] if len(looked) < len(every) else None)
+
+    def count_files(self, partition: str, span: Span, limit: int) -> tuple[int, bool]:
+        found, looked = len(self._listed(partition, span)), min(limit, PAGE_ITEMS)
+        return min(found, looked), found > looked
+
+    def _listed(self, partition: str, span: Span, *, backwards: bool = False) -> list[dict[str, Any]]:
+        found = [item for item in self.items.values() if item.get("listed") == partition]
+        found = [item for item in found if span.low <= item["listed_at"] <= span.high]
+        return sorted(found, key=lambda item: item["listed_at"], reverse=backwards)
+
+    def versions(self, uri: str, limit: int) -> list[FileRecord]:
+        found = [item for (pk, _), item in sorted(self.items.items()) if pk == uri]
+        return [FileRecord.from_item(item) for item in found[:limit]]
+
     def latest_run(self, feed: str, run: str) -> RunRecord | None:
         pk = RunRecord.at(feed, run).pk
         found = [item for (of, sk), item in sorted(self.items.items()) if of == pk and sk.startswith(run)]
@@ -99,5 +123,7 @@ def holds(condition: Condition, item: Mapping[str, Any]) -> bool:
             return name in item
         case Absent(name):
             return name not in item
+        case Contains(name, text):
+            return name in item and text in item[name]
         case AnyOf(groups):
             return any(all(holds(each, item) for each in group) for group in groups)

@@ -29,6 +29,13 @@ ALARM = (
 FEEDS = ("daily", "lines", "tables", "weather")
 
 
+def _of_index(index: Mapping[str, Any]) -> dict[str, Any]:
+    projection = {
+        name: sorted(value) if name == "NonKeyAttributes" else value for name, value in index["Projection"].items()
+    }
+    return {"name": index["IndexName"], "keys": index["KeySchema"], "projection": projection}
+
+
 class Side:
     """One of the two environments; names and ARNs of its own are replaced by what they stand for."""
 
@@ -53,12 +60,11 @@ class Side:
 
     def ledger(self) -> dict[str, Any]:
         table = self.client("dynamodb").describe_table(TableName=self.settings["ledger"])["Table"]
-        (index,) = table["GlobalSecondaryIndexes"]
         return {
             "keys": table["KeySchema"],
             "attributes": sorted(table["AttributeDefinitions"], key=str),
             "billing": table["BillingModeSummary"]["BillingMode"],
-            "index": {name: index[name] for name in ("IndexName", "KeySchema", "Projection")},
+            "indexes": sorted((_of_index(index) for index in table["GlobalSecondaryIndexes"]), key=str),
         }
 
     def queue(self, feed: str) -> dict[str, Any]:

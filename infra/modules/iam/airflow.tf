@@ -23,10 +23,10 @@ locals {
       Resource = var.ledger_arn
     },
     {
-      Sid      = "FindOpenFiles"
+      Sid      = "FindFiles"
       Effect   = "Allow"
       Action   = "dynamodb:Query"
-      Resource = "${var.ledger_arn}/index/open"
+      Resource = ["${var.ledger_arn}/index/listed", "${var.ledger_arn}/index/open"]
     },
     {
       Sid      = "ListNewFiles"

@@ -1,10 +1,8 @@
 locals {
   name  = "${var.res_prefix}-ledger"
   table = module.table.rendered["files"]
-  index = local.table.GlobalSecondaryIndexes[0]
 
-  keys       = { for key in local.table.KeySchema : key.KeyType => key.AttributeName }
-  index_keys = { for key in local.index.KeySchema : key.KeyType => key.AttributeName }
+  keys = { for key in local.table.KeySchema : key.KeyType => key.AttributeName }
 }
 
 module "table" {
@@ -32,12 +30,17 @@ resource "aws_dynamodb_table" "files" {
     }
   }
 
-  # Only items that still have to move carry its keys, so the index is as small as the work.
-  global_secondary_index {
-    name            = local.index.IndexName
-    hash_key        = local.index_keys["HASH"]
-    range_key       = local.index_keys["RANGE"]
-    projection_type = local.index.Projection.ProjectionType
+  # `open` has only items that still have to move, so it is as small as the work. `listed` has every file, with few attributes.
+  dynamic "global_secondary_index" {
+    for_each = local.table.GlobalSecondaryIndexes
+
+    content {
+      name               = global_secondary_index.value.IndexName
+      hash_key           = one([for key in global_secondary_index.value.KeySchema : key.AttributeName if key.KeyType == "HASH"])
+      range_key          = one([for key in global_secondary_index.value.KeySchema : key.AttributeName if key.KeyType == "RANGE"])
+      projection_type    = global_secondary_index.value.Projection.ProjectionType
+      non_key_attributes = try(global_secondary_index.value.Projection.NonKeyAttributes, null)
+    }
   }
 
   # No TTL: an item that vanished before its object would make an old file look new.

@@ -58,10 +58,18 @@ class Absent:
 
 
 @dataclass(frozen=True)
+class Contains:
+    """The attribute is a text with this one somewhere in it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class AnyOf:
     """At least one of several groups of conditions holds whole."""
 
     groups: tuple[tuple[Condition, ...], ...]
 
 
-Condition = Equal | OneOf | AtMost | Below | Present | Absent | AnyOf
+Condition = Equal | OneOf | AtMost | Below | Present | Absent | Contains | AnyOf

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from filebatch.core import listed
 from filebatch.core.clock import to_iso
-from filebatch.core.conditions import AnyOf, Condition, Equal, OneOf, Present
+from filebatch.core.conditions import Absent, AnyOf, Condition, Equal, OneOf, Present
 from filebatch.core.contract import FileVersion, Reason, Result
 from filebatch.core.moves import Move
 from filebatch.core.records import SETTLED_STATES, FileRecord, FileState
@@ -29,7 +30,7 @@ class FileFailure:
     suspect: bool = False
 
 
-_OF_EARLIER_CLAIMS = ("open", "due_at", "reason", "settled_at", "trouble")
+_OF_EARLIER_CLAIMS = ("open", "due_at", "reason", "code", "settled_at", "trouble")
 
 
 def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime) -> FileRecord:
@@ -52,6 +53,8 @@ def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime) -> 
         attempts=0,
         open=FileRecord.waiting(feed).name,
         due_at=to_iso(now),
+        listed=listed.partition(feed, row),
+        listed_at=listed.place(row, FileState.ARRIVED, now),
     )
 
 
@@ -65,7 +68,7 @@ def claim(
     return Move(
         row,
         (Equal("generation", generation), AnyOf(((Equal("state", FileState.ARRIVED),), failed))),
-        become=_taken(token, run_id, now),
+        become=_taken(row, token, run_id, now),
         drop=_OF_EARLIER_CLAIMS,
         add={"attempts": 1},
     )
@@ -76,7 +79,7 @@ def redo(row: Row[FileRecord], token: str, run_id: str, generation: int, now: da
     return Move(
         row,
         (Equal("generation", generation - 1), OneOf("state", SETTLED_STATES)),
-        become={**_taken(token, run_id, now), "generation": generation, "attempts": 1},
+        become={**_taken(row, token, run_id, now), "generation": generation, "attempts": 1},
         drop=_OF_EARLIER_CLAIMS,
     )
 
@@ -86,8 +89,13 @@ def await_redo(row: Row[FileRecord], feed: str, generation: int, now: datetime) 
     return Move(
         row,
         (Equal("generation", generation - 1), OneOf("state", SETTLED_STATES)),
-        become={"state": FileState.ARRIVED, "generation": generation, "attempts": 0, **_waits(feed, now)},
-        drop=("claim", "run_id", "claimed_at", "reason", "settled_at", "trouble"),
+        become={
+            **_in_state(row, FileState.ARRIVED, now),
+            "generation": generation,
+            "attempts": 0,
+            **_waits(feed, now),
+        },
+        drop=("claim", "run_id", "claimed_at", "reason", "code", "settled_at", "trouble"),
     )
 
 
@@ -105,7 +113,7 @@ def release(file: FileRecord, now: datetime) -> Move[FileRecord]:
     return Move(
         file.row,
         (*_held(file.claim or ""), Equal("claimed_at", file.claimed_at)),
-        become={"state": FileState.ARRIVED, **_waits(file.feed, now)},
+        become={**_in_state(file.row, FileState.ARRIVED, now), **_waits(file.feed, now)},
         drop=("claim", "run_id", "claimed_at", "trouble"),
         add={"attempts": -1},
     )
@@ -116,8 +124,9 @@ def finish(row: Row[FileRecord], token: str, result: Result, location: str, now:
 
     The result may be one that an earlier attempt, or an earlier owner, committed for this very generation.
     """
-    become: dict[str, Any] = {"state": FileState(result.state), "result": location, "settled_at": to_iso(now)}
-    optional = {"reason": _told(result.reason) if result.reason else None, "rows": result.rows}
+    become = {**_in_state(row, FileState(result.state), now), "result": location, "settled_at": to_iso(now)}
+    told = _told(result.reason) if result.reason else None
+    optional = {"reason": told, "code": told and told["code"], "rows": result.rows}
     return Move(
         row,
         (*_held(token), Equal("generation", result.work.generation)),
@@ -130,7 +139,9 @@ def fail(
     row: Row[FileRecord], token: str, feed: str, failed: FileFailure, *, retry: datetime | None, now: datetime
 ) -> Move[FileRecord]:
     """Record that a claimed file failed; with `retry` it waits again from then on, else people are asked."""
-    become: dict[str, Any] = {"state": FileState.FAILED, "reason": _told(failed.reason), "settled_at": to_iso(now)}
+    told = _told(failed.reason)
+    settled = {"reason": told, "code": told["code"], "settled_at": to_iso(now)}
+    become: dict[str, Any] = {**_in_state(row, FileState.FAILED, now), **settled}
     if retry:
         become |= _waits(feed, retry)
     if failed.memory:
@@ -145,8 +156,27 @@ def trouble(row: Row[FileRecord], token: str, reason: Reason) -> Move[FileRecord
     return Move(row, _held(token), become={"trouble": _told(reason)})
 
 
-def _taken(token: str, run_id: str, now: datetime) -> dict[str, Any]:
-    return {"state": FileState.CLAIMED, "claim": token, "run_id": run_id, "claimed_at": to_iso(now)}
+def relist(file: FileRecord) -> Move[FileRecord]:
+    """Put a file, as it is, into its place of the index `listed`: a version without that index moved it."""
+    since = {FileState.ARRIVED: file.due_at, FileState.CLAIMED: file.claimed_at}.get(file.state, file.settled_at)
+    place = listed.place(file.row, file.state, since or file.arrived_at)
+    become = {"listed": listed.partition(file.feed, file.row), "listed_at": place}
+    code = {"code": file.reason.code} if file.reason else {}
+    return Move(file.row, _unchanged(file), become=become | code, drop=() if code else ("code",))
+
+
+def _unchanged(file: FileRecord) -> tuple[Condition, ...]:
+    same = tuple(Equal(name, getattr(file, name)) for name in ("state", "generation", "attempts"))
+    return (*same, Equal("claim", file.claim) if file.claim else Absent("claim"))
+
+
+def _in_state(row: Row[FileRecord], state: FileState, now: datetime) -> dict[str, Any]:
+    return {"state": state, "listed_at": listed.place(row, state, now)}
+
+
+def _taken(row: Row[FileRecord], token: str, run_id: str, now: datetime) -> dict[str, Any]:
+    own = {"claim": token, "run_id": run_id, "claimed_at": to_iso(now)}
+    return {**_in_state(row, FileState.CLAIMED, now), **own}
 
 
 def _waits(feed: str, due: datetime) -> dict[str, str]:

@@ -6,6 +6,7 @@
     feed#FEED       | sweep     until when bucket and ledger were compared
     feed#FEED       | arrival   when the last file came
     index `open`                by feed: files that wait, runs that aren't announced; sorted by when they are due
+    index `listed`              by feed: all files, with few attributes; sorted by state and time (`listed.py`)
 
 An item is kept as long as its object: an expired item would make an old file look new.
 What an item holds is in `records.py`, what may move in `moves.py`; here it is read and sent.
@@ -24,7 +25,9 @@ from typing import Any, Generic
 from botocore.exceptions import ClientError
 
 from filebatch.core import requests
+from filebatch.core.conditions import Condition
 from filebatch.core.errors import MoveRefused, RecordError
+from filebatch.core.listed import Span
 from filebatch.core.moves import Move
 from filebatch.core.parallel import ParallelMap, side_by_side
 from filebatch.core.record import Record
@@ -43,6 +46,14 @@ class Moved(Generic[R]):
 
     done: bool
     record: R | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Items of the index `listed`, and up to where (None: to the end) it was read."""
+
+    items: list[Item]
+    read_to: str | None
 
 
 @dataclass(frozen=True)
@@ -136,6 +147,30 @@ class Ledger:
             if counted >= limit:
                 return limit
         return counted
+
+    def list_files(
+        self, partition: str, span: Span, conditions: Sequence[Condition] = (), *, limit: int, backwards: bool = True
+    ) -> Page:
+        """Read files of a partition of the index `listed`, the last ones of the stretch first; one request.
+
+        At most `limit` files are looked at, and 1 MB; those that don't fulfil the conditions are left out.
+        """
+        request = requests.listing(partition, span, conditions)
+        answer = self.client.query(TableName=self.table, **request, ScanIndexForward=not backwards, Limit=limit)
+        last = answer.get("LastEvaluatedKey")
+        return Page([requests.decode(item) for item in answer["Items"]], last and requests.decode(last)["listed_at"])
+
+    def count_files(self, partition: str, span: Span, limit: int) -> tuple[int, bool]:
+        """Count files of a partition of the index `listed`, and tell whether there are more; one request."""
+        request = requests.listing(partition, span, ())
+        answer = self.client.query(TableName=self.table, **request, Select="COUNT", Limit=limit)
+        return answer["Count"], "LastEvaluatedKey" in answer
+
+    def versions(self, uri: str, limit: int) -> list[FileRecord]:
+        """Read the records of the versions of a file, at most `limit`; one request."""
+        answer = self.client.query(TableName=self.table, **requests.versions(uri), Limit=limit)
+        read = (_readable(FileRecord, requests.decode(item)) for item in answer["Items"])
+        return [record for record in read if record]
 
     def latest_run(self, feed: str, run: str) -> RunRecord | None:
         """Read the owner record of the newest claim whose token begins with `run`."""

@@ -70,6 +70,9 @@ class FileRecord(Record):
         rows: rows read, where the processor counts them.
         memory: MiB that the next attempt needs at least, after one that ran out of memory.
         suspect: whether its container died while it was at work, so that it gets a container of its own.
+        listed: partition of the index `listed`.
+        listed_at: its place there, by state and time (`listed.py`).
+        code: the reason's code, which the index has too.
     """
 
     feed: str
@@ -96,6 +99,9 @@ class FileRecord(Record):
     rows: int | None = None
     memory: int | None = None
     suspect: bool | None = None
+    listed: str | None = None
+    listed_at: str | None = None
+    code: str | None = None
 
     @staticmethod
     def at(file: FileVersion) -> Row[FileRecord]:

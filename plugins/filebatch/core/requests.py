@@ -14,8 +14,10 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from filebatch.core import listed
 from filebatch.core.clock import to_iso
-from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
+from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Contains, Equal, OneOf, Present
+from filebatch.core.listed import Span
 from filebatch.core.moves import Move
 from filebatch.core.rows import Item, Row
 
@@ -86,6 +88,8 @@ def _rendered(condition: Condition, values: dict[str, Any]) -> str:
             return f"attribute_exists(#{name})"
         case Absent(name):
             return f"attribute_not_exists(#{name})"
+        case Contains(name, text):
+            return f"contains(#{name}, {placed(text)})"
         case AnyOf(groups):
             return f"({' OR '.join(f'({_all_of(group, values)})' for group in groups)})"
 
@@ -104,6 +108,16 @@ def query(partition: str, due: datetime | None) -> dict[str, Any]:
     }
 
 
+def versions(uri: str) -> dict[str, Any]:
+    """Return Query's arguments for all versions of a file."""
+    return {
+        "KeyConditionExpression": "#pk = :pk",
+        "ExpressionAttributeNames": {"#pk": "pk"},
+        "ExpressionAttributeValues": encode({":pk": uri}),
+        "ConsistentRead": True,
+    }
+
+
 def latest(row: Row[Any]) -> dict[str, Any]:
     """Return Query's arguments for the last row of a partition whose sort key begins with that of `row`."""
     return {
@@ -113,6 +127,19 @@ def latest(row: Row[Any]) -> dict[str, Any]:
         "ConsistentRead": True,
         "ScanIndexForward": False,
         "Limit": 1,
+    }
+
+
+def listing(partition: str, span: Span, conditions: Sequence[Condition]) -> dict[str, Any]:
+    """Return Query's arguments for a stretch of the index `listed`, of the files that fulfil conditions."""
+    condition, given = condition_expression(conditions)
+    names = sorted({"listed", "listed_at", *re.findall(r"#(\w+)", condition)})
+    return {
+        "IndexName": listed.INDEX,
+        "KeyConditionExpression": "#listed = :listed AND #listed_at BETWEEN :low AND :high",
+        **({"FilterExpression": condition} if condition else {}),
+        "ExpressionAttributeNames": {f"#{name}": name for name in names},
+        "ExpressionAttributeValues": encode({":listed": partition, ":low": span.low, ":high": span.high, **given}),
     }
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from filebatch.core import file_moves
 from filebatch.core.records import FileRecord, FileState
 from moves import ALL, FILE, KEY, OTHER, OWN, RUN_ID, after, arrival
 
@@ -147,3 +148,20 @@ def test_what_a_move_leaves(made, expected):
 )
 def test_what_a_move_clears_away(made, gone):
     assert not gone & item_of(*made).keys()
+
+
+@pytest.mark.parametrize("made", MADE, ids=lambda names: ", ".join(names) or "arrived")
+def test_a_file_that_was_moved_by_a_version_without_the_index_gets_its_place(made):
+    table = after(*made)
+    whole = dict(table.items[KEY.pk, KEY.sk])
+    table.items[KEY.pk, KEY.sk] = {name: value for name, value in whole.items() if not name.startswith("listed")}
+    table.items[KEY.pk, KEY.sk].pop("code", None)
+    assert table.try_move(file_moves.relist(table.get(KEY))).done
+    assert table.items[KEY.pk, KEY.sk] == whole
+
+
+def test_a_file_that_has_moved_meanwhile_keeps_its_place():
+    table = after()
+    move = file_moves.relist(table.get(KEY))
+    table.move(ALL["claim 0 g1"])
+    assert not table.try_move(move).done

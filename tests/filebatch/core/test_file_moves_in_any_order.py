@@ -8,7 +8,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from aws import NOW
 from fake_table import FakeTable
-from filebatch.core import file_moves
+from filebatch.core import file_moves, listed
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.records import DONE, FileRecord, FileState
 from moves import FEED, FILE, LATER, REASON, RUN_ID, TOKENS, result_of
@@ -137,6 +137,13 @@ class Files(RuleBasedStateMachine):
             assert not file.trouble or file.state is FileState.CLAIMED
 
     @invariant()
+    def every_file_is_listed_under_its_state_and_code(self):
+        for file in self.all():
+            assert file.listed == listed.partition(FEED, file.row)
+            assert within(file.listed_at, listed.span(file.state))
+            assert file.code == (file.reason and file.reason.code)
+
+    @invariant()
     def nothing_is_lost(self):
         assert {file.row for file in self.all()} == self.arrived
         for file in self.all():
@@ -160,6 +167,10 @@ class Files(RuleBasedStateMachine):
 
     def all(self):
         return [FileRecord.from_item(item) for item in self.table.items.values()]
+
+
+def within(place, span):
+    return span.low <= place < span.high
 
 
 def way_out(file):

@@ -8,14 +8,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aws import NOW, recorded
-from filebatch.core import feed_moves, file_moves, requests, run_moves
+from filebatch.core import feed_moves, file_moves, listed, requests, run_moves
+from filebatch.core.conditions import Contains, Equal
 from filebatch.core.errors import MoveRefused
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.ledger import FIRST_PAUSE, LAST_PAUSE, Ledger, Moved
-from filebatch.core.records import Bell, FileRecord, RunRecord
+from filebatch.core.listed import ListedFile
+from filebatch.core.records import Bell, FileRecord, FileState, RunRecord
 from filebatch.core.rows import Row
 from filebatch.core.run_moves import Asked
 from moves import FEED, FILE, KEY, OTHER, OWN, REASON, RUN_ID, arrival, run_record
+
+SHARDS = listed.partitions(FEED)
 
 
 def files(count):
@@ -200,3 +204,67 @@ def test_an_item_that_is_no_record_keeps_nobody_from_reading_the_others(place, c
     assert set(place.ledger.get_many(rows)) == {rows[1]}
     assert {record.row for record in place.ledger.scan()} == {rows[1]}
     assert caplog.text.count("generation: expected int, found 'one'; it is left out") == 2
+
+
+def in_order(files):
+    """Return listed files, those first that need people most; of equal ones the latest first."""
+    return sorted(files, key=lambda file: file.listed_at, reverse=True)
+
+
+def listed_in(place):
+    """Make files of three states; return their records in the order in which they are listed."""
+    keys = waiting(place, 9)
+    for key in keys[:6]:
+        place.ledger.move(file_moves.claim(key, OWN, RUN_ID, 1, NOW))
+    for key in keys[:2]:
+        place.ledger.move(file_moves.fail(key, OWN, FEED, FileFailure(REASON), retry=None, now=NOW))
+    return in_order(place.ledger.get_many(keys).values())
+
+
+def test_the_index_lists_files_in_their_order_with_few_attributes(place):
+    made = listed_in(place)
+    for partition in listed.partitions(FEED):
+        expected = [file for file in made if file.listed == partition]
+        page = place.ledger.list_files(partition, listed.EVERYTHING, limit=100)
+        found = [ListedFile.from_item(item) for item in page.items]
+        assert [(file.pk, file.state, file.code, file.size) for file in found] == [
+            (file.pk, file.state, file.code, file.size) for file in expected
+        ]
+        assert "etag" not in {name for item in page.items for name in item}
+        assert page.read_to is None
+
+
+def test_a_stretch_of_the_index_is_read_a_page_at_a_time(place):
+    made = listed_in(place)
+    claimed = [file for file in made if file.state is FileState.CLAIMED and file.listed == made[-1].listed]
+    page = place.ledger.list_files(made[-1].listed, listed.span(FileState.CLAIMED), limit=1)
+    assert [item["pk"] for item in page.items] == [file.pk for file in claimed[:1]]
+    assert page.read_to == (claimed[0].listed_at if claimed else None)
+
+
+def test_the_index_is_searched_by_part_of_a_key_and_by_code(place):
+    made = listed_in(place)
+    for condition, fits in (
+        (Contains("key", "s/003"), lambda file: file.key == "orders/003.csv"),
+        (Equal("code", "bug"), lambda file: file.state is FileState.FAILED),
+    ):
+        pages = [place.ledger.list_files(each, listed.EVERYTHING, [condition], limit=100) for each in SHARDS]
+        assert {item["pk"] for page in pages for item in page.items} == {file.pk for file in made if fits(file)}
+
+
+def test_listed_files_are_counted(place):
+    made = listed_in(place)
+    counted = [place.ledger.count_files(each, listed.span(FileState.CLAIMED), 100) for each in SHARDS]
+    assert sum(number for number, _ in counted) == sum(file.state is FileState.CLAIMED for file in made) == 4
+    assert not any(more for _, more in counted)
+    assert place.ledger.count_files(made[0].listed, listed.EVERYTHING, 1) == (
+        1,
+        sum(file.listed == made[0].listed for file in made) > 1,
+    )
+
+
+def test_the_versions_of_a_file_are_read(place):
+    for version in ("v1", "v2"):
+        place.ledger.add(file_moves.arrive(replace(FILE, version_id=version), FEED, NOW, NOW))
+    assert [file.version_id for file in place.ledger.versions(FILE.uri, 10)] == ["v1", "v2"]
+    assert len(place.ledger.versions(FILE.uri, 1)) == 1
