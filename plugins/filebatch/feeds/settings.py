@@ -15,6 +15,7 @@ from filebatch.core.errors import ConfigurationError
 from filebatch.feeds import problems
 
 VARIABLE = "filebatch"
+DEAD_LETTER_SUFFIX = "_dead"  # as infra/documents/queue.json has it
 _STRICT = ConfigDict(extra="forbid")
 
 Name = Annotated[str, Field(min_length=1)]
@@ -85,6 +86,10 @@ class Settings:
     def queue(self, feed: str) -> str:
         """Return a feed's queue URL, whether the queue is there or not."""
         return f"{self.queue_prefix}{feed}"
+
+    def dead_letters(self, feed: str) -> str:
+        """Return the URL of a feed's dead-letter queue, whether the queue is there or not."""
+        return f"{self.queue(feed)}{DEAD_LETTER_SUFFIX}"
 
     def job_definition(self, feed: str) -> str:
         """Return the name of a feed's job definition, whether that is there or not."""

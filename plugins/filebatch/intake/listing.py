@@ -45,7 +45,7 @@ def versions(s3: Any, bucket: str, prefix: str, *, latest: bool = False) -> Iter
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for found in page.get("Versions", []):
             if found["IsLatest"] or not latest:
-                yield _version(bucket, found)
+                yield version_of(bucket, found)
 
 
 def prefixes(feed: Feed, start: datetime | None, end: datetime | None) -> list[str]:
@@ -152,7 +152,8 @@ def _is_named(feed: Feed, selection: Selection, file: FileVersion, found: Standi
     return selection.takes(file.key, standing.time_of(feed, file))
 
 
-def _version(bucket: str, found: dict[str, Any]) -> FileVersion:
+def version_of(bucket: str, found: Mapping[str, Any]) -> FileVersion:
+    """Return an object version as ListObjectVersions tells it."""
     return FileVersion(
         bucket,
         found["Key"],

@@ -1,0 +1,75 @@
+"""How feeds are doing, for people: files by state, since when the oldest waits, when the last one came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from filebatch.core import listed
+from filebatch.core.records import Arrival, FileState
+from filebatch.runs import open_items
+from filebatch.runs.context import FeedContext
+
+MAX_COUNTED = 10_000  # files of a state; counting reads what it counts
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many files were counted, and whether there are more."""
+
+    number: int
+    more: bool = False
+
+    def __str__(self) -> str:
+        """Say it for people: `10,000+` where there are more than were counted."""
+        return f"{self.number:,}+" if self.more else f"{self.number:,}"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A feed as it is now.
+
+    Attributes:
+        feed: its name.
+        counts: files by state.
+        oldest_waiting: when the file arrived that has been due for a run the longest, ISO 8601; None where none is due.
+        last_arrival: when the last file came, ISO 8601.
+    """
+
+    feed: str
+    counts: Mapping[FileState, Count]
+    oldest_waiting: str | None
+    last_arrival: str | None
+
+
+def of_feed(ctx: FeedContext) -> Overview:
+    """Return how a feed is doing; 22 requests."""
+    oldest = open_items.waiting_files(ctx, ctx.now(), limit=1)
+    arrival = ctx.ledger.get(Arrival.at(ctx.feed.name))
+    return Overview(
+        ctx.feed.name,
+        counts(ctx),
+        oldest[0].arrived_at if oldest else None,
+        arrival.arrived_at if arrival else None,
+    )
+
+
+def counts(ctx: FeedContext) -> dict[FileState, Count]:
+    """Count a feed's files by state, up to 10,000 of each; 20 requests."""
+
+    def count(each: tuple[FileState, str]) -> tuple[int, bool]:
+        state, partition = each
+        return ctx.ledger.count_files(partition, listed.span(state), MAX_COUNTED + 1)
+
+    asked = list(product(FileState, listed.partitions(ctx.feed.name)))
+    answers = dict(zip(asked, ctx.side_by_side(count, asked), strict=True))
+    return {
+        state: _sum([answers[state, partition] for partition in listed.partitions(ctx.feed.name)])
+        for state in FileState
+    }
+
+
+def _sum(counted: list[tuple[int, bool]]) -> Count:
+    number, more = sum(each for each, _ in counted), any(more for _, more in counted)
+    return Count(MAX_COUNTED, more=True) if number > MAX_COUNTED else Count(number, more)
