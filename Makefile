@@ -19,7 +19,7 @@ FROM ?= 1
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
 # Tests that go through Airflow: what else there is can't differ between its versions.
-AIRFLOW_TESTS := tests/dags tests/e2e tests/filebatch/operators tests/filebatch/sensors tests/filebatch/test_run_context.py tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
+AIRFLOW_TESTS := tests/dags tests/packages tests/e2e tests/filebatch/operators tests/filebatch/sensors tests/filebatch/test_run_context.py tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py \
   tests/filebatch/feeds/test_windows.py tests/filebatch/queries/test_health.py tests/scheduler tests/tools
 
 # No target is a file.
@@ -90,6 +90,9 @@ bench-doorbells: setup  ## what 60 idle feeds add to a triggerer, beside stock t
 
 bench-worker: setup  ## a file's cost beside the engine's alone; makes the table in docs/benchmarks.md
 	@.venv-worker/bin/python bench/worker.py --json bench/worker.json --write docs/benchmarks.md $(ARGS)
+
+wheel: setup  ## build the wheel into dist/, for deployments that install packages
+	@$(BIN)/python -m hatchling build -t wheel -d dist
 
 lint: setup  ## format, lint, types, import rules, feed files
 	@$(BIN)/ruff format --check .
