@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import boto3
 import psutil
+from botocore import xform_name
 from botocore.config import Config
 
 from filebatch.core import clock, file_moves
@@ -197,6 +198,8 @@ def connector(endpoint: str, key: str) -> Callable[[str], Any]:
 
 def recorded(client: Any, operation: str) -> "contextmanager[Any]":
     """Record the parameters of a client's calls of an operation (`s3.PutObject`) while the block runs."""
+    if not hasattr(client, "meta"):
+        return recorded_in_memory(client, operation)
 
     @contextmanager
     def recording() -> Iterator[list[dict[str, Any]]]:
@@ -213,6 +216,23 @@ def recorded(client: Any, operation: str) -> "contextmanager[Any]":
             client.meta.events.unregister(event, record)
 
     return recording()
+
+
+@contextmanager
+def recorded_in_memory(client: Any, operation: str) -> Iterator[list[dict[str, Any]]]:
+    calls: list[dict[str, Any]] = []
+    name = xform_name(operation.split(".")[1])
+    real = getattr(client, name)
+
+    def recording(**params: Any) -> Any:
+        calls.append(dict(params))
+        return real(**params)
+
+    setattr(client, name, recording)
+    try:
+        yield calls
+    finally:
+        delattr(client, name)
 
 
 def is_alive(pid: int) -> bool:

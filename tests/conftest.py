@@ -1,4 +1,4 @@
-"""One local AWS for all tests of a session, and a corner of it for each test."""
+"""One local AWS for all tests of a session, and a corner of it for each test; with `--in-memory` no test needs it."""
 
 from collections.abc import Iterator
 
@@ -20,5 +20,21 @@ def server() -> Iterator[LocalAws]:
 
 
 @pytest.fixture
-def place(server: LocalAws) -> Place:
-    return Place(server)
+def place(request: pytest.FixtureRequest) -> Place:
+    if request.config.getoption("in_memory"):
+        from simulation.places import SimulatedPlace
+
+        return SimulatedPlace()
+    return Place(request.getfixturevalue("server"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--in-memory", action="store_true", help="have `place` on the simulated AWS; leave out the rest")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what can't do without the local AWS, in a run that does."""
+    if config.getoption("in_memory"):
+        left_out = [item for item in items if "server" in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)

@@ -1,6 +1,6 @@
 """A test's corner of the simulated AWS, with all that `aws.Place` has on the local one."""
 
-import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,11 +42,11 @@ class SimulatedPlace(Place):
 
 
 def run_script(attempt: Attempt) -> None:
-    """Run a shell script that only exits; any other goes on until it is stopped."""
-    script = attempt.job.definition["containerProperties"]["command"][-1]
+    """Run a shell script to its end; one that sleeps goes on until it is stopped."""
+    command = attempt.job.definition["containerProperties"]["command"]
     attempt.begin()
-    exits = re.fullmatch(r"exit (\d+)", script)
-    if exits:
-        attempt.end(Outcome(int(exits[1]), None, EXITED))
-    else:
+    if command[-1].startswith("exec sleep"):
         attempt.stop = attempt.end
+        return
+    code = subprocess.run(command, env=attempt.variables(), check=False).returncode
+    attempt.end(Outcome(code if code >= 0 else 128 - code, None, EXITED))

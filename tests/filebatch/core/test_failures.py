@@ -244,3 +244,8 @@ def test_every_failure_that_the_worker_may_find_has_an_exit_code():
 )
 def test_of_several_failures_a_worker_tells_the_one_that_asks_for_most(codes, told):
     assert failures.worker_exit(codes) == told
+
+
+@pytest.mark.parametrize(("code", "needed"), [("out_of_memory", 2048), ("bug", None), ("killed", None)])
+def test_after_one_that_ran_out_of_memory_the_next_has_twice_as_much(code, needed):
+    assert failures.needed_memory(failures.failure(code), 1024) == needed

@@ -10,7 +10,8 @@ from filebatch.core import file_moves, requests
 from filebatch.core.contract import Reason
 from filebatch.core.errors import RecordError
 from filebatch.core.records import Arrival, Bell, FileRecord, FileState, RunRecord, RunState, Sweep
-from moves import FEED, OTHER, OWN, arrival, run_record
+from filebatch.core.rows import Partition
+from moves import FEED, FILE, OTHER, OWN, arrival, run_record
 from values import FILES
 
 
@@ -119,3 +120,31 @@ def test_each_thing_has_a_row_of_its_own():
     rows = [RunRecord.at(FEED, OWN), Bell.at(FEED), Sweep.at(FEED), Arrival.at(FEED), arrival().row]
     assert len({(row.pk, row.sk) for row in rows}) == len(rows)
     assert FileRecord.waiting(FEED).name != RunRecord.unannounced(FEED).name
+
+
+@pytest.mark.parametrize(
+    ("row", "pk", "sk", "kind"),
+    [
+        (Bell.at("orders"), "feed#orders", "bell", Bell),
+        (Sweep.at("orders"), "feed#orders", "sweep", Sweep),
+        (Arrival.at("orders"), "feed#orders", "arrival", Arrival),
+        (RunRecord.at("orders", OWN), "run#orders", OWN, RunRecord),
+        (FileRecord.at(FILE), "s3://new-files/orders/a.csv", "v1", FileRecord),
+    ],
+)
+def test_each_kind_has_its_place_in_the_table(row, pk, sk, kind):
+    at = {Bell: "at", Sweep: "at", Arrival: "at"}
+    made = getattr(kind, at[kind])("orders") if kind in at else row
+    assert (made.pk, made.sk, made.kind) == (pk, sk, kind)
+
+
+def test_the_index_has_a_partition_of_each_feeds_files_and_of_its_runs():
+    assert FileRecord.waiting("orders") == Partition(FileRecord, "file#orders")
+    assert RunRecord.unannounced("orders") == Partition(RunRecord, "run#orders")
+
+
+def test_an_item_that_is_no_record_is_named_with_all_that_is_missing():
+    item = {name: value for name, value in arrival().to_item().items() if name not in ("etag", "feed")}
+    with pytest.raises(RecordError) as error:
+        FileRecord.from_item(item)
+    assert str(error.value) == ("the ledger's item 's3://new-files/orders/a.csv' 'v1': expected etag, feed; not there")

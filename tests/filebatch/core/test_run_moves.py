@@ -1,12 +1,15 @@
 """Moves of a run's owner record, and of what the ledger keeps of a feed."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from aws import NOW
 from fake_table import FakeTable
-from filebatch.core import run_moves
-from filebatch.core.records import RunRecord, RunState
+from filebatch.core import feed_moves, run_moves
+from filebatch.core.records import Arrival, RunRecord, RunState, Sweep
+from filebatch.core.run_moves import Asked
 from moves import ALL, FEED, OWN, after, in_round, refused, run_record
 
 RUN = RunRecord.at(FEED, OWN)
@@ -128,3 +131,20 @@ def test_a_ring_after_a_claim_began_is_not_answered_by_it():
     assert refused(table, "answered before")
     assert table.try_move(ALL["answered"]).done
     assert table.try_move(ALL["ring"]).done
+
+
+def test_a_claim_is_kept_with_what_was_asked_for_and_counts_as_dead_only_after_its_timeout():
+    record = run_moves.begin(FEED, OWN, Asked("manual", 2, 1, "1 named file"), timeout=timedelta(minutes=15), now=NOW)
+    assert (record.run_id, record.epoch, record.cleared, record.why) == ("manual", 2, 1, "1 named file")
+    assert (record.opened_at, record.due_at) == ("2026-03-01T12:00:00.000Z", "2026-03-01T12:15:00.000Z")
+
+
+def test_what_was_swept_until_when_is_written_down():
+    move = feed_moves.swept(FEED, "definition", NOW, 3)
+    assert (move.row, move.conditions) == (Sweep.at(FEED), ())
+    assert move.become == {"swept_at": "2026-03-01T12:00:00.000Z", "definition": "definition", "unmatched": 3}
+
+
+def test_the_last_arrival_of_a_feed_is_written_down():
+    move = feed_moves.arrived(FEED, NOW)
+    assert (move.row, move.become) == (Arrival.at(FEED), {"arrived_at": "2026-03-01T12:00:00.000Z"})

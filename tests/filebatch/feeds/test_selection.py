@@ -200,3 +200,75 @@ def test_a_selection_says_itself_to_people():
     assert str(Selection(prefix="a/", pattern=".*x", window=Window(DAY, WHOLE.end + timedelta(days=1)))) == (
         "files of 2026-01-02 to 2026-01-03, both included (UTC) under 'a/' that go on as '.*x'"
     )
+
+
+A_TIME = "a date or time such as 2026-01-02 or 2026-01-02T03:04:05Z"
+DATED = "nothing, as the run's date says already: files of 2026-01-02 (UTC)"
+
+
+@pytest.mark.parametrize(
+    ("origin", "given_params", "message"),
+    [
+        (LIVE, {"keys": "a"}, "'keys': expected a list of object keys, at least one; null or nothing where none is"),
+        (LIVE, {"keys": "a"}, "meant, found 'a'"),
+        (LIVE, {"keys": [KEY], "prefix": "weather/"}, "'keys': expected no date, prefix, pattern, from or to beside"),
+        (LIVE, {"keys": [KEY], "prefix": "weather/"}, f"the keys, found ['{KEY}']"),
+        (LIVE, {"keys": ["other/a"]}, ", found 'other/a'"),
+        (LIVE, {"wait": 3}, "'wait': expected keys beside it, which are waited for, found 3"),
+        (LIVE, {"wait": -1}, "'wait': expected seconds, 0 to 86400, found -1"),
+        (LIVE, {"force": True}, "or a date beside it: everything isn't done again, found True"),
+        (LIVE, {"force": "yes"}, "'force': expected true or false, found 'yes'"),
+        (LIVE, {"prefix": 3}, "'prefix': expected text; null or nothing where none is meant, found 3"),
+        (LIVE, {"prefix": "x/"}, "'prefix': expected a prefix under the feed's 'weather/', found 'x/'"),
+        (LIVE, {"pattern": "("}, ", found '('"),
+        (LIVE, {"from": "soon"}, f"'from': expected {A_TIME}, found 'soon'"),
+        (LIVE, {"from": "2026-01-02", "to": "2026-01-01"}, "(2026-01-02T00:00:00.000Z), found '2026-01-01'"),
+        (LIVE, {"prefux": 1}, ", found 1"),
+        (WINDOW, {"from": "2026-01-03"}, f"'from': expected {DATED}, found '2026-01-03'"),
+        (WINDOW, {"to": "2026-01-03"}, f"'to': expected {DATED}, found '2026-01-03'"),
+        (WINDOW, {"from": "2026-01-03", "to": "2026-01-04"}, f"'from': expected {DATED}, found '2026-01-03'"),
+    ],
+)
+def test_an_error_says_what_would_be_right_and_what_was_given(origin, given_params, message):
+    with pytest.raises(SelectionError) as error:
+        select(FEED, origin, {name: value for name, value in params(**given_params).items() if value is not None})
+    assert message in str(error.value)
+
+
+def test_a_run_takes_as_many_keys_as_it_claims_and_an_error_counts_those_beyond():
+    feed = feed_of("orders", packing={"claim": 2})
+    assert select(feed, LIVE, params(keys=["orders/a", "orders/b"])).keys == ("orders/a", "orders/b")
+    with pytest.raises(SelectionError, match=r"^param 'keys': expected at most 2 keys, .*, found '3 keys'$"):
+        select(feed, LIVE, params(keys=["orders/a", "orders/b", "orders/c"]))
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 86_400])
+def test_a_day_is_the_longest_wait(seconds):
+    assert select(FEED, LIVE, {"keys": [KEY], "wait": seconds}).wait == seconds
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        (Selection(), "all files that wait"),
+        (Selection(keys=("a",)), "1 named file"),
+        (Selection(keys=("a", "b"), force=True), "2 named files; done ones again"),
+        (Selection(prefix="a/"), "files under 'a/'"),
+        (Selection(pattern="x"), "files under '' that go on as 'x'"),
+        (Selection(prefix="a/", window=WHOLE), "files of 2026-01-02 (UTC) under 'a/'"),
+    ],
+)
+def test_people_are_told_what_a_run_is_responsible_for(selection, said):
+    assert str(selection) == said
+
+
+@pytest.mark.parametrize("some", [{"keys": ("a",)}, {"prefix": "a"}, {"pattern": "a"}, {"window": WHOLE}])
+def test_what_is_bounded_by_anything_is_not_everything(some):
+    assert Selection().everything
+    assert not Selection(**some).everything
+
+
+def test_a_date_within_an_hour_of_now_means_now():
+    hour = timedelta(hours=1)
+    assert select(FEED, Origin("manual", NOW - hour, NOW), params()).everything
+    assert not select(FEED, Origin("manual", NOW - hour - timedelta(seconds=1), NOW), params()).everything

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aws import NOW
 from filebatch.core import clock, feed_moves
 from filebatch.core.conditions import Absent
-from filebatch.core.records import Bell
+from filebatch.core.records import Bell, FileRecord, RunRecord
 from filebatch.intake import doorbell
 
 SILENT = Bell(pk="feed#orders", sk="bell")
@@ -60,3 +60,18 @@ def test_an_answer_silences_what_rang_before_it_and_nothing_later(place):
 @given(st.integers(1, 10_000))
 def test_backoff_is_bounded_and_never_none(faults):
     assert 1 <= doorbell.backoff(faults) <= 300
+
+
+def test_what_is_due_now_is_rung_for_and_a_run_a_minute_later():
+    assert doorbell.watched("orders", NOW) == [
+        (FileRecord.waiting("orders"), NOW),
+        (RunRecord.unannounced("orders"), NOW - timedelta(minutes=1)),
+    ]
+
+
+@pytest.mark.parametrize(("faults", "longest"), [(1, 2), (2, 4), (8, 256), (9, 300), (1000, 300)])
+def test_a_pause_doubles_with_each_fault_up_to_five_minutes(faults, longest, monkeypatch):
+    monkeypatch.setattr(doorbell.random, "uniform", lambda low, high: high)
+    assert doorbell.backoff(faults) == longest
+    monkeypatch.setattr(doorbell.random, "uniform", lambda low, high: low)
+    assert doorbell.backoff(faults) == longest / 2

@@ -123,3 +123,13 @@ def test_the_feeds_health_is_told_all_the_same(ctx):
     found = {each["MetricName"]: each["Values"] for each in health.of_feed(ctx)}
 
     assert found["OldestWaitingAge"][0] == pytest.approx((clock.now() - NOW).total_seconds(), abs=60)
+
+
+def test_no_more_files_are_read_than_asked_for_and_no_runs_that_are_not_due(ctx):
+    for name in "abc":
+        waits(ctx, f"orders/{name}.csv")
+    assert len(open_items.waiting_files(ctx, NOW, 2)) == 2
+    ctx.ledger.add(run_record())
+    assert open_items.open_runs(ctx, NOW) == []
+    assert open_items.open_runs(ctx, NOW + timedelta(hours=1)) == [run_record()]
+    assert open_items.open_runs(ctx) == [run_record()]

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from aws import feed_of
+from aws import feed_of, recorded
 from claims import OTHER, RUN_ID, Held, run_of
 from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
@@ -184,3 +184,45 @@ def test_a_run_of_which_another_gave_back_all_files_has_done_nothing_and_says_so
     assert processing.complaint(held.ctx, held.record, settled) == (
         "none of 2 files was done: another run took this one for dead, and they wait again"
     )
+
+
+def test_a_runs_record_is_that_of_its_latest_claim(place):
+    held = Held(place, 1)
+    assert processing.record_of(held.ctx, "manual", held.token.split("-")[0]) == held.record
+
+
+def test_a_claim_is_settled_by_how_its_job_ended(place):
+    held = Held(place, 1)
+    job = held.job("exit 78")
+    assert processing.settle(held.ctx, held.record, job["jobId"]).counts == {"FAILED": 1}
+    assert (held.item().reason.code, held.item().run_id) == ("configuration", held.record.run_id)
+
+
+def test_a_settled_claim_tells_what_became_of_its_files(place):
+    held = Held(place, 1)
+    held.finish()
+    settling.settle(held.ctx, held.record, None)
+    assert processing.settle(held.ctx, held.record, None).counts == {"SUCCEEDED": 1}
+
+
+def test_a_files_next_attempt_is_its_runs(place):
+    held = failed(place, 1)
+    processing.next_job(held.ctx, held.record)
+    assert (held.item().claim, held.item().run_id, held.item().attempts) == (held.token, held.record.run_id, 2)
+
+
+def test_a_round_of_two_units_is_submitted_as_an_array_that_is_told_where_they_are(place):
+    held = defined(Held(place, 2, feed_of(packing={"files": 1})))
+    with recorded(held.ctx.batch, "batch.SubmitJob") as calls:
+        next_job(held)
+    (call,) = calls
+    told = {each["name"]: each["value"] for each in call["containerOverrides"]["environment"]}
+    assert call["arrayProperties"] == {"size": 2}
+    assert rounds.units_key(held.record) in told.values()
+
+
+def test_of_a_job_that_is_the_rounds_nothing_is_said(place, caplog):
+    held = defined(Held(place, 1))
+    with caplog.at_level(logging.WARNING):
+        next_job(held)
+    assert caplog.text == ""

@@ -1,6 +1,7 @@
 """Rounds: claimed files packed into units, with the memory that they need."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -64,8 +65,9 @@ def test_whoever_read_the_record_before_another_began_its_next_round_begins_none
     settling.settle(held.ctx, held.record, None)
     seen = held.record
     rounds.begin(held.ctx, seen)
+    later = replace(held.ctx, now=lambda: clock.now() + timedelta(seconds=1))
     with pytest.raises(MoveRefused):
-        rounds.begin(held.ctx, seen)
+        rounds.begin(later, seen)
     assert held.record.round == 2
 
 

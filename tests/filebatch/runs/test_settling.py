@@ -10,6 +10,7 @@ from claims import OTHER, RUN_ID, Held, counted, summed
 from filebatch.core import clock, contract, file_moves, paths
 from filebatch.core.contract import Reason
 from filebatch.core.errors import ContractError, ContractVersionError
+from filebatch.core.failures import Ending, Failure
 from filebatch.core.records import FileState, RunState
 from filebatch.runs import rounds, settling
 from filebatch.runs.settling import NotSettledError, Settled
@@ -278,3 +279,47 @@ def test_units_that_are_gone_are_told_as_such(place):
     held.ctx.s3.delete_object(Bucket=held.ctx.results, Key=rounds.units_key(held.record))
     with pytest.raises(ContractError, match="expected the units of round 1; they aren't there any more"):
         settling.settle(held.ctx, held.record, job)
+
+
+def test_files_are_named_with_why_they_are_what_they_are_and_the_rest_is_counted():
+    bad = replace(arrival(), state=FileState.FAILED, reason=Reason("bug", "ValueError: x"))
+    told = "'orders/a.csv': bug: ValueError: x"
+    assert settling.describe([bad]) == told
+    assert settling.describe([arrival()]) == "'orders/a.csv': ARRIVED"
+    assert settling.describe([bad] * 10) == "\n".join([told] * 10)
+    assert settling.describe([bad] * 12) == "\n".join([*[told] * 10, "… and 2 more"])
+
+
+@pytest.mark.parametrize(("attempts", "tried"), [(1, True), (2, True), (3, False)])
+def test_a_failed_file_may_be_tried_while_it_has_attempts(attempts, tried):
+    file = replace(arrival(), state=FileState.FAILED, attempts=attempts)
+    assert settling.may_be_tried([file, arrival()], 3) == ([file] if tried else [])
+
+
+def test_what_was_committed_is_adopted_with_where_it_is_and_counted_with_its_rows(place):
+    held = Held(place, 1)
+    held.commit()
+    settling.settle(held.ctx, held.record, None)
+    key = paths.result("orders", held.item().work)
+    assert held.item().result == f"s3://{held.ctx.results}/{key}"
+    assert summed(place, "ProcessedRows") == 7
+
+
+def test_what_failed_took_no_time_and_is_due_for_its_own_feed(place):
+    held = Held(place, 1)
+    settling.settle(held.ctx, held.record, held.job("exit 75"))
+    assert held.item().open == "file#orders"
+    assert summed(place, "ProcessingDuration") == 0
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        (Ending("FAILED", 70), "meaning (exit code 70)"),
+        (Ending("FAILED", None, "why"), "meaning: why"),
+        (Ending("FAILED"), "meaning"),
+        (None, "meaning"),
+    ],
+)
+def test_a_reason_is_the_failures_meaning_then_why(ending, said):
+    assert settling._message(Failure("bug", True, "us", "meaning"), ending, "") == said

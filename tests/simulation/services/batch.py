@@ -136,7 +136,7 @@ class Batch(Service):
         self.definitions.pop(jobDefinition)
         return {}
 
-    def describe_job_definitions(self, jobDefinitionName: str, status: str) -> Found:
+    def describe_job_definitions(self, jobDefinitionName: str, status: str = "ACTIVE") -> Found:
         found = self.definitions.get(jobDefinitionName)
         return {"jobDefinitions": [{**found, "status": status}] if found else []}
 

@@ -59,6 +59,11 @@ class SQS(Service):
         self.queues[self.url(QueueName)] = queue
         return {"QueueUrl": self.url(QueueName)}
 
+    def delete_queue(self, QueueUrl: str) -> dict[str, Any]:
+        self._queue("delete_queue", QueueUrl)
+        del self.queues[QueueUrl]
+        return {}
+
     def url(self, name: str) -> str:
         return f"{self.endpoint}/{ACCOUNT}/{name}"
 

@@ -189,7 +189,7 @@ class S3(Service):
 
     def _bucket(self, operation: str, name: str) -> Bucket:
         if name not in self.buckets:
-            raise refusal(operation, "NoSuchBucket", "The specified bucket does not exist", 404)
+            raise _refused(operation, "NoSuchBucket", 404)
         return self.buckets[name]
 
     def _version(
