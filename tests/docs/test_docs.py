@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from filebatch.feeds.feed import Feed
+from filebatch_worker.processors.command.options import CommandOptions
 from filebatch_worker.processors.tabular.options import TabularOptions
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,13 @@ def test_the_processor_reference_has_every_option_of_tables() -> None:
     text = (ROOT / "docs" / "processors.md").read_text()
 
     for option in fields(TabularOptions):
+        assert f"| `{option.name}` |" in text, option.name
+
+
+def test_the_processor_reference_has_every_option_of_commands() -> None:
+    text = (ROOT / "docs" / "processors.md").read_text().partition("## `command`")[2]
+
+    for option in fields(CommandOptions):
         assert f"| `{option.name}` |" in text, option.name
 
 

@@ -27,7 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-BUILT_IN = {"tabular": "filebatch_worker.processors.tabular:process"}
+BUILT_IN = {
+    "tabular": "filebatch_worker.processors.tabular:process",
+    "command": "filebatch_worker.processors.command:process",
+}
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def shape(value: Any) -> str:
 
 
 def load_processor(name: str) -> Processor:
-    """Return the processor called `name`: a built-in ("tabular") or a user's own ("package.module:function").
+    """Return the processor called `name`: one of BUILT_IN, or a user's own ("package.module:function").
 
     Raises ConfigurationError where there is no such processor.
     """

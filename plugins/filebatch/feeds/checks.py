@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from filebatch.core import tabular_options
+from filebatch.core import command_options, tabular_options
 from filebatch.feeds import patterns
 from filebatch.feeds.problems import UnfitError
 
@@ -59,10 +59,12 @@ def json_alone(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def tabular(options: Mapping[str, Any]) -> None:
-    """Refuse options that the built-in processor doesn't know."""
+def known_options(processor: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that a built-in processor doesn't know; one of the feed's own says at work what it knows."""
+    parse = {"tabular": tabular_options.parse, "command": command_options.parse}.get(processor)
     try:
-        tabular_options.parse(options)
+        if parse:
+            parse(options)
     except tabular_options.OptionsError as error:
         raise UnfitError(*error.problems) from error
 

@@ -70,7 +70,7 @@ class Feed(_Strict):
         day_prefix: strftime format of how the rest of the key begins on a day (`%Y/%m/%d/`), where it does: it bounds
             the listing of a window; without it the whole prefix is listed.
         start: files of an earlier day are history, not work.
-        processor: `tabular`, or `package.module:function` of your own image.
+        processor: `tabular`, `command`, or `package.module:function` of your own image.
         options: the processor's options.
         image: container image; None for the environment's.
         architecture: what the container's processors are; the image must be for them.
@@ -133,9 +133,8 @@ class Feed(_Strict):
 
     @field_validator("options")
     @classmethod
-    def _tabular_knows_the_options(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if info.data.get("processor") == "tabular":
-            checks.tabular(options)
+    def _processor_knows_the_options(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        checks.known_options(info.data.get("processor", ""), options)
         return options
 
     @field_validator("pattern")
