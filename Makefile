@@ -37,6 +37,9 @@ setup:  ## make the environments (Airflow, worker, AWS CLI) and Airflow's databa
 demo: setup  ## drop sample files, or FILES="a.csv b.csv.gz", and see what becomes of them
 	@$(RUN) -m demo $(FILES)
 
+try: made  ## do one file without AWS: FEED=tables FILE=samples/airports.csv
+	@$(RUN) -m try_file "$(FEED)" "$(FILE)"
+
 aws: setup  ## start the local AWS in the background
 	@$(RUN) -m filebatch_local up
 

@@ -94,18 +94,20 @@ def test_a_processor_of_ones_own_is_tried_as_the_reference_says(tmp_path: Path) 
     document = ROOT / "docs" / "processors.md"
     code, *_ = blocks(document, "python")
     (command,) = blocks(document, "sh")
-    package = tmp_path / "processors" / "acme"
-    package.mkdir(parents=True)
+    package, feeds = tmp_path / "processors" / "acme", tmp_path / "dags" / "feeds"
+    for folder in (package, feeds):
+        folder.mkdir(parents=True)
     (package / "lines.py").write_text(code)
-    for name in ("plugins", "worker", "samples", ".venv-worker"):
+    (feeds / "lines.yaml").write_text("prefix: lines/\nstart: 2026-01-01\nprocessor: acme.lines:count_lines\n")
+    for name in ("Makefile", "infra", "plugins", "tools", "worker", "samples", ".venv", ".venv-worker"):
         (tmp_path / name).symlink_to(ROOT / name)
 
     ended = subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, ended.stderr
     lines = (ROOT / "samples" / "airports.csv").read_bytes().count(b"\n")
-    assert f"rows={lines}" in ended.stdout
-    assert (tmp_path / "out" / "lines.txt").read_text() == f"{lines}\n"
+    assert f"rows      {lines}\n" in ended.stdout
+    assert f"lines.txt:\n  {lines}\n" in ended.stdout
 
 
 def test_the_architecture_names_every_plain_module() -> None:
