@@ -7,6 +7,7 @@ RE2 has no lookaround, no backreferences and no possessive or atomic groups: htt
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -76,8 +77,33 @@ def fullmatch(pattern: str, text: str) -> dict[str, str | None] | None:
     return match.groupdict() if match else None
 
 
+def fits_until(pattern: str, text: str) -> int:
+    """Return how much of a text fits: the longest beginning of it that some beginning of the pattern matches."""
+    return max((_fits(beginning, text) for beginning in _beginnings(pattern)), default=0)
+
+
+def _beginnings(pattern: str) -> Iterator[str]:
+    """Yield what a pattern is up to each of its tokens, with open parentheses closed."""
+    depth = 0
+    for token in _TOKENS.finditer(pattern):
+        depth += (token[0] == "(") - (token[0] == ")")
+        yield pattern[: token.end()] + ")" * depth
+
+
+def _fits(pattern: str, text: str) -> int:
+    try:
+        match = _compile(pattern).match(text)
+    except (re2.error, UnicodeEncodeError):  # it ends within something, such as a repetition
+        return 0
+    return len(match[0]) if match else 0
+
+
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> Any:
+    return _compile(pattern)
+
+
+def _compile(pattern: str) -> Any:
     options = re2.Options()
     options.dot_nl = True
     options.log_errors = False

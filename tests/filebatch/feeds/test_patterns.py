@@ -178,3 +178,18 @@ def test_named_groups_are_told():
         "date": "20260102",
         "shop": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        (r"(?P<date>\d{4}-\d{2}-\d{2})/[a-z]+\.csv", "2026-01-02/A.csv", "2026-01-02/"),
+        (r"(?P<date>\d{4}-\d{2}-\d{2})/[a-z]+\.csv", "2026_01.csv", "2026"),
+        (r"(?P<date>\d{4}-\d{2}-\d{2})/[a-z]+\.csv", "2026-01-02/a.cs", "2026-01-02/a.cs"),
+        (r"(shop|store)-\d+\.csv(\.gz)?", "store-x.csv", "store-"),
+        (r"(shop|store)-\d+\.csv(\.gz)?", "store-7.csv.zip", "store-7.csv."),
+        (r"a+b", "x", ""),
+    ],
+)
+def test_it_is_told_up_to_where_a_text_fits(pattern, text, fits):
+    assert text[: patterns.fits_until(pattern, text)] == fits

@@ -1,0 +1,97 @@
+"""What the command line prints: JSON, which programs read, or tables and sentences for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from filebatch.core.listed import ListedFile
+from filebatch.core.wording import visible
+from filebatch.queries.advice import Told
+from filebatch.queries.overview import Overview
+
+COLOURS = {"FAILED": "red", "INVALID": "magenta", "CLAIMED": "cyan", "ARRIVED": "yellow", "SUCCEEDED": "green"}
+
+
+def as_json(value: Any) -> None:
+    """Print a value as JSON; keys are exactly as S3 has them, and no character of theirs can act on a terminal."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def of_file(file: ListedFile) -> dict[str, Any]:
+    """Return a file as JSON values."""
+    return {
+        "key": file.key,
+        "version": file.sk,
+        "state": str(file.state),
+        "since": file.since,
+        "code": file.code,
+        "size": file.size,
+        "run_id": file.run_id,
+    }
+
+
+def of_feed(found: Overview) -> dict[str, Any]:
+    """Return a feed as JSON values; a count that ended early has `more`."""
+    counts = {str(state): {"number": each.number, "more": each.more} for state, each in found.counts.items()}
+    return {
+        "feed": found.feed,
+        "counts": counts,
+        "oldest_waiting": found.oldest_waiting,
+        "last_arrival": found.last_arrival,
+    }
+
+
+def of_told(told: Told) -> dict[str, Any]:
+    """Return what is said of a key as JSON values."""
+    return {"key": told.key, "feed": told.feed, "state": told.state, "said": list(told.said), "next": told.next}
+
+
+def feeds(found: Iterable[Overview]) -> None:
+    """Print feeds as a table."""
+    rows = [(each.feed, *map(str, each.counts.values()), each.oldest_waiting, each.last_arrival) for each in found]
+    _table(("feed", *COLUMNS, "oldest waiting", "last arrival"), rows)
+
+
+COLUMNS = ("arrived", "claimed", "succeeded", "invalid", "failed")
+
+
+def files(found: Sequence[ListedFile]) -> None:
+    """Print files as a table."""
+    rows = [(str(each.state), each.code, each.since, f"{each.size:,}", visible(each.key)) for each in found]
+    _table(("state", "code", "since", "bytes", "key"), rows)
+
+
+def told(found: Told) -> None:
+    """Print what is said of a key."""
+    console = _console()
+    console.print(Text(f"{visible(found.key)}: {found.state}", style="bold"))
+    for sentence in (*found.said, f"Next: {found.next}"):
+        console.print(Text(sentence), soft_wrap=True)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
+    table = Table(box=box.SIMPLE, show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(each or "", style=COLOURS.get(each or "", "")) for each in row))
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Return the terminal, or what stands for one: text of strangers is never markup, and no link."""
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def acted(found: Mapping[str, Any]) -> None:
+    """Print what an act came to."""
+    for name, value in found.items():
+        click.echo(f"{name}: {value}")

@@ -1,0 +1,203 @@
+"""One file's story in plain words: what became of it, why, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from filebatch.core import clock, paths
+from filebatch.core.records import FileRecord, FileState
+from filebatch.core.wording import visible
+from filebatch.feeds import patterns, standing
+from filebatch.feeds.feed import Feed
+from filebatch.feeds.standing import Standing
+from filebatch.queries.story import Story
+
+SOON = "nothing: the feed's next run takes it. Runs begin when files arrive and by the feed's schedule"
+NO_RUN = "see whether runs begin: is the DAG paused, is Airflow's triggerer up? docs/runbook.md, oldest-waiting-file"
+OVERDUE_AFTER = 15 * 60  # seconds for which a file waits before somebody should look
+
+# What people do about a failure that isn't tried again by itself, by its code in failures.json.
+BY_CODE: Mapping[str, str] = {
+    "invalid": "the supplier sends a corrected file, which is done by itself",
+    "bug": "fix the processor, push its image, apply, then {retry}",
+    "transient": "see that what the message names answers again, then {retry}",
+    "configuration": "put right what the message names, then {retry}",
+    "out_of_memory": "raise `memory` in the feed file, apply, then {retry}",
+    "spot_reclaim": "{retry}",
+    "image_pull": "see that the image's tag is in the registry, then {retry}",
+    "not_started": "the message ends with Batch's words: put that right, then {retry}",
+    "timeout": "raise `timeout` or lower `packing.files` in the feed file, apply, then {retry}",
+    "unschedulable": "the message ends with Batch's words: see vCPU and memory of the feed, then {retry}",
+    "terminated": "somebody ended the job; once that is clear, {retry}",
+    "killed": "{retry}; if it is killed again, raise `memory` in the feed file",
+    "unknown": "the message ends with Batch's words: put that right, then {retry}",
+    "vanished": "{retry}",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of a key: its state in a word, what is known in sentences, and what to do next."""
+
+    key: str
+    feed: str | None
+    state: str
+    said: Sequence[str]
+    next: str
+
+
+def of_no_feed(key: str, feeds: Sequence[Feed]) -> Told:
+    """Say that a key is under no feed's prefix."""
+    prefixes = ", ".join(f"{feed.name}: {feed.prefix}" for feed in feeds) or "there are no feeds"
+    said = [f"No feed: {visible(key)!r} begins with no feed's prefix ({prefixes})."]
+    return Told(key, None, "no feed", said, "put it under a feed's prefix, or write a feed file: README, A new feed")
+
+
+def of_story(story: Story, now: datetime) -> Told:
+    """Say what is known of a key of a feed."""
+    file = story.newest
+    if file is None:
+        return _unknown(story)
+    said, to_do = _known(story, file, now)
+    said = [*said, *_beside(story)]
+    return Told(story.key, story.feed.name, str(file.state), said, to_do)
+
+
+def _unknown(story: Story) -> Told:
+    """Say why the ledger doesn't know a key."""
+    state, said, to_do = _why_unknown(story)
+    return Told(story.key, story.feed.name, state, [said], to_do)
+
+
+def _why_unknown(story: Story) -> tuple[str, str, str]:
+    lying, feed = story.lying, story.feed
+    if lying.deleted_at:
+        said = f"It was deleted from the bucket at {lying.deleted_at}, and the ledger never knew it."
+        return "deleted", said, "ask the supplier for it, or remove the delete marker"
+    if lying.latest is None:
+        return "not there", "It isn't in the bucket, and never was as far as the bucket tells.", _where_else(story)
+    match story.standing:
+        case Standing.UNMATCHED:
+            return "unmatched", f"It lies in the bucket, but {mismatch(feed, story.key)}.", _rename(feed)
+        case Standing.HISTORY:
+            day = standing.time_of(feed, lying.latest).date()
+            said = f"It is of {day}, before the feed's start {feed.start}: history, which is left alone."
+            return "history", said, f"to have it done, set an earlier `start` in {feed.name}.yaml and apply"
+        case Standing.IGNORED:
+            return "ignored", "It is a marker that a tool left (a folder, or a job's end), and no file.", "nothing"
+        case _:
+            return _not_taken(story, lying.latest.last_modified)
+
+
+def _not_taken(story: Story, came: str) -> tuple[str, str, str]:
+    since = f"It lies in the bucket since {came}, and the ledger doesn't know it yet"
+    if story.dead:
+        said = f"{since}: its event is in the feed's dead-letter queue, so nobody was told of it."
+        return "dead letter", said, "the feed's next sweep takes it without the event; docs/runbook.md, dead-letters"
+    if story.swept_at is None or came >= story.swept_at:
+        swept = f"the last sweep was at {story.swept_at}" if story.swept_at else "no sweep has been yet"
+        return "not swept yet", f"{since}; {swept}.", SOON
+    said = f"{since}, although a sweep looked at {story.swept_at}."
+    return "lost", said, "run `filebatch audit`; this should not be, so keep what it says and tell the developers"
+
+
+def _where_else(story: Story) -> str:
+    why = mismatch(story.feed, story.key)
+    return f"see whether the key is right ({why})" if why else "see whether the key is right, else ask the supplier"
+
+
+def _rename(feed: Feed) -> str:
+    return f"have it sent under a name that fits, or change `pattern` in {feed.name}.yaml: the next sweep takes it then"
+
+
+def mismatch(feed: Feed, key: str) -> str:
+    """Say why a key is no file of the feed, and where it stops fitting; "" where it fits."""
+    why = feed.mismatch(key)
+    if not why or "doesn't match" not in why:
+        return why
+    rest = key[len(feed.prefix) :]
+    fits = patterns.fits_until(feed.pattern, rest)
+    if fits == len(rest):
+        return f"{why}: it begins as the pattern wants, but doesn't end so"
+    return f"{why}: it fits up to {visible(rest[fits:])!r}"
+
+
+def _known(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], str]:
+    match file.state:
+        case FileState.ARRIVED:
+            return _arrived(file, now)
+        case FileState.CLAIMED:
+            return _claimed(story, file, now)
+        case FileState.SUCCEEDED:
+            rows = f", {file.rows:,} rows" if file.rows is not None else ""
+            again = f"nothing; to have it done again: {_command('redo', file)}"
+            return [f"Done at {file.settled_at} by run {file.run_id}{rows}.", f"Its result: {file.result}"], again
+        case FileState.INVALID:
+            return _invalid(file)
+        case FileState.FAILED:
+            return _failed(story, file)
+
+
+def _arrived(file: FileRecord, now: datetime) -> tuple[list[str], str]:
+    waits = (now - clock.parse_utc(file.due_at or file.arrived_at)).total_seconds()
+    said = [f"It waits for a run since {file.due_at or file.arrived_at}; it came at {file.arrived_at}."]
+    return said, NO_RUN if waits > OVERDUE_AFTER else SOON
+
+
+def _claimed(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], str]:
+    said, run = [f"Run {file.run_id} has it since {file.claimed_at}, attempt {file.attempts}."], story.run
+    if file.trouble:
+        said.append(f"So far it met with {file.trouble.code}: {visible(file.trouble.message)}")
+    if run is None or run.is_settled:
+        said.append("That run's claim is closed, so that nobody is at it.")
+        return said, f"give it to a run, which frees it: {_command('retry', file)}"
+    if run.job:
+        said.append(f"The job of its round {run.round}: {run.job}.")
+    if run.due_at and clock.parse_utc(run.due_at) < now:
+        said.append(f"That run gave no sign of life when it was due at {run.due_at}.")
+        return (
+            said,
+            "nothing: the feed's next run takes it over once its job has ended; docs/runbook.md, claim-not-settled",
+        )
+    return said, "nothing: it is being done"
+
+
+def _invalid(file: FileRecord) -> tuple[list[str], str]:
+    kept = paths.of_generation(paths.QUARANTINE, file.feed, file.work)
+    said = [
+        f"The file is wrong, found at {file.settled_at}: {_reason(file)}",
+        f"Quarantine, in the results bucket: {kept}",
+    ]
+    return said, f"{BY_CODE['invalid']}; if the file is right and we are wrong: {_command('redo', file)}"
+
+
+def _failed(story: Story, file: FileRecord) -> tuple[list[str], str]:
+    said = [f"It failed at {file.settled_at}, attempt {file.attempts} of {story.feed.max_attempts}: {_reason(file)}"]
+    if file.open:
+        return said, f"nothing: it is tried again from {file.due_at} on; at once: {_command('retry', file)}"
+    advice = BY_CODE.get(file.reason.code if file.reason else "", "{retry}")
+    return said, advice.replace("{retry}", _command("retry", file))
+
+
+def _reason(file: FileRecord) -> str:
+    return f"{file.reason.code}, {visible(file.reason.message)}" if file.reason else "no reason is written down"
+
+
+def _command(verb: str, file: FileRecord) -> str:
+    key = shlex.quote(file.key) if visible(file.key) == file.key else "KEY"  # what can't be seen can't be copied
+    return f"filebatch {verb} {file.feed} --key {key} --reason '…'"
+
+
+def _beside(story: Story) -> Iterator[str]:
+    """Say what else is worth knowing of a key that the ledger knows."""
+    if story.lying.deleted_at:
+        yield f"It was deleted from the bucket at {story.lying.deleted_at}."
+    elif story.lying.latest is None:
+        yield "It isn't in the bucket any more."
+    elif story.unknown:
+        yield f"A newer version lies in the bucket since {story.unknown.last_modified}, which no run has seen yet."
+    if len(story.records) > 1:
+        yield f"{len(story.records)} versions of it are known; this is the newest."

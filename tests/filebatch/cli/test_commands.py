@@ -1,0 +1,360 @@
+"""`filebatch` from a shell: files found and explained in every state and on every way of not being in the ledger."""
+
+import json
+from dataclasses import asdict
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from aws import DOCUMENTS, feed_of
+from claims import Held
+from filebatch.cli.commands import main
+from filebatch.core import clock, failures, file_moves, run_moves
+from filebatch.core.contract import Reason
+from filebatch.core.file_moves import FileFailure
+from filebatch.core.records import FileRecord, FileState
+from filebatch.feeds import settings as settings_of
+from filebatch.intake import listing
+from filebatch.queries import advice
+from filebatch_local.base import access
+from filebatch_local.provision.documents import render
+
+FEED = feed_of(pattern=r"(?P<date>\d{4}-\d{2}-\d{2})/[a-z]+\.csv", start="2026-01-01")
+YAML = r"""
+prefix: orders/
+pattern: (?P<date>\d{4}-\d{2}-\d{2})/[a-z]+\.csv
+start: 2026-01-01
+"""
+KEY = "orders/2026-01-02/a.csv"
+
+
+class Shell:
+    """A shell of one test's environment, with the feed `orders`."""
+
+    def __init__(self, place, folder, monkeypatch):
+        self.place, self.folder = place, folder
+        (folder / "orders.yaml").write_text(YAML)
+        variables = access.credentials(place.server.key) | {
+            "AWS_ENDPOINT_URL": place.server.endpoint,
+            "AIRFLOW_VAR_FILEBATCH": json.dumps(asdict(place.settings())),
+            "FILEBATCH_AIRFLOW_URL": "http://127.0.0.1:9",  # nobody answers there
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    def run(self, *arguments):
+        return CliRunner().invoke(main, ["--feeds", str(self.folder), *arguments])
+
+    def json(self, *arguments):
+        ended = self.run(*arguments, "--json")
+        assert ended.exit_code == 0, ended.output
+        return json.loads(ended.stdout)
+
+    def put(self, key=KEY, at=None):
+        """Put a file and write it to the ledger; return its row."""
+        (row,) = self.place.arrive(self.place.put(key), feed=FEED)
+        return row
+
+    def claim(self, row):
+        token = "0123456789abcdef-0001"
+        self.place.ledger.move(file_moves.claim(row, token, "manual__1", 1, clock.now()))
+        return token
+
+    def fail(self, row, code="bug", retry=None):
+        move = file_moves.fail(
+            row, self.claim(row), "orders", FileFailure(Reason(code, "it broke")), retry=retry, now=clock.now()
+        )
+        self.place.ledger.move(move)
+
+
+@pytest.fixture
+def shell(place, tmp_path, monkeypatch):
+    return Shell(place, tmp_path, monkeypatch)
+
+
+def test_files_are_listed_as_json_with_whole_key_and_state(shell):
+    shell.fail(shell.put())
+    shell.put("orders/2026-01-02/b.csv")
+    assert [(file["key"], file["state"]) for file in shell.json("files")] == [
+        (KEY, "FAILED"),
+        ("orders/2026-01-02/b.csv", "ARRIVED"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--state", "failed"], 1),
+        (["--state", "SUCCEEDED"], 0),
+        (["--code", "bug"], 1),
+        (["--code", "timeout"], 0),
+        (["--key", "a.c"], 1),
+        (["--key", f"  {KEY} "], 1),
+        (["--since", "2026-01-01"], 2),
+        (["--since", "2999-01-01"], 0),
+        (["--feed", "orders"], 2),
+        (["--limit", "1"], 1),
+    ],
+    ids=str,
+)
+def test_files_are_found_by(shell, options, found):
+    shell.fail(shell.put())
+    shell.put("orders/2026-01-02/b.csv")
+    ended = shell.run("files", *options, "--json")
+    assert len(json.loads(ended.stdout)) == found
+    assert ended.exit_code == (0 if found else 3)
+
+
+def test_a_url_is_taken_for_its_key_and_another_buckets_is_refused(shell):
+    shell.fail(shell.put())
+    assert len(shell.json("files", "--key", f"s3://{shell.place.new_files}/{KEY}")) == 1
+    ended = shell.run("files", "--key", f"s3://other/{KEY}")
+    assert ended.exit_code == 2
+    assert shell.place.new_files in ended.stderr
+
+
+def test_keys_of_strangers_are_neither_markup_nor_control_characters(shell):
+    shell.place.arrive(shell.place.put("orders/2026-01-02/[red]\x1b[2J.csv"), feed=FEED)
+    ended = shell.run("files")
+    assert "[red]" in ended.stdout.replace("\n", "").replace(" ", "")
+    assert "\x1b" not in ended.stdout
+
+
+def test_feeds_tell_their_counts_the_oldest_waiting_and_the_last_arrival(shell):
+    shell.fail(shell.put())
+    shell.put("orders/2026-01-02/b.csv")
+    (feed,) = shell.json("feeds")
+    assert feed["feed"] == "orders"
+    assert feed["counts"]["FAILED"] == {"number": 1, "more": False}
+    assert feed["counts"]["ARRIVED"] == {"number": 1, "more": False}
+    assert feed["oldest_waiting"]
+    assert "orders" in shell.run("feeds").stdout
+
+
+# Why: every state.
+
+
+def why(shell, key=KEY):
+    """Return what is said of a key: its state, and all sentences with what to do next."""
+    found = shell.json("why", key)
+    assert found["key"] == key
+    return found["state"], "\n".join([*found["said"], f"next: {found['next']}"])
+
+
+def test_why_of_a_file_that_waits(shell):
+    shell.put()
+    state, said = why(shell)
+    assert state == "ARRIVED"
+    assert "waits for a run since" in said
+    assert "next: nothing: the feed's next run takes it" in said
+
+
+def test_why_of_a_file_that_has_waited_for_long(shell, monkeypatch):
+    shell.put()
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() + timedelta(hours=1))
+    assert "is the DAG paused" in why(shell)[1]
+
+
+def test_why_of_a_file_that_a_run_has(shell):
+    held = Held(shell.place, {"a.csv": b"a\n1\n"}, feed=feed_of())
+    shell.folder.joinpath("orders.yaml").write_text("prefix: orders/\nstart: 2020-01-01\n")
+    state, said = why(shell, held.files[0].key)
+    assert state == "CLAIMED"
+    assert "Run manual__2026-01-02 has it since" in said
+    assert "next: nothing: it is being done" in said
+
+
+def test_why_of_a_file_whose_run_is_silent(shell):
+    held = Held(shell.place, {"a.csv": b"a\n1\n"}, feed=feed_of())
+    shell.folder.joinpath("orders.yaml").write_text("prefix: orders/\nstart: 2020-01-01\n")
+    then = clock.now() - timedelta(hours=1)
+    held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(), now=then))
+    assert "no sign of life" in why(shell, held.files[0].key)[1]
+
+
+def test_why_of_a_file_that_a_closed_claim_holds(shell):
+    shell.claim(shell.put())
+    assert f"filebatch retry orders --key {KEY}" in why(shell)[1]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "expected"),
+    [
+        (FileState.SUCCEEDED, "SUCCEEDED", "Its result: s3://r/_result.json"),
+        (FileState.INVALID, "INVALID", "Quarantine, in the results bucket: quarantine/orders/"),
+    ],
+)
+def test_why_of_a_file_that_is_done(shell, outcome, state, expected):
+    held = Held(shell.place, {"a.csv": b"a\n1\n"}, feed=feed_of())
+    shell.folder.joinpath("orders.yaml").write_text("prefix: orders/\nstart: 2020-01-01\n")
+    held.finish(state=outcome)
+    found = why(shell, held.files[0].key)
+    assert found[0] == state
+    assert expected in found[1]
+    assert f"filebatch redo orders --key {held.files[0].key} --reason" in found[1]
+
+
+def test_why_of_a_file_that_is_tried_again(shell):
+    shell.fail(shell.put(), retry=clock.parse_utc("2999-01-01T00:00:00Z"))
+    state, said = why(shell)
+    assert state == "FAILED"
+    assert "attempt 1 of 3: bug, it broke" in said
+    assert "next: nothing: it is tried again from 2999-01-01" in said
+
+
+@pytest.mark.parametrize("code", failures.document()["failures"])
+def test_there_is_advice_for_every_failure(code):
+    assert advice.BY_CODE[code]
+
+
+def test_why_of_a_file_that_failed_for_good(shell):
+    shell.fail(shell.put(), code="out_of_memory")
+    assert f"raise `memory` in the feed file, apply, then filebatch retry orders --key {KEY} --reason" in why(shell)[1]
+
+
+def test_why_tells_of_a_newer_version_that_no_run_has_seen(shell):
+    shell.fail(shell.put())
+    shell.place.put(KEY, b"other")
+    assert "A newer version lies in the bucket since" in why(shell)[1]
+
+
+# Why: every way of not being in the ledger.
+
+
+def test_why_of_a_key_of_no_feed(shell):
+    state, said = why(shell, "invoices/a.csv")
+    assert state == "no feed"
+    assert "begins with no feed's prefix (orders: orders/)" in said
+
+
+def test_why_of_a_key_that_is_not_there(shell):
+    assert why(shell)[0] == "not there"
+
+
+def test_why_of_a_key_that_was_deleted_says_since_when(shell):
+    shell.place.put(KEY)
+    shell.place.connect("s3").delete_object(Bucket=shell.place.new_files, Key=KEY)
+    state, said = why(shell)
+    assert state == "deleted"
+    assert f"deleted from the bucket at {clock.to_iso(clock.now())[:10]}" in said
+
+
+def test_a_key_that_begins_with_another_is_not_taken_for_it(shell):
+    shell.place.put(f"{KEY}.gz")
+    assert why(shell)[0] == "not there"
+
+
+def test_why_of_a_key_that_does_not_match_says_which_part(shell):
+    shell.place.put("orders/2026-01-02/A1.csv")
+    state, said = why(shell, "orders/2026-01-02/A1.csv")
+    assert state == "unmatched"
+    assert "doesn't match" in said
+    assert "it fits up to 'A1.csv'" in said
+
+
+def test_why_of_a_key_whose_end_does_not_match(shell):
+    shell.place.put("orders/2026-01-02/a.cs")
+    assert "it begins as the pattern wants, but doesn't end so" in why(shell, "orders/2026-01-02/a.cs")[1]
+
+
+def test_why_of_a_key_from_before_the_start(shell):
+    shell.place.put("orders/2025-12-31/a.csv")
+    state, said = why(shell, "orders/2025-12-31/a.csv")
+    assert state == "history"
+    assert "of 2025-12-31, before the feed's start 2026-01-01" in said
+
+
+def test_why_of_a_marker(shell):
+    shell.place.put("orders/2026-01-02/", b"")
+    assert why(shell, "orders/2026-01-02/")[0] == "ignored"
+
+
+def test_why_of_a_file_that_no_sweep_has_seen(shell):
+    shell.place.put(KEY)
+    state, said = why(shell)
+    assert state == "not swept yet"
+    assert "no sweep has been yet" in said
+
+
+def test_why_of_a_file_whose_event_nobody_could_read(shell):
+    shell.place.put(KEY)
+    sqs, queue = shell.place.connect("sqs"), shell.place.settings().dead_letters("orders").rsplit("/", 1)[1]
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="no event")
+    detail = {"bucket": {"name": shell.place.new_files}, "object": {"key": KEY, "etag": "0", "size": 8}}
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"time": "2026-01-02T00:00:00Z", "detail": detail}))
+    assert why(shell)[0] == "dead letter"
+
+
+def test_the_dead_letter_queues_name_is_the_documents():
+    assert render(DOCUMENTS, "queue")["dead_letter_suffix"] == settings_of.DEAD_LETTER_SUFFIX
+
+
+def test_why_of_a_file_that_a_sweep_must_have_seen(shell):
+    file = shell.place.put(KEY)
+    later = clock.now() + timedelta(days=1)
+    listing.sweep(shell.place.connect("s3"), shell.place.new_files, FEED, shell.place.ledger, later)
+    shell.place.ledger.remove(FileRecord.at(file))
+    state, said = why(shell)
+    assert state == "lost"
+    assert "run `filebatch audit`" in said
+
+
+# Acting.
+
+
+@pytest.mark.parametrize("verb", ["retry", "redo"])
+def test_doing_files_again_needs_a_reason(shell, verb):
+    assert shell.run(verb, "orders").exit_code == 2
+    assert shell.run(verb, "orders", "--reason", " ").exit_code == 2
+
+
+def test_a_dry_run_says_how_many_files_and_bytes(shell):
+    shell.fail(shell.put())
+    shell.fail(shell.put("orders/2026-01-02/b.csv"), code="timeout")
+    assert shell.json("retry", "orders", "--reason", "x", "--dry-run") == {"files": 2, "bytes": 16}
+    assert shell.json("retry", "orders", "--reason", "x", "--dry-run", "--code", "bug") == {"files": 1, "bytes": 8}
+
+
+def test_where_no_airflow_answers_the_command_that_does_it_is_printed(shell):
+    shell.fail(shell.put())
+    found = shell.json("redo", "orders", "--reason", "wrong rates", "--key", KEY)
+    (command,) = found["no Airflow answers; do it with"]
+    assert command == f"""airflow dags test orders --conf '{{"keys": ["{KEY}"], "force": true}}'"""
+
+
+def test_nothing_to_retry_ends_with_three(shell):
+    shell.put()
+    assert shell.run("retry", "orders", "--reason", "x").exit_code == 3
+
+
+# Faults.
+
+
+def test_without_settings_it_says_where_they_come_from(shell, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_VAR_FILEBATCH")
+    ended = shell.run("feeds")
+    assert ended.exit_code == 1
+    assert 'eval "$(make -s env)"' in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_an_unknown_feed_is_told_with_those_there_are(shell):
+    ended = shell.run("files", "--feed", "order")
+    assert ended.exit_code == 1
+    assert "did you mean 'orders'" in ended.stderr or "orders" in ended.stderr
+
+
+def test_audit_ends_with_one_where_something_is_wrong(shell):
+    assert shell.run("audit").exit_code == 0
+    shell.claim(shell.put())
+    ended = shell.run("audit")
+    assert ended.exit_code == 1
+    assert "stuck=1" in ended.stdout
+
+
+def test_an_older_ledger_is_brought_into_the_index(shell):
+    shell.put()
+    assert shell.run("index").stdout == "0 files listed\n"
