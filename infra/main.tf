@@ -17,6 +17,9 @@ locals {
     "airflow.api", "airflow.env", "batch", "ecr.api", "ecr.dkr", "kms", "logs", "monitoring", "secretsmanager", "sns", "sqs",
   ])
 
+  # Where the results of each feed lie.
+  results = { for name in keys(local.feeds) : name => module.storage.results }
+
   settings = {
     region                = var.region
     environment           = var.res_prefix
@@ -123,7 +126,7 @@ module "batch" {
   key_arn            = module.keys.messages_key_arn
   metric_dimensions  = var.metric_dimensions
   ledger             = module.ledger.table_name
-  results_bucket     = module.storage.results.name
+  results_buckets    = { for name, bucket in local.results : name => bucket.name }
   job_role_arns      = { for name in keys(local.feeds) : name => module.iam.role_arns["job-${name}"] }
   execution_role_arn = module.iam.role_arns["execution"]
 
@@ -141,7 +144,7 @@ module "iam" {
   region                     = var.region
   new_files_bucket_arn       = module.storage.new_files.arn
   new_files_key_arn          = var.new_files.key_arn
-  results_bucket_arn         = module.storage.results.arn
+  results_bucket_arns        = { for name, bucket in local.results : name => bucket.arn }
   namespace                  = local.namespace
   feeds                      = { for name, feed in local.feeds : name => { prefix = feed.prefix } }
   ledger_arn                 = module.ledger.table_arn

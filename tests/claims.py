@@ -68,7 +68,7 @@ class Held:
 
     def units(self, number: int = 1) -> list[Unit]:
         key = paths.round_units(self.ctx.feed.name, self.token, number)
-        body = self.ctx.s3.get_object(Bucket=self.ctx.settings.results, Key=key)["Body"].read()
+        body = self.ctx.s3.get_object(Bucket=self.ctx.results, Key=key)["Body"].read()
         return round_file.decode(body)
 
     def result(self, number: int = 0, state: str = FileState.SUCCEEDED, **fields: Any) -> Result:
@@ -97,7 +97,7 @@ class Held:
 
     def commit(self, number: int = 0, state: str = FileState.SUCCEEDED) -> Result:
         """Commit a file and die before the ledger hears of it."""
-        return commit(self.ctx.s3, self.ctx.settings.results, self.ctx.ledger, self.result(number, state))
+        return commit(self.ctx.s3, self.ctx.results, self.ctx.ledger, self.result(number, state))
 
     def finish(self, number: int = 0, state: str = FileState.SUCCEEDED) -> Result:
         """Commit a file and tell the ledger."""

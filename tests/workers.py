@@ -58,7 +58,7 @@ class Worker:
             **index,
             "FILEBATCH_FEED": ctx.feed.name,
             "FILEBATCH_LEDGER": ctx.settings.ledger,
-            "FILEBATCH_RESULTS_BUCKET": ctx.settings.results,
+            "FILEBATCH_RESULTS_BUCKET": ctx.results,
             "FILEBATCH_NAMESPACE": ctx.settings.namespace,
             "FILEBATCH_ROUND": paths.round_units(ctx.feed.name, self.held.token, self.round),
             "FILEBATCH_MEMORY_MIB": str(ctx.feed.memory),

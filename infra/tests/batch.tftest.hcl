@@ -25,7 +25,7 @@ variables {
   region             = "eu-west-1"
   namespace          = "filebatch"
   ledger             = "ledger"
-  results_bucket     = "results"
+  results_buckets    = { for feed in ["arm", "orders"] : feed => "results" }
   vpc_id             = "vpc-1"
   subnet_ids         = ["subnet-1"]
   job_role_arns      = { for feed in ["arm", "orders"] : feed => "arn:aws:iam::123456789012:role/job-${feed}" }

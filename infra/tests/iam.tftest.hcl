@@ -19,7 +19,7 @@ variables {
   region                     = "eu-west-1"
   namespace                  = "filebatch"
   new_files_bucket_arn       = "arn:aws:s3:::new"
-  results_bucket_arn         = "arn:aws:s3:::results"
+  results_bucket_arns        = { orders = "arn:aws:s3:::results" }
   feeds                      = { orders = { prefix = "from/shops/orders/" } }
   ledger_arn                 = "arn:aws:dynamodb:eu-west-1:123456789012:table/ledger"
   queue_arn_pattern          = "arn:aws:sqs:eu-west-1:123456789012:acme-events-*"
@@ -71,6 +71,10 @@ run "long_names" {
     feeds = {
       a-feed-whose-name-has-forty-characters-a = { prefix = "a/" }
       a-feed-whose-name-has-forty-characters-b = { prefix = "b/" }
+    }
+    results_bucket_arns = {
+      a-feed-whose-name-has-forty-characters-a = "arn:aws:s3:::results"
+      a-feed-whose-name-has-forty-characters-b = "arn:aws:s3:::results"
     }
   }
 
@@ -224,4 +228,34 @@ run "refuses_bad_values_3" {
   }
 
   expect_failures = [var.ci]
+}
+
+run "a_feed_may_have_a_bucket_of_results_of_its_own" {
+  command = plan
+
+  module {
+    source = "./modules/iam"
+  }
+
+  variables {
+    feeds               = { orders = { prefix = "orders/" }, secret = { prefix = "secret/" } }
+    results_bucket_arns = { orders = "arn:aws:s3:::results", secret = "arn:aws:s3:::vault" }
+  }
+
+  assert {
+    condition = alltrue([
+      for name, bucket in { orders = "results", secret = "vault" } : toset([
+        for found in flatten([for statement in jsondecode(aws_iam_role_policy.this["job-${name}"].policy).Statement : statement.Resource]) :
+        split("/", found)[0] if startswith(found, "arn:aws:s3:::") && !startswith(found, "arn:aws:s3:::new")
+      ]) == toset(["arn:aws:s3:::${bucket}"])
+    ])
+    error_message = "Each feed's workers reach the bucket of their own results and no other."
+  }
+
+  assert {
+    condition = alltrue([
+      for bucket in ["results", "vault"] : strcontains(aws_iam_role_policy.this["airflow"].policy, "arn:aws:s3:::${bucket}/manifests/*")
+    ])
+    error_message = "Airflow conducts the feeds of both."
+  }
 }

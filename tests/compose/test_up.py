@@ -43,7 +43,8 @@ def test_a_file_dropped_from_this_machine_is_processed_by_a_run_that_it_started(
     assert item.state["S"] == "SUCCEEDED"
     # A sweep may have taken the file first, but the bell has rung in any case.
     assert airflow.ask(running.airflow, "GET", "/api/v2/dags/tables/dagRuns?run_type=asset_triggered")["dag_runs"]
-    result = s3.get_object(Bucket=found.results, Key=item.result["S"].removeprefix(f"s3://{found.results}/"))
+    bucket = found.results("tables")
+    result = s3.get_object(Bucket=bucket, Key=item.result["S"].removeprefix(f"s3://{bucket}/"))
     assert json.load(result["Body"])["outputs"]
     feeds, _ = load_feeds(ROOT / "dags" / "feeds")
     assert str(audit(feeds, found, s3, dynamodb)).startswith("lost=0 doubled=0 untrue=0 files=1 ")

@@ -140,7 +140,7 @@ def submit(held: Held, prefix: str) -> str:
     )
     own = {
         "FILEBATCH_LEDGER": where.ledger,
-        "FILEBATCH_RESULTS_BUCKET": where.results,
+        "FILEBATCH_RESULTS_BUCKET": ctx.results,
         "FILEBATCH_NAMESPACE": where.namespace,
     }
     request["containerOverrides"]["environment"] += [{"name": name, "value": own[name]} for name in own]

@@ -168,7 +168,7 @@ module "definition" {
       namespace                                                     = var.namespace
       dimensions                                                    = join(",", [for name, value in var.metric_dimensions : "${name}=${value}"])
       ledger                                                        = var.ledger
-      results_bucket                                                = var.results_bucket
+      results_bucket                                                = var.results_buckets[feed]
       job_role                                                      = var.job_role_arns[feed]
       execution_role                                                = var.execution_role_arn
       log_group                                                     = aws_cloudwatch_log_group.jobs.name

@@ -115,7 +115,7 @@ variable "ledger" {
   type        = string
 }
 
-variable "results_bucket" {
-  description = "The bucket of results, which the container is told."
-  type        = string
+variable "results_buckets" {
+  description = "The bucket of each feed's results, which its containers are told."
+  type        = map(string)
 }

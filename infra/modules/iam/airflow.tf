@@ -7,6 +7,8 @@ locals {
   # What a job is tagged with when it is submitted (plugins/filebatch/runs/jobs.py): a job's ARN tells nothing about whose it is.
   environment_tag = "filebatch:environment"
 
+  results_buckets = distinct(values(var.results_bucket_arns))
+
   airflow_statements = [
     {
       Sid      = "TakeArrivals"
@@ -44,19 +46,19 @@ locals {
       Sid      = "WriteManifests"
       Effect   = "Allow"
       Action   = ["s3:GetObject", "s3:PutObject"]
-      Resource = "${var.results_bucket_arn}/manifests/*"
+      Resource = [for arn in local.results_buckets : "${arn}/manifests/*"]
     },
     {
       Sid      = "ReadResults"
       Effect   = "Allow"
       Action   = "s3:GetObject"
-      Resource = "${var.results_bucket_arn}/results/*"
+      Resource = [for arn in local.results_buckets : "${arn}/results/*"]
     },
     {
       Sid      = "KnowWhatIsMissing"
       Effect   = "Allow"
       Action   = "s3:ListBucket" # without it S3 says 403 for a result that isn't there
-      Resource = var.results_bucket_arn
+      Resource = local.results_buckets
     },
     {
       Sid      = "SubmitJobs"

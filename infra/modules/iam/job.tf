@@ -30,26 +30,26 @@ locals {
         Sid       = "KnowWhatIsNotDone"
         Effect    = "Allow"
         Action    = "s3:ListBucket" # without it S3 says 403 for a result that isn't there yet
-        Resource  = var.results_bucket_arn
+        Resource  = var.results_bucket_arns[name]
         Condition = { StringLike = { "s3:prefix" = "results/${name}/*" } }
       },
       {
         Sid      = "ReadUnits"
         Effect   = "Allow"
         Action   = "s3:GetObject"
-        Resource = "${var.results_bucket_arn}/manifests/${name}/*"
+        Resource = "${var.results_bucket_arns[name]}/manifests/${name}/*"
       },
       {
         Sid      = "WriteResults"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:PutObject"]
-        Resource = "${var.results_bucket_arn}/results/${name}/*"
+        Resource = "${var.results_bucket_arns[name]}/results/${name}/*"
       },
       {
         Sid      = "Quarantine"
         Effect   = "Allow"
         Action   = "s3:PutObject"
-        Resource = "${var.results_bucket_arn}/quarantine/${name}/*"
+        Resource = "${var.results_bucket_arns[name]}/quarantine/${name}/*"
       },
       {
         Sid      = "MoveFiles"

@@ -30,9 +30,9 @@ variable "new_files_key_arn" {
   }
 }
 
-variable "results_bucket_arn" {
-  description = "The bucket of results, quarantine and manifests."
-  type        = string
+variable "results_bucket_arns" {
+  description = "The bucket of each feed's results, quarantine and manifests."
+  type        = map(string)
 }
 
 variable "namespace" {

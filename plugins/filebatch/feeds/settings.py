@@ -74,11 +74,6 @@ class Settings:
         return self.buckets["new_files"]
 
     @property
-    def results(self) -> str:
-        """The bucket of results, quarantine and manifests."""
-        return self.buckets["results"]
-
-    @property
     def heartbeat_timeout(self) -> timedelta:
         """`heartbeat_seconds` as a span of time."""
         return timedelta(seconds=self.heartbeat_seconds)
@@ -90,6 +85,10 @@ class Settings:
     def dead_letters(self, feed: str) -> str:
         """Return the URL of a feed's dead-letter queue, whether the queue is there or not."""
         return f"{self.queue(feed)}{DEAD_LETTER_SUFFIX}"
+
+    def results(self, feed: str) -> str:  # noqa: ARG002 - today one bucket is that of all feeds
+        """Return the bucket of a feed's results, quarantine and manifests."""
+        return self.buckets["results"]
 
     def job_definition(self, feed: str) -> str:
         """Return the name of a feed's job definition, whether that is there or not."""

@@ -49,6 +49,7 @@ class Finding:
 class Commit:
     """A `_result.json`: where it lies, of which file version's short identity, generation, and how often written."""
 
+    bucket: str
     key: str
     identity: str
     generation: int
@@ -83,7 +84,8 @@ def audit(feeds: Iterable[Feed], settings: Settings, s3: Any, dynamodb: Any) -> 
     """Compare bucket, ledger and results of some feeds. Meant for a quiet moment: what moves meanwhile may be told."""
     feeds = list(feeds)
     table = Ledger(dynamodb, settings.ledger)
-    commits, records = list(committed(s3, settings.results)), list(table.scan())
+    buckets = sorted({settings.results(feed.name) for feed in feeds})
+    commits, records = [each for bucket in buckets for each in committed(s3, bucket)], list(table.scan())
     listed = [(feed, _listed(feed, s3, settings.new_files)) for feed in feeds]
     files = [(feed, file) for feed, found in listed for file, what in found if what is Standing.WORK]
     no_work = (arrivals.no_work(feed, _others(found)) for feed, found in listed)
@@ -94,7 +96,7 @@ def audit(feeds: Iterable[Feed], settings: Settings, s3: Any, dynamodb: Any) -> 
     findings = [
         *lost([file for _, file in files if file not in new], ledger),
         *doubled(commits),
-        *untrue(ledger.values(), commits, settings.results),
+        *untrue(ledger.values(), commits),
         *stuck(ledger.values(), runs, clock.now()),
     ]
     return Audit(len(files), tuple(findings), len(new), sum(no_work, Taken()))
@@ -158,9 +160,9 @@ def doubled(commits: Iterable[Commit]) -> Iterable[Finding]:
             yield Finding("doubled", found[0].key, f"generation {found[0].generation} was committed {written} times")
 
 
-def untrue(files: Iterable[FileRecord], commits: Iterable[Commit], bucket: str) -> Iterable[Finding]:
+def untrue(files: Iterable[FileRecord], commits: Iterable[Commit]) -> Iterable[Finding]:
     """Yield files whose state the results contradict."""
-    there = {f"s3://{bucket}/{commit.key}" for commit in commits}
+    there = {f"s3://{commit.bucket}/{commit.key}" for commit in commits}
     generations = {(commit.identity, commit.generation) for commit in commits}
     for file in files:
         identity, generation = file.file.identity[:12], file.generation
@@ -181,4 +183,4 @@ def committed(s3: Any, bucket: str) -> Iterable[Commit]:
             written[version.key] = written.get(version.key, 0) + 1
     for key, count in written.items():
         if place := _PLACE.search(key):  # a worker may write whatever it likes below its feed's prefix
-            yield Commit(key, place["identity"], int(place["generation"]), count)
+            yield Commit(bucket, key, place["identity"], int(place["generation"]), count)

@@ -48,7 +48,7 @@ class FeedContext:
     @property
     def results(self) -> str:
         """The bucket of the feed's results, quarantine and manifests."""
-        return self.settings.results
+        return self.settings.results(self.feed.name)
 
     @cached_property
     def s3(self) -> Any:

@@ -14,7 +14,7 @@ DOCUMENT = golden("settings")
 def test_the_variable_is_read_with_defaults():
     found = settings.parse(DOCUMENT)
     assert (found.namespace, found.heartbeat_timeout) == ("filebatch/filebatch-test", timedelta(minutes=15))
-    assert (found.new_files, found.results) == ("filebatch-test-new-files", "filebatch-test-results")
+    assert (found.new_files, found.results("orders")) == ("filebatch-test-new-files", "filebatch-test-results")
     assert (found.queue("orders"), found.job_definition("orders")) == (
         "https://sqs.eu-west-1.amazonaws.com/123456789012/filebatch-test-orders",
         "filebatch-test-orders",

@@ -1,3 +1,5 @@
+import re
+
 from aws import ROOT, feed_of
 from filebatch.feeds import settings
 from filebatch.runs.context import FeedContext
@@ -33,5 +35,5 @@ def test_the_desk_tells_outcomes_in_the_environments_namespace():
 
 
 def test_one_place_says_which_bucket_results_are_in():
-    code = {file.name: file.read_text() for file in (ROOT / "plugins" / "filebatch" / "runs").glob("*.py")}
-    assert [name for name, text in code.items() if "settings.results" in text] == ["context.py"]
+    code = {file.name: file.read_text() for file in (ROOT / "plugins" / "filebatch").rglob("*.py")}
+    assert [name for name, text in code.items() if re.search(r"buckets\[.results.\]", text)] == ["settings.py"]
