@@ -62,6 +62,9 @@ env:  ## print the settings of a shell: eval "$$(make -s env)"
 audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0 stuck=0, or what is wrong
 	@$(RUN) -m audit $(if $(filter command,$(firstword $(origin SETTINGS))),$(SETTINGS))
 
+doctor: setup  ## find what would go wrong in a deployment, in this clone and in SETTINGS=file, the shell's or the local environment; ARGS=--json
+	@$(RUN) -m doctor $(if $(filter command,$(firstword $(origin SETTINGS))),$(SETTINGS)) $(ARGS)
+
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
 

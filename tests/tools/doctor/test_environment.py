@@ -1,0 +1,153 @@
+"""What the doctor finds in an environment: of each kind one that is wrong and one that is right."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.stub import Stubber
+
+from aws import REGION, feed_of
+from doctor import environment
+from doctor.environment import ACCOUNTS_ALONE, CHECKS, Environment, looked
+from doctor.told import Finding, NotChecked
+
+FEED = feed_of("orders")
+ECR = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/worker"
+
+
+@pytest.fixture
+def here(place) -> Environment:
+    return Environment(place.settings(), [FEED], place.connect)
+
+
+def whats(found):
+    return [each.what for each in found]
+
+
+def test_a_feed_without_a_queue(place, here):
+    (found,) = environment.queues(here)
+    assert found.what.startswith("feed orders: no queue http")
+
+    place.queue(FEED)
+    assert list(environment.queues(here)) == []
+
+
+def register(place, image: str) -> None:
+    place.connect("batch").register_job_definition(
+        jobDefinitionName=place.settings().job_definition(FEED.name),
+        type="container",
+        platformCapabilities=["FARGATE"],
+        containerProperties={
+            "image": image,
+            "jobRoleArn": "arn:aws:iam::123456789012:role/job",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/execution",
+            "resourceRequirements": [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "512"}],
+        },
+    )
+
+
+def test_a_feed_without_a_job_definition(place, here):
+    (found,) = environment.job_definitions(here)
+    assert "job definition" in found.what
+
+    register(place, f"{ECR}:1")
+    assert list(environment.job_definitions(here)) == []
+
+
+def images(place, here, *answers) -> list:
+    """Return what is told of the images when ECR answers so."""
+    ecr = boto3.client("ecr", region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(ecr) as stub:
+        for add in answers:
+            add(stub)
+
+        def client(name):
+            return ecr if name == "ecr" else place.connect(name)
+
+        return list(environment.images(Environment(here.settings, here.feeds, client)))
+
+
+def test_an_image_that_is_not_there(place, here):
+    register(place, f"{ECR}:7")
+    asked = {"repositoryName": "worker", "imageIds": [{"imageTag": "7"}]}
+
+    gone = images(place, here, lambda stub: stub.add_client_error("describe_images", "ImageNotFoundException"))
+    there = images(place, here, lambda stub: stub.add_response("describe_images", {"imageDetails": []}, asked))
+
+    assert whats(gone) == [f"image {ECR}:7 isn't in ECR"]
+    assert there == []
+
+
+def test_an_image_of_a_laptop_is_not_looked_at(place, here):
+    register(place, "filebatch-worker:local")
+    assert images(place, here) == [NotChecked("image filebatch-worker:local", "it isn't in ECR")]
+
+
+def topics(*subscriptions: str) -> Environment:
+    """Return an environment whose topics have these subscriptions."""
+    found = [{"SubscriptionArn": arn, "Protocol": "email", "Endpoint": "somebody"} for arn in subscriptions]
+    sns = SimpleNamespace(get_paginator=lambda name: SimpleNamespace(paginate=lambda **_: [{"Subscriptions": found}]))
+    settings = SimpleNamespace(topics={"developers": "arn:dev"})
+    return Environment(settings, [], lambda service: sns)
+
+
+def test_who_is_told_of_nothing():
+    assert whats(environment.subscriptions(topics())) == ["nobody has subscribed to arn:dev"]
+    assert whats(environment.subscriptions(topics("PendingConfirmation"))) == [
+        "email subscription to arn:dev isn't confirmed"
+    ]
+    assert list(environment.subscriptions(topics("arn:dev:1"))) == []
+
+
+@pytest.mark.parametrize(("allowed", "wrong"), [(1.0, True), (100_000.0, False)])
+def test_more_vcpus_than_the_account_has(place, here, allowed, wrong):
+    quotas = SimpleNamespace(get_service_quota=lambda **_: {"Quota": {"Value": allowed}})
+    told = list(
+        environment.quotas(
+            Environment(here.settings, [], lambda name: quotas if name == "service-quotas" else place.connect(name))
+        )
+    )
+    assert [isinstance(each, Finding) for each in told] == [True] * wrong
+
+
+@pytest.mark.parametrize(("apart", "wrong"), [(timedelta(minutes=6), True), (timedelta(seconds=9), False)])
+def test_clocks_that_are_apart(here, apart, wrong):
+    header = {"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(datetime.now(UTC) - apart)}}}
+    sqs = SimpleNamespace(list_queues=lambda **_: header)
+    assert len(list(environment.clocks(Environment(here.settings, [], lambda name: sqs)))) == wrong
+    assert list(environment.clocks(here)) == []
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [ClientError({"Error": {"Code": "AccessDenied"}}, "ListQueues"), EndpointConnectionError(endpoint_url="http://x")],
+)
+def test_what_aws_does_not_tell_is_not_checked(here, refused):
+    def check(_):
+        raise refused
+        yield
+
+    (told,) = looked(here, "queues", check)
+    assert told == NotChecked("queues", str(refused))
+
+
+@pytest.mark.parametrize("name", sorted(ACCOUNTS_ALONE))
+def test_what_a_laptop_has_not_is_not_checked(here, name):
+    (told,) = looked(here, name, CHECKS[name])
+    assert isinstance(told, NotChecked)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_aws"),
+    [
+        ("https://sts.eu-west-1.amazonaws.com", True),
+        ("https://sts.cn-north-1.amazonaws.com.cn", True),
+        ("http://127.0.0.1:4566", False),
+        ("https://amazonaws.com.example.org", False),
+    ],
+)
+def test_which_endpoints_are_aws(url, is_aws):
+    assert environment.is_aws(url) is is_aws

@@ -1,0 +1,87 @@
+"""`python -m doctor [SETTINGS.json] [--json]`: exit code 1 where something is wrong, else 0.
+
+What nobody could look at is listed as not checked, and is no fault.
+
+Without a file the settings are those of the shell (AIRFLOW_VAR_FILEBATCH), else of the running local AWS; without any,
+the repository alone is looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from doctor import airflow, environment, repository
+from doctor.environment import Environment
+from doctor.told import Finding, NotChecked, Told
+from filebatch.feeds import settings
+from filebatch.feeds.feed import load_feeds
+from surroundings import NoSettingsError, found_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look at everything; print what was found, and what nobody looked at."""
+    parser = argparse.ArgumentParser(prog="doctor", description="Find what would go wrong in a deployment.")
+    parser.add_argument("settings", nargs="?", type=Path, help="JSON file of settings (default: see `make doctor`)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    given = parser.parse_args(arguments)
+    told = {name: list(found) for name, found in examined(given.settings)}
+    sys.stdout.write(_as_json(told) if given.json else _as_text(told))
+    return int(any(isinstance(each, Finding) for found in told.values() for each in found))
+
+
+def examined(file: Path | None) -> Iterator[tuple[str, Iterator[Told]]]:
+    """Yield each check's name and what it tells."""
+    for name, check in repository.CHECKS.items():
+        yield name, check(ROOT)
+    try:
+        found = settings.parse(found_settings(file))
+    except NoSettingsError as none:
+        for name in environment.CHECKS:
+            yield name, iter([NotChecked(name, str(none))])
+    else:
+        session = boto3.Session(region_name=found.region)
+        clients: dict[str, Any] = {}
+        feeds = load_feeds(ROOT / "dags" / "feeds")[0]
+        here = Environment(found, feeds, lambda name: clients.setdefault(name, session.client(name)))
+        for name, look in environment.CHECKS.items():
+            yield name, environment.looked(here, name, look)
+    yield "paused DAGs", airflow.paused([feed.name for feed in load_feeds(ROOT / "dags" / "feeds")[0]])
+
+
+def _as_json(told: Mapping[str, Sequence[Told]]) -> str:
+    findings = [{"check": name, **asdict(each)} for name, each in _all(told) if isinstance(each, Finding)]
+    unchecked = [{"check": name, **asdict(each)} for name, each in _all(told) if isinstance(each, NotChecked)]
+    document = {"findings": findings, "not_checked": unchecked, "fine": _fine(told)}
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _as_text(told: Mapping[str, Sequence[Told]]) -> str:
+    lines = [f"fine: {', '.join(_fine(told)) or 'nothing'}"]
+    for name, each in _all(told):
+        if isinstance(each, NotChecked):
+            lines.append(f"not checked: {each.what}: {each.why}")
+        else:
+            lines += [f"WRONG ({name}): {each.what}", f"  why it matters: {each.why}", f"  what to do: {each.do}"]
+    return "\n".join(lines) + "\n"
+
+
+def _fine(told: Mapping[str, Sequence[Told]]) -> list[str]:
+    return [name for name, found in told.items() if not found]
+
+
+def _all(told: Mapping[str, Sequence[Told]]) -> Iterator[tuple[str, Told]]:
+    return ((name, each) for name, found in told.items() for each in found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
