@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,9 @@ plugins = [plugin["name"] for plugin in listed if "filebatch" in plugin["name"]]
 import filebatch
 print(json.dumps([plugins, providers, triggers, filebatch.__file__]), file=sys.__stdout__)
 """
+
+
+BROUGHT_BY_AIRFLOW = {"apache-airflow", "click"}
 
 
 def wheel(root: Path, folder: Path) -> Path:
@@ -107,6 +111,19 @@ def test_beside_plugins_zip_the_wheel_comes_first(tmp_path: Path) -> None:
     assert library == str(tmp_path / "wheel" / "filebatch" / "__init__.py")
 
 
+def test_the_wheel_brings_the_command_line(tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel(ROOT, tmp_path)) as packed:
+        packed.extractall(tmp_path / "there")
+    (installed,) = distributions(path=[str(tmp_path / "there")])
+    (command,) = installed.entry_points.select(group="console_scripts", name="filebatch")
+    run = f"import importlib; importlib.import_module({command.module!r}).{command.attr}(prog_name='filebatch')"
+
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "there")}
+    ended = subprocess.run([sys.executable, "-c", run, "--help"], env=env, capture_output=True, text=True, check=True)
+
+    assert ended.stdout.startswith("Usage: filebatch")
+
+
 def test_what_airflow_is_told_of_the_package_is_what_it_takes() -> None:
     _create_provider_info_schema_validator().validate(get_provider_info())
 
@@ -126,5 +143,5 @@ def test_the_wheel_asks_for_what_requirements_txt_pins() -> None:
     lines = [line.split(" #")[0] for line in (ROOT / "requirements.txt").read_text().splitlines()]
     pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
 
-    assert {each.name for each in pinned} == asked.keys() - {"apache-airflow"}
+    assert {each.name for each in pinned} == asked.keys() - BROUGHT_BY_AIRFLOW
     assert all(asked[each.name].contains(next(iter(each.specifier)).version) for each in pinned)
