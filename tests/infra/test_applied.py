@@ -33,3 +33,12 @@ def test_terraforms_settings_are_those_that_airflow_reads(applied: Applied) -> N
     secret = applied.client("secretsmanager").get_secret_value(SecretId=f"{PREFIX}/variables/filebatch")
     assert json.loads(secret["SecretString"]) == applied.settings
     assert settings.parse(applied.settings).environment == PREFIX
+
+
+def test_a_feeds_containers_are_told_the_bucket_in_which_its_runs_look_for_results(applied: Applied) -> None:
+    batch, found = applied.client("batch"), settings.parse(applied.settings)
+    for feed in ("daily", "lines", "tables", "weather"):
+        name = found.job_definition(feed)
+        (definition,) = batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
+        told = {each["name"]: each["value"] for each in definition["containerProperties"]["environment"]}
+        assert (feed, told["FILEBATCH_RESULTS_BUCKET"]) == (feed, found.results(feed))

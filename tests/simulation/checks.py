@@ -47,6 +47,7 @@ class Checks:
         self.world = world
         self.commits: dict[str, Result] = {}
         self.settled_by: Counter[str] = Counter()  # files that a claim settled
+        self.results = world.settings.results(world.feed.name)
         self.begun: set[str] = set()  # files that a processor has begun with, by when they were put
         self.kept: set[str] = set()  # keys of committed results: what lies there stays as it is
         world.aws.s3.put = self._put
@@ -56,7 +57,7 @@ class Checks:
     # after each step
 
     def _put(self, bucket: Bucket, version: Version) -> None:
-        if bucket.name != self.world.settings.results:
+        if bucket.name != self.results:
             return
         if version.key in self.kept:
             raise Finding("a committed result is never replaced", version.key)
@@ -79,7 +80,7 @@ class Checks:
             self._has_reason(result)
 
     def _has_reason(self, result: Result) -> None:
-        objects = self.world.aws.s3.buckets[self.world.settings.results].objects
+        objects = self.world.aws.s3.buckets[self.results].objects
         reason = paths.of_generation(paths.QUARANTINE, result.feed, result.work) + "_reason.json"
         if reason not in objects or result.reason is None or result.quarantine not in objects:
             raise Finding("every quarantine has a reason", str(result.quarantine))
@@ -117,8 +118,8 @@ class Checks:
             self._is_true(new)
 
     def _is_true(self, item: Found) -> None:
-        key = str(item["result"]).removeprefix(f"s3://{self.world.settings.results}/")
-        objects = self.world.aws.s3.buckets[self.world.settings.results].objects
+        key = str(item["result"]).removeprefix(f"s3://{self.results}/")
+        objects = self.world.aws.s3.buckets[self.results].objects
         if key not in objects or f"/g{item['generation']}/" not in key:
             raise Finding("a state says what the results say", f"{item['pk']}: {item['state']} without {key}")
 

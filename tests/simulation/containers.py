@@ -30,7 +30,7 @@ class Containers:
         environment = {
             "FILEBATCH_FEED": feed.name,
             "FILEBATCH_LEDGER": settings.ledger,
-            "FILEBATCH_RESULTS_BUCKET": settings.results,
+            "FILEBATCH_RESULTS_BUCKET": settings.results(feed.name),
             "FILEBATCH_NAMESPACE": settings.namespace,
         }
         from filebatch.core import failures

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     tried = score.read(STAGE / "mutants/src", score.equivalents())
     sys.stdout.write(score.report(tried))
-    return int(score.percent(tried) < LEAST)
+    return int(score.percent(tried) < LEAST or bool(score.mistaken(tried)))
 
 
 if __name__ == "__main__":

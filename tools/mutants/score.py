@@ -81,10 +81,16 @@ def percent(tried: Sequence[Mutant]) -> float:
     return 100 * sum(not mutant.survived for mutant in counted) / max(len(counted), 1)
 
 
+def mistaken(tried: Sequence[Mutant]) -> list[Mutant]:
+    """Return the mutants that are listed as equivalent though a test noticed them."""
+    return [mutant for mutant in tried if mutant.equivalent and not mutant.survived]
+
+
 def report(tried: Sequence[Mutant]) -> str:
     """Return the survivors, then a table of the modules."""
     missed = [mutant for mutant in tried if mutant.survived and not mutant.equivalent]
     told = [f"\n{mutant.name}\n- {mutant.change.was}\n+ {mutant.change.becomes}\n" for mutant in missed]
+    told += [f"\n{mutant.name} is listed as equivalent, but a test noticed it\n" for mutant in mistaken(tried)]
     modules = sorted({mutant.change.module for mutant in tried})
     rows = [_row(module, [mutant for mutant in tried if mutant.change.module == module]) for module in modules]
     head = "| module | mutants | equivalent | not noticed | score |\n|---|---|---|---|---|\n"

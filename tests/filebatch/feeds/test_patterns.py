@@ -193,3 +193,29 @@ def test_named_groups_are_told():
 )
 def test_it_is_told_up_to_where_a_text_fits(pattern, text, fits):
     assert text[: patterns.fits_until(pattern, text)] == fits
+
+
+@pytest.mark.parametrize(
+    ("pattern", "beginning", "may"),
+    [
+        ("abc", "abc", True),
+        ("abc", "ab", True),
+        ("abc", "abd", False),
+        ("abc", "b", False),
+        (".*", "anything", True),
+        (".*x", "a", True),
+    ],
+)
+def test_a_text_may_begin_as_some_match_does(pattern, beginning, may):
+    assert patterns.may_begin(pattern, beginning) is may
+
+
+def test_a_group_that_is_not_there_is_named():
+    with pytest.raises(KeyError, match="date"):
+        patterns.group("(a)", "date")
+
+
+def test_what_is_wrong_with_a_pattern_is_raised_and_not_printed(capfd):
+    with pytest.raises(ValueError, match="missing"):
+        patterns.check("(")
+    assert capfd.readouterr() == ("", "")

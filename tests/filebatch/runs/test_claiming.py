@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,8 +14,10 @@ from filebatch.core.errors import MoveRefused
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
 from filebatch.core.run_moves import Asked
+from filebatch.feeds.selection import Origin
 from filebatch.runs import claiming, jobs, plans, takeover
 from filebatch.runs.plans import REDO, RETRY, TAKE, Planned
+from filebatch.runs.run import Run
 from moves import REASON
 
 TOKEN = "0123456789abcdef-0001"
@@ -38,7 +41,7 @@ def claim(ctx, planned, token=TOKEN):
 
 def units_of(ctx, token=TOKEN, number=1):
     key = paths.round_units("orders", token, number)
-    return round_file.decode(ctx.s3.get_object(Bucket=ctx.settings.results, Key=key)["Body"].read())
+    return round_file.decode(ctx.s3.get_object(Bucket=ctx.results, Key=key)["Body"].read())
 
 
 def record_of(ctx, token=TOKEN):
@@ -227,3 +230,32 @@ def test_a_claim_that_was_closed_before_its_first_round_gets_none(place):
         claiming.make_claim(ctx, record, planned)
     assert record_of(ctx).round == 0
     assert [place.state(each.row) for each in planned] == [FileState.ARRIVED]
+
+
+RUN = Run(RUN_ID, TOKEN.split("-", maxsplit=1)[0], 2, Origin("manual", None, NOW), {})
+
+
+def test_a_run_with_nothing_to_do_leaves_a_closed_record_of_what_it_was_asked_for(place):
+    ctx = place.ctx()
+    assert claiming.begin(ctx, RUN, None, "1 named file", planned=[]) is None
+    record = record_of(ctx)
+    assert (record.state, record.open, record.why) == (RunState.ANNOUNCED, None, "1 named file")
+    assert (record.run_id, record.epoch, record.cleared) == (RUN_ID, 1, 2)
+
+
+def test_another_try_goes_on_with_the_claim_that_the_first_began(place):
+    ctx, planned = place.ctx(), arrived(place, 2)
+    first = claiming.begin(ctx, RUN, None, "all that waits", planned=planned)
+    again = claiming.begin(place.ctx(), RUN, None, "all that waits", planned=planned)
+    assert again == first
+    assert [ctx.ledger.get(each.row).attempts for each in planned] == [1, 1]
+
+
+def test_only_what_a_claim_holds_is_given_back(place, caplog):
+    ctx, planned = place.ctx(), arrived(place, 2)
+    claim(ctx, planned)
+    mine, other = (ctx.ledger.get(each.row) for each in planned)
+    with caplog.at_level(logging.WARNING):
+        claiming.give_back(ctx, TOKEN, [mine, replace(other, claim=OTHER)])
+    assert [ctx.ledger.get(each.row).state for each in planned] == [FileState.ARRIVED, FileState.CLAIMED]
+    assert caplog.text == ""

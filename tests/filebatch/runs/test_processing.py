@@ -226,3 +226,11 @@ def test_of_a_job_that_is_the_rounds_nothing_is_said(place, caplog):
     with caplog.at_level(logging.WARNING):
         next_job(held)
     assert caplog.text == ""
+
+
+def test_whoever_clears_the_task_has_what_failed_for_good_tried_again(place):
+    held = defined(Held(place, 1))
+    settling.settle(held.ctx, held.record, held.job("exit 78"))
+    assert held.item().open is None
+    next_job(held)
+    assert (held.item().state, held.item().attempts) == (FileState.CLAIMED, 2)
