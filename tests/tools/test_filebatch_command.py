@@ -59,7 +59,8 @@ def test_the_page_has_every_command():
 def test_every_documented_command_does_what_the_page_says(shell):
     for command in documented():
         ended = run(shell, command)
-        assert ended.returncode == 0, (command, ended.stderr)
+        nothing = 3 if command.startswith("filebatch results") else 0  # no file has succeeded there
+        assert ended.returncode == nothing, (command, ended.stderr)
         assert "Traceback" not in ended.stderr
 
 

@@ -23,7 +23,7 @@ from filebatch.core.errors import FilebatchError
 from filebatch.core.listed import ListedFile
 from filebatch.core.records import FileState
 from filebatch.feeds.feed import Feed
-from filebatch.queries import advice, overview, story
+from filebatch.queries import advice, current, overview, story
 from filebatch.queries import audit as auditing
 from filebatch.queries import files as finding
 from filebatch.queries.files import Wanted
@@ -142,6 +142,26 @@ def why(place: Place, key: str, *, json_: bool) -> None:
         show.as_json(show.of_told(found))
     else:
         show.told(found)
+
+
+@main.command("results")
+@click.argument("name", metavar="FEED")
+@click.option("--sql", is_flag=True, help="print a view for DuckDB")
+@as_json
+@click.pass_obj
+@told_plainly
+def results_(place: Place, name: str, *, sql: bool, json_: bool) -> None:
+    """Say where the current results of FEED are: of each key the newest version that has SUCCEEDED."""
+    found = current.results(place.ctx(place.feed(name)))
+    if json_:
+        show.as_json([show.of_current(each, place.settings.results(name)) for each in found])
+    elif sql and found:
+        show.view(name, show.tables(found, place.settings.results(name)))
+    else:
+        show.paths(found, place.settings.results(name))
+    if not found:
+        click.echo(f"no file of {name} has succeeded yet", err=True)
+        raise click.exceptions.Exit(NOTHING_FOUND)
 
 
 def act(verb: acting.Verb) -> Callable[[F], F]:

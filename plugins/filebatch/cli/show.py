@@ -15,6 +15,7 @@ from rich.text import Text
 from filebatch.core.listed import ListedFile
 from filebatch.core.wording import visible
 from filebatch.queries.advice import Told
+from filebatch.queries.current import Current
 from filebatch.queries.overview import Overview
 
 COLOURS = {"FAILED": "red", "INVALID": "magenta", "CLAIMED": "cyan", "ARRIVED": "yellow", "SUCCEEDED": "green"}
@@ -89,6 +90,37 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None
 def _console() -> Console:
     """Return the terminal, or what stands for one: text of strangers is never markup, and no link."""
     return Console(markup=False, highlight=False, emoji=False)
+
+
+def of_current(found: Current, bucket: str) -> dict[str, Any]:
+    """Return a current result as JSON values."""
+    outputs = [
+        {"name": each.name, "uri": f"s3://{bucket}/{each.key}", "size": each.size, "rows": each.rows}
+        for each in found.result.outputs
+    ]
+    generation, rows = found.result.work.generation, found.result.rows
+    return {"key": found.key, "version": found.version, "generation": generation, "rows": rows, "outputs": outputs}
+
+
+def paths(found: Iterable[Current], bucket: str) -> None:
+    """Print where the outputs of current results are, one a line; our own paths hold no character that acts."""
+    for each in found:
+        for output in each.result.outputs:
+            click.echo(f"s3://{bucket}/{output.key}")
+
+
+def tables(found: Iterable[Current], bucket: str) -> list[str]:
+    """Return where the Parquet tables of current results are."""
+    outputs = (output for each in found for output in each.result.outputs)
+    return [f"s3://{bucket}/{output.key}" for output in outputs if output.name.endswith(".parquet")]
+
+
+def view(feed: str, tables: Sequence[str]) -> None:
+    """Print a view of a feed's current tables for DuckDB."""
+    listed = ",\n  ".join("'" + each.replace("'", "''") + "'" for each in tables)
+    name = feed.replace('"', '""')
+    table = f"read_parquet([\n  {listed}\n], union_by_name = true)"
+    click.echo(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM {table};')  # noqa: S608 - printed, with quotes doubled
 
 
 def acted(found: Mapping[str, Any]) -> None:

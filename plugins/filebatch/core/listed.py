@@ -47,6 +47,11 @@ class ListedFile(Record):
     run_id: str | None = None
 
     @property
+    def file_row(self) -> Row[FileRecord]:
+        """The row of the file itself."""
+        return Row(FileRecord, self.pk, self.sk)
+
+    @property
     def since(self) -> str:
         """Since when it is in its state, ISO 8601."""
         return self.listed_at.split("#")[1]
