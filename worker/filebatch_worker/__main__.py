@@ -30,6 +30,7 @@ from filebatch.core.publishing import Publisher, usable
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.results import location
 from filebatch_worker import aws, file, job_log, processor, reasons, settings, trouble
+from filebatch_worker.ahead import Ahead
 from filebatch_worker.file import UnitContext
 from filebatch_worker.job_log import JobLog
 from filebatch_worker.unit import read_unit
@@ -96,23 +97,29 @@ def _each(ctx: UnitContext, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
     """Do the files that are still this claim's; yield the taxonomy's code for each that failed."""
     unit = ctx.unit
     found = ctx.ledger.get_many([FileRecord.at(work.file) for work in unit.files])
-    for work in unit.files:
-        record = found.get(FileRecord.at(work.file))
-        if not (record and record.is_held_by(unit.claim, work.generation)):
-            continue
-        if stop.asked:
-            log.warning("SIGTERM: the rest of the unit is left to the next attempt")
-            yield "transient"
-            return
-        trouble = _one(ctx, work, outcomes)
-        if trouble:
-            yield trouble
+    mine = [
+        work
+        for work in unit.files
+        if (record := found.get(FileRecord.at(work.file))) and record.is_held_by(unit.claim, work.generation)
+    ]
+    ahead = Ahead(ctx.s3, mine)
+    try:
+        for work in mine:
+            if stop.asked:
+                log.warning("SIGTERM: the rest of the unit is left to the next attempt")
+                yield "transient"
+                return
+            trouble = _one(ctx, work, ahead, outcomes)
+            if trouble:
+                yield trouble
+    finally:
+        ahead.close()
 
 
-def _one(ctx: UnitContext, work: Work, outcomes: Outcomes) -> str | None:
+def _one(ctx: UnitContext, work: Work, ahead: Ahead, outcomes: Outcomes) -> str | None:
     began = time.monotonic()
     try:
-        result = file.committed_earlier(ctx, work) or file.do(ctx, work)
+        result = file.committed_earlier(ctx, work) or file.do(ctx, work, ahead)
     except LostClaim as lost:
         log.warning("%s", lost)
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
+from os import SEEK_END
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,9 +13,12 @@ from filebatch.core import aws_errors, contract, paths
 from filebatch.core.contract import NO_VERSION, FileVersion, Reason, Result, Work
 from filebatch.core.errors import FilebatchError, LostClaim
 from filebatch.core.ledger import Ledger
+from filebatch.core.parallel import side_by_side
 from filebatch.core.records import FileRecord
 from filebatch.core.results import read_result
 from filebatch_worker import processor
+
+SMALL = 8 * 2**20  # bytes of an output that is sent in one request, beside others
 
 
 class OutputError(FilebatchError):
@@ -32,7 +36,11 @@ def stage(s3: Any, bucket: str, prefix: str, outputs: tuple[processor.Output, ..
     for number, name in enumerate(names, 1):
         if names.count(name) > 1 or not _is_inside(name):
             raise OutputError(f"output {number} of {len(names)}: expected a name of its own, relative and without '..'")
-    return tuple(_stage_one(s3, bucket, prefix, output) for output in outputs)
+    small = [output for output in outputs if output.path.stat().st_size <= SMALL]
+    staged = side_by_side(lambda output: _stage_one(s3, bucket, prefix, output), small)
+    done = {output.name: output for output in staged}
+    # A large one is sent in parts, side by side already.
+    return tuple(done.get(output.name) or _stage_one(s3, bucket, prefix, output) for output in outputs)
 
 
 def quarantine(s3: Any, bucket: str, feed: str, work: Work, reason: Reason, *, readable: bool = True) -> str:
@@ -92,8 +100,13 @@ def _stage_one(s3: Any, bucket: str, prefix: str, output: processor.Output) -> c
     key = prefix + output.name
     with output.path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    s3.upload_file(str(output.path), bucket, key)
-    return contract.Output(output.name, key, output.path.stat().st_size, digest, output.rows)
+        size = content.seek(0, SEEK_END)
+        content.seek(0)
+        if size <= SMALL:
+            s3.put_object(Bucket=bucket, Key=key, Body=content)
+    if size > SMALL:
+        s3.upload_file(str(output.path), bucket, key)
+    return contract.Output(output.name, key, size, digest, output.rows)
 
 
 def _copy(s3: Any, file: FileVersion, bucket: str, key: str) -> None:

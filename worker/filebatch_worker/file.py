@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from filebatch.core.ledger import Ledger
 from filebatch.core.records import FileState
 from filebatch.core.results import read_result
 from filebatch_worker import __version__, processor, reasons, refusals, returned
+from filebatch_worker.ahead import Ahead
 from filebatch_worker.calling import call
 from filebatch_worker.commit import commit, quarantine, stage
-from filebatch_worker.fetch import Unreadable, fetch
+from filebatch_worker.fetch import Unreadable
 from filebatch_worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,17 +56,17 @@ def committed_earlier(ctx: UnitContext, work: Work) -> Result | None:
     return read_result(ctx.s3, ctx.settings.results_bucket, ctx.unit.feed, work)
 
 
-def do(ctx: UnitContext, work: Work) -> Result:
-    """Process one file and commit its result, SUCCEEDED or INVALID.
+def do(ctx: UnitContext, work: Work, ahead: Ahead) -> Result:
+    """Process one file, fetched by `ahead`, and commit its result, SUCCEEDED or INVALID.
 
     Raises:
         LostClaim: the file is no longer this claim's.
         Exception: whatever `classify` gives a name to.
     """
-    workdir = Path(tempfile.mkdtemp(prefix="file-"))
     started, timings = clock.to_iso(clock.now()), dict.fromkeys(("fetch", "process", "upload"), 0.0)
     try:
-        processed, outputs = _produce(ctx, work, workdir, timings)
+        with ahead.fetched(work) as (workdir, source):
+            processed, outputs = _produce(ctx, work, workdir, source, timings)
     except processor.InvalidFile as error:
         readable = not isinstance(error, Unreadable)
         told = reasons.whole(returned.check_invalid(error))
@@ -75,8 +75,6 @@ def do(ctx: UnitContext, work: Work) -> Result:
         became = _Became(FileState.INVALID, reason=reason, quarantine=kept)
     else:
         became = _Became(FileState.SUCCEEDED, outputs, processed.rows, notes=processed.notes)
-    finally:
-        shutil.rmtree(workdir, ignore_errors=True)
     result = Result(
         feed=ctx.unit.feed,
         work=work,
@@ -108,10 +106,10 @@ def classify(error: Exception) -> str:
 
 
 def _produce(
-    ctx: UnitContext, work: Work, workdir: Path, timings: dict[str, float]
+    ctx: UnitContext, work: Work, workdir: Path, fetched: Future[processor.Source], timings: dict[str, float]
 ) -> tuple[processor.Processed, tuple[Output, ...]]:
     with _Timed(timings, "fetch"):
-        source = fetch(ctx.s3, work.file, workdir)
+        source = fetched.result()
     with _Timed(timings, "process"):
         processed = returned.check(call(ctx.process, source, workdir, ctx.unit.options))
     prefix = f"{paths.of_generation(paths.RESULTS, ctx.unit.feed, work)}{ctx.settings.attempt_name}/"
