@@ -20,9 +20,10 @@ def main() -> int:
     parser.add_argument("--story", action="store_true", help="tell the whole history of the first seed")
     parser.add_argument("--calls", action="store_true", help="tell every call of it, too")
     parser.add_argument("--safeguards", action="store_true", help="take out each safeguard: which seed finds that?")
+    parser.add_argument("--only", default="", help="of these the one of this name")
     given = parser.parse_args()
     if given.safeguards:
-        return _safeguards(given.seeds)
+        return _safeguards(given.seeds, given.only)
     if given.story:
         print(run.told(run.one(run.plans.draw(given.first), every_call=given.calls)))
         return 0
@@ -52,16 +53,19 @@ def outcomes(first: int, number: int) -> Iterator[Outcome]:
         yield from pool.imap_unordered(run.seed, seeds, chunksize=10)
 
 
-def _safeguards(seeds: int) -> int:
+def _safeguards(seeds: int, only: str) -> int:
     missed = 0
-    for name in safeguards.SAFEGUARDS:
-        found = safeguards.first_seed(name, range(1, seeds + 1))
-        missed += found is None
-        print(
-            f"{name}: " + (f"seed {found.plan.seed}: {found.rule}" if found else f"not within {seeds} seeds"),
-            flush=True,
-        )
+    with multiprocessing.get_context("fork").Pool(PROCESSES, os.nice, (5,)) as pool:
+        work = [(name, range(1, seeds + 1)) for name in safeguards.SAFEGUARDS if only in ("", name)]
+        for name, found in pool.imap_unordered(_first_seed, work):
+            missed += found is None
+            told = f"seed {found.plan.seed}: {found.rule}" if found else f"not within {seeds} seeds"
+            print(f"{name}: {told}", flush=True)
     return bool(missed)
+
+
+def _first_seed(work: tuple[str, range]) -> tuple[str, Outcome | None]:
+    return work[0], safeguards.first_seed(*work)
 
 
 if __name__ == "__main__":

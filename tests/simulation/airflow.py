@@ -14,6 +14,7 @@ from filebatch.core.records import FileState, RunRecord
 from filebatch.feeds.selection import Origin
 from filebatch.queries import health
 from filebatch.runs import announcing, asking, jobs, processing, selecting
+from filebatch.runs.announcing import Told
 from filebatch.runs.answers import Held, Nothing
 from filebatch.runs.context import FeedContext
 from filebatch.runs.run import Run
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 TASKS = ("wait_for_files", "claim_files", "process_files")
 TEARDOWNS = ("publish_metrics", "notify")
-TRIES, RETRY_DELAY = 4, 30.0
+TRIES, RETRY_DELAY = 7, 5.0
 SWEEP_EVERY = 900.0
 VANISHED_AFTER, HEARTBEAT_EVERY = 180.0, 60.0
 DONE = ("success", "failed", "skipped", "upstream_failed")
@@ -66,6 +67,7 @@ class DagRun:
     incarnation: dict[str, int] = field(default_factory=dict)
     actors: dict[str, Actor] = field(default_factory=dict)
     events: list[Mapping[str, Any]] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
     def run(self, feed: str) -> Run:
         origin = Origin(self.run_type, self.logical_date, self.created)
@@ -197,6 +199,8 @@ class Airflow:
             ended = self._execute(run, task, body, counts)
             if ended and counts():
                 self._ended(run, task, ended)
+                if ended == "success":
+                    self._succeeded(run, task)
 
         def crashed(_: Actor) -> None:
             if counts():
@@ -227,6 +231,14 @@ class Airflow:
             return None
         return "success"
 
+    def _succeeded(self, run: DagRun, task: str) -> None:
+        """Call the task's callback: what it raises changes nothing any more."""
+        if task == "notify":
+            try:
+                announcing.close(self.world.context(), run.told)
+            except Exception as error:
+                self.world.trace.tell(f"the callback of {run.run_id} raises {type(error).__name__}")
+
     def _defer(self, run: DagRun, task: str, deferred: Deferred) -> None:
         run.tasks[task] = "deferred"
         number = run.incarnation[task] = run.incarnation[task] + 1
@@ -253,6 +265,7 @@ class Airflow:
 
     def _ended(self, run: DagRun, task: str, state: str) -> None:
         run.tasks[task] = state
+        run.incarnation[task] += 1
         if task == "notify" and state == "success":
             self.asset_events += run.events  # Airflow keeps the events of tasks that succeed
         if task in TEARDOWNS:
@@ -373,7 +386,8 @@ class Airflow:
 
     def _notify(self, ctx: FeedContext, run: DagRun) -> None:
         told = announcing.announce(ctx, self._run(ctx, run).hash)
-        for summary in told:
+        run.told = told
+        for summary in (each.summary for each in told):
             if summary.counts.get(FileState.SUCCEEDED, 0):
                 run.events.append({"run_id": summary.run_id, "manifest": summary.manifest})
         if not told:

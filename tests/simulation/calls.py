@@ -11,6 +11,7 @@ from simulation.services.base import Paginator, Service, refusal
 from simulation.trace import Trace
 
 STALL = (60.0, 1500.0)
+HOTTER = 15  # times as often
 TRANSFERS = {"upload_file": "put_object", "copy": "copy_object"}
 
 
@@ -38,32 +39,37 @@ class Calls:
     Attributes:
         rates: how often each kind of fault happens to a call.
         stall: how often a process stands still before a call.
+        hot: operations at which both are more frequent.
     """
 
     def __init__(self, scheduler: Scheduler, trace: Trace) -> None:
         self.scheduler, self.trace = scheduler, trace
         self.rates: dict[str, float] = {}
         self.stall = 0.0
+        self.hot: tuple[str, ...] = ()
 
     def make(self, service: str, operation: str, method: Callable[[], Any], request: dict[str, Any]) -> Any:
         actor = self.scheduler.current
         assert actor is not None
         fault = self._fault(actor.random.random(), operation, request)
-        self.scheduler.wait(self._delay(actor))
+        self.scheduler.wait(self._delay(actor, operation))
         self.trace.call(actor.name, service, operation, request, fault)
         answer = method() if fault is None else self._faulty(fault, service, operation, method)
         self.scheduler.wait(actor.random.expovariate(100))
         return answer
 
-    def _delay(self, actor: Any) -> float:
-        if self.stall and actor.random.random() < self.stall:
+    def _delay(self, actor: Any, operation: str) -> float:
+        if self.stall and actor.random.random() < self.stall * self._factor(operation):
             return float(actor.random.uniform(*STALL))
         return float(actor.random.expovariate(50))
+
+    def _factor(self, operation: str) -> int:
+        return HOTTER if operation in self.hot else 1
 
     def _fault(self, drawn: float, operation: str, request: dict[str, Any]) -> Fault | None:
         """Return the kind of fault that a number from 0 to 1 stands for."""
         for name, rate in self.rates.items():
-            drawn -= rate
+            drawn -= rate * self._factor(operation)
             if drawn < 0:
                 fault = BY_NAME[name]
                 conditional = not fault.only or "IfNoneMatch" in request

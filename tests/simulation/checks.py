@@ -13,6 +13,7 @@ from filebatch.feeds.standing import Standing
 from filebatch.intake import listing
 from filebatch.queries import audit
 from filebatch.runs import jobs
+from simulation.services.batch import Attempt
 from simulation.services.s3 import Bucket, Version
 
 if TYPE_CHECKING:
@@ -24,12 +25,9 @@ Key = tuple[str, str]
 SETTLED = ("SUCCEEDED", "INVALID", "FAILED")
 MOVES = {
     ("ARRIVED", "CLAIMED"), ("CLAIMED", "ARRIVED"), ("FAILED", "CLAIMED"), ("SUCCEEDED", "CLAIMED"),
-    ("INVALID", "CLAIMED"), *(("CLAIMED", state) for state in SETTLED),
+    ("INVALID", "CLAIMED"), *(("CLAIMED", state) for state in SETTLED), *((state, "ARRIVED") for state in SETTLED),
 }  # fmt: skip
 EVENTS = "every run with results emits its event"
-# Rules that are known to be broken: Airflow keeps the events of tasks alone that succeed, and a task that announced two
-# runs, or whose last answer was lost, may fail. Once that is repaired this is empty. See docs/guarantees.md.
-NOT_HELD_YET = frozenset({EVENTS})
 
 
 class Finding(BaseException):
@@ -50,9 +48,11 @@ class Checks:
         self.results = world.settings.results(world.feed.name)
         self.begun: set[str] = set()  # files that a processor has begun with, by when they were put
         self.kept: set[str] = set()  # keys of committed results: what lies there stays as it is
+        self.job_of: dict[str, str] = {}  # by round
+        world.aws.sns.published = self._told
         world.aws.s3.put = self._put
         world.aws.dynamodb.wrote = self._wrote
-        world.aws.dynamodb.read = self._read
+        world.aws.dynamodb.read, world.aws.dynamodb.read_in_batch = self._read, self._read_in_batch
 
     # after each step
 
@@ -90,6 +90,11 @@ class Checks:
         if me:
             me.known[key] = item
 
+    def _read_in_batch(self, key: Key, item: Found | None) -> None:
+        """Of files the look that counts is that of each alone, just before it is committed."""
+        if key[0].startswith("run#"):
+            self._read(key, item)
+
     def _wrote(self, key: Key, old: Found | None, new: Found | None) -> None:
         if new is None or not key[0].startswith("s3://"):
             if new and key[0].startswith("run#"):
@@ -108,7 +113,7 @@ class Checks:
         redone = new["generation"] - old["generation"]
         if redone not in (0, 1) or (redone and before not in SETTLED):
             raise Finding("a generation is done again only when it is settled", f"{key}: {old} -> {new}")
-        if before in ("SUCCEEDED", "INVALID") and not redone:
+        if not redone and (before in ("SUCCEEDED", "INVALID") or (before, after) == ("FAILED", "ARRIVED")):
             raise Finding("what is done is done again as a new generation alone", str(key))
         if before == "CLAIMED" and after in SETTLED:
             self.settled_by[str(old.get("claim"))] += 1
@@ -130,6 +135,23 @@ class Checks:
             self.world.trace.tell(
                 f"claim {new['sk'][:4]}…{new['sk'][-4:]} of {new['run_id']}: {after[0]} round {after[1]}"
             )
+
+    def began(self, attempt: Attempt, put: str) -> None:
+        """A processor has begun with a file."""
+        self.begun.add(put)
+        round_, job = attempt.job.environment["FILEBATCH_ROUND"], (attempt.job.parent or attempt.job).id
+        if self.job_of.setdefault(round_, job) != job:
+            raise Finding("one job of a round works", f"{round_}: {self.job_of[round_]} and {job}")
+
+    def _told(self, message: Mapping[str, Any]) -> None:
+        told = json.loads(_data(message))
+        if told["status"] != "UNSETTLED":
+            return
+        key = (f"run#{told['feed']}", told["manifest"].split("/")[-2])
+        me, item = self.world.scheduler.current, self.world.aws.dynamodb.tables[self.world.settings.ledger].items[key]
+        read = me.known.get(key) if me else None
+        if item["state"] in ("SETTLED", "ANNOUNCED") and (read is None or read["state"] in ("SETTLED", "ANNOUNCED")):
+            raise Finding("nobody is told of a settled run that it isn't", told["run_id"])
 
     def run_ended(self, run: "DagRun") -> None:
         if run.state != "success" or not run.conf.get("keys"):
@@ -182,7 +204,13 @@ class Checks:
         if item["state"] not in SETTLED or "open" in item:
             raise Finding("every file of the bucket is settled", f"{item['pk']} {item['sk'][-3:]} is {item['state']}")
         content, put = self._content(item)
-        expected = {"good": ("SUCCEEDED",), "invalid": ("INVALID",), "bug": ("FAILED",), "kills": ("FAILED",)}
+        expected = {
+            "good": ("SUCCEEDED",),
+            "invalid": ("INVALID",),
+            "wordy": ("INVALID",),
+            "bug": ("FAILED",),
+            "kills": ("FAILED",),
+        }
         if content is None:
             return
         if item["state"] in expected.get(content, (item["state"],)):
@@ -215,8 +243,6 @@ class Checks:
         if not any(f'"run_id": "{item["run_id"]}"' in _data(message) for message in sns):
             raise Finding("every settled run is announced", item["run_id"])
         manifest = f"/{item['sk']}/"
-        if EVENTS in NOT_HELD_YET:
-            return
         if counts.get("SUCCEEDED") and not any(
             manifest in event["manifest"] for event in self.world.airflow.asset_events
         ):

@@ -55,16 +55,16 @@ class Containers:
         def crashed(actor: Actor) -> None:
             outcome = actor.death or KILLED
             self.world.trace.tell(f"{name} died: {outcome.reason or outcome.status_reason} ({outcome.exit_code})")
-            attempt.end(outcome)
+            self._ended(attempt, outcome)
 
         actor = self.world.scheduler.spawn(name, lambda: self._live(name, attempt), delay, crashed)
         self.attempts[id(actor)] = attempt
-        attempt.stop = lambda outcome: self.world.scheduler.kill(actor, outcome)
+        attempt.stop = lambda outcome: self._kill(attempt, actor, outcome)
 
     def _live(self, name: str, attempt: Attempt) -> None:
         if not attempt.begin():
             return
-        scheduler, stop, me = self.world.scheduler, worker.Stop(), self.world.scheduler.current
+        stop, me = worker.Stop(), self.world.scheduler.current
         assert me is not None
         self._end_of_time(name, attempt, me)
         if self.world.mishap("spot"):
@@ -75,9 +75,8 @@ class Containers:
         code = worker.do_unit(environment, stop, JobLog())
         if me.dead:
             raise Crashed
-        attempt.end(Outcome(code, None, EXITED))
+        self._ended(attempt, Outcome(code, None, EXITED))
         self.world.trace.tell(f"{name} ended with {code}")
-        del scheduler
 
     def _memory(self, attempt: Attempt) -> int:
         return int(attempt.job.environment.get("FILEBATCH_MEMORY_MIB", self.world.feed.memory))
@@ -92,23 +91,43 @@ class Containers:
                 stop.asked = True
                 self.world.scheduler.wait(self.world.random.uniform(0, 120))
                 if not me.ended:
-                    self.world.scheduler.kill(me, RECLAIMED)
+                    self._kill(attempt, me, RECLAIMED)
 
         self.world.scheduler.spawn(f"{name}'s host", reclaim, self.world.random.uniform(0, 5))
 
     def _later(self, name: str, attempt: Attempt, me: Actor, delay: float, outcome: Outcome) -> None:
         def end() -> None:
             if not me.ended:
-                self.world.scheduler.kill(me, outcome)
+                self._kill(attempt, me, outcome)
 
         self.world.scheduler.spawn(name, end, delay)
+
+    def _kill(self, attempt: Attempt, actor: Actor, outcome: Outcome) -> None:
+        """End a container, or have Batch say so long before it's true."""
+        if not self.world.mishap("outlives"):
+            self.world.scheduler.kill(actor, outcome)
+            return
+        self.world.trace.tell(f"Batch takes {actor.name} for ended, which goes on")
+        self._ended(attempt, outcome)
+        delay = self.world.random.uniform(10, 600)
+        self.world.scheduler.spawn(
+            f"late end of {actor.name}", lambda: self.world.scheduler.kill(actor, outcome), delay
+        )
+
+    def _ended(self, attempt: Attempt, outcome: Outcome) -> None:
+        attempt.end(outcome)
+        job = attempt.job.parent or attempt.job
+        if job.ended and self.world.mishap("forgotten"):
+            batch = self.world.aws.batch
+            forget = lambda: job.id in batch.jobs and batch.forget(job.id)
+            self.world.scheduler.spawn(f"end of the memory of {job.id}", forget, self.world.random.uniform(0, 300))
 
     def act(self, content: str, put: str) -> None:
         """Do what a file's content does to its container, in the middle of processing."""
         me = self.world.scheduler.current
         assert me is not None
         attempt = self.attempts[id(me)]
-        self.world.checks.begun.add(put)
+        self.world.checks.began(attempt, put)
         self.world.scheduler.wait(me.random.uniform(0.1, 5))
         if content == "slow":
             self.world.scheduler.wait(10_000)

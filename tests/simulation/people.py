@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from filebatch.core import clock
+from simulation.airflow import DagRun
 from simulation.plan import Act, Drop
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ class People:
 
     def _act(self, act: Act) -> None:
         airflow, pick = self.world.airflow, act.pick
+        if act.what.startswith(("clear", "mark", "delete run")) and pick % 3:
+            self._wait_for_a_moment(pick)
         runs = list(airflow.runs.values())
+        if pick % 4:  # most of what people do is done to what is going on
+            runs = [each for each in runs if self._is_at_it(each)] or runs
         run = runs[pick % len(runs)] if runs else None
         match act.what.split():
             case ["clear", task] if run:
@@ -51,6 +56,20 @@ class People:
                 self._terminate(pick)
             case ["manual", "run"]:
                 airflow.start("manual", logical_date=self.world.scheduler.now())
+
+    def _wait_for_a_moment(self, pick: int) -> None:
+        """Wait until a task is at it, for a while: what happens then is what nobody thought of."""
+        me = self.world.scheduler.current
+        assert me is not None
+        for _ in range(500):
+            if any(self._is_at_it(run) for run in self.world.airflow.runs.values()):
+                break
+            self.world.scheduler.wait(0.2)
+        self.world.scheduler.wait(me.random.uniform(0, 0.6))
+
+    @staticmethod
+    def _is_at_it(run: DagRun) -> bool:
+        return run.state == "running" and "running" in (run.tasks.get("claim_files"), run.tasks.get("process_files"))
 
     def _backfill(self, pick: int, *, force: bool) -> None:
         date = clock.parse_utc(f"2026-0{1 + pick % 2}-0{1 + pick // 2 % 3}T00:00:00Z")

@@ -10,8 +10,8 @@ from typing import Any
 
 from filebatch_local.base.faults import FAULTS
 
-CONTENTS = ("good", "invalid", "bug", "kills", "hungry", "slow", "flaky")
-WEIGHTS = (12, 2, 1, 2, 1, 1, 1)
+CONTENTS = ("good", "invalid", "bug", "kills", "hungry", "slow", "flaky", "wordy")
+WEIGHTS = (12, 2, 1, 2, 1, 1, 1, 1)
 
 # What else than requests may go wrong, each with what it means.
 MISHAPS: Mapping[str, str] = {
@@ -27,6 +27,7 @@ MISHAPS: Mapping[str, str] = {
     "unlisted": "ListJobs doesn't know a job yet",
     "forgotten": "Batch forgets a job that has ended",
     "left out": "BatchGetItem leaves keys for later",
+    "outlives": "a container goes on for minutes after Batch has said that it ended",
     "two tries": "a cleared task goes on for a while beside its next try",
 }
 
@@ -38,7 +39,6 @@ class Drop:
     at: float
     name: str
     content: str
-    begun_before: float = 0.0  # seconds for which its upload took
 
     def __str__(self) -> str:
         return f"{self.name} ({self.content}) is put"
@@ -63,11 +63,13 @@ class Plan:
     acts: tuple[Act, ...]
     faults: Mapping[str, float]
     mishaps: Mapping[str, float]
+    hot: tuple[str, ...]  # operations that faults and stalls are much more frequent at
     feed: Mapping[str, Any]
     chaos: float  # seconds until the world calms down
     heartbeat: int  # seconds without which a run counts as dead
 
 
+HOT = ("submit_job", "list_jobs", "update_item", "put_object", "publish", "get_object", "query", "put_item")
 ACTS = (
     "clear claim_files",
     "clear process_files",
@@ -94,21 +96,21 @@ def draw(seed: int) -> Plan:
             random.uniform(0, chaos * 0.8),
             f"2026-0{random.choice((1, 2))}-0{random.randint(1, 3)}/f{random.randint(1, 12)}.csv",
             random.choices(CONTENTS, WEIGHTS)[0],
-            random.choice((0.0, 0.0, 0.0, random.uniform(0, 5 * 86400))),
         )
-        for _ in range(random.choice((1, 2, 4, 8, 14)))
+        for _ in range(random.choice((2, 4, 8, 14)))
     )
     kinds = random.sample(ACTS, random.randint(0, 5))
     acts = tuple(
         Act(random.uniform(10, chaos), random.choice(kinds), random.randrange(1000))
-        for _ in range(random.choice((0, 1, 2, 4, 8)) if kinds else 0)
+        for _ in range(random.choice((0, 2, 4, 8, 16)) if kinds else 0)
     )
     return Plan(
         seed=seed,
         drops=tuple(sorted(drops, key=lambda each: each.at)),
         acts=tuple(sorted(acts, key=lambda each: each.at)),
-        faults=_rates(random, [fault.name for fault in FAULTS], (0.003, 0.01, 0.03)),
-        mishaps=_rates(random, [*MISHAPS], (0.02, 0.1, 0.3)),
+        faults=_rates(random, [fault.name for fault in FAULTS], (0.005, 0.02, 0.05)),
+        mishaps=_rates(random, [*MISHAPS], (0.1, 0.3, 0.7)),
+        hot=tuple(random.sample(HOT, random.choice((0, 0, 1, 2)))),
         feed={
             "max_attempts": random.choice((1, 2, 3)),
             "packing": {"files": random.choice((1, 2, 3, 100)), "claim": random.choice((2, 4, 10_000))},
@@ -122,5 +124,5 @@ def draw(seed: int) -> Plan:
 
 def _rates(random: Random, names: list[str], rates: tuple[float, ...]) -> dict[str, float]:
     """Return how often each kind happens; most kinds don't."""
-    share = random.choice((0.0, 0.2, 0.5))
+    share = random.choice((0.0, 0.3, 0.6))
     return {name: random.choice(rates) for name in names if random.random() < share}

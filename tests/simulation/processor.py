@@ -15,6 +15,8 @@ def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Proces
     act(content, put)
     if content == "invalid":
         raise InvalidFile("wrong", "it is wrong")
+    if content == "wordy":
+        raise InvalidFile("wrong", "x" * 420_000, summary="x" * 420_000)
     if content == "bug":
         raise ValueError("a bug")
     if content == "later":

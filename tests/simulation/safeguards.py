@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 import filebatch_worker.__main__ as worker
-from filebatch.core import feed_moves, file_moves, run_moves
+from filebatch.core import file_moves, run_moves
+from filebatch.core.contract import Reason
 from filebatch.core.moves import Move
 from filebatch.runs import announcing, asking, claiming, open_items, plans, processing, settling, summary, takeover
 from filebatch_worker import commit as committing
+from filebatch_worker import reasons
 from simulation import run
 from simulation.run import Outcome
 
@@ -59,18 +62,13 @@ def _all(*outs: Callable[[ExitStack], None]) -> Callable[[ExitStack], None]:
     return out
 
 
-def _unconditional(module: Any, *names: str, dropped: str | None = None) -> Callable[[ExitStack], None]:
-    """Have moves be made whatever their item is like; with `dropped`, whatever this attribute of it is."""
+def _without_conditions(function: Callable[..., Move[Any]]) -> Callable[..., Move[Any]]:
+    return lambda *args, **kwargs: replace(function(*args, **kwargs), conditions=())
 
-    def made(function: Callable[..., Move[Any]]) -> Callable[..., Move[Any]]:
-        def changed(*args: Any, **kwargs: Any) -> Move[Any]:
-            move = function(*args, **kwargs)
-            kept = tuple(each for each in move.conditions if dropped and getattr(each, "name", None) != dropped)
-            return replace(move, conditions=kept)
 
-        return changed
-
-    return _all(*(_replaced(module, name, made(getattr(module, name))) for name in names))
+def _unconditional(module: Any, *names: str) -> Callable[[ExitStack], None]:
+    """Have moves be made whatever their item is like."""
+    return _all(*(_replaced(module, name, _without_conditions(getattr(module, name))) for name in names))
 
 
 def _commit_without_asking(*args: Any, **kwargs: Any) -> Any:
@@ -108,10 +106,20 @@ def _blind_close(ctx: Any, record: Any, files: Any) -> Any:
     return settled
 
 
-def _as_the_index_has_them(ctx: Any, due: Any = None) -> Any:
+def _as_the_index_has_them(ctx: Any, due: Any = None, limit: int | None = None) -> Any:
     from filebatch.core.records import RunRecord
 
-    return [RunRecord.from_item(each) for each in ctx.ledger.open(RunRecord.unannounced(ctx.feed.name), due=due)]
+    found = ctx.ledger.open(RunRecord.unannounced(ctx.feed.name), due=due, limit=limit)
+    return [RunRecord.from_item(each) for each in found]
+
+
+def _announce_and_close(ctx: Any, record: Any) -> Any:
+    told = _ANNOUNCE(ctx, record)
+    announcing.close(ctx, told)
+    return told
+
+
+_ANNOUNCE = announcing._announce_settled
 
 
 def _of_files_alone(record: Any, files: Any, manifest: str) -> Any:
@@ -153,12 +161,23 @@ SAFEGUARDS: dict[str, Safeguard] = {
     "commit once": Safeguard(
         "`_result.json` is written with If-None-Match", _replaced(worker.file, "commit", _put_without_condition)
     ),
-    "claim's condition": Safeguard("of two claims of a file one is made", _replaced(plans, "_MOVES", plans._MOVES)),
     "finish's condition": Safeguard(
         "only the claim that holds a file settles it", _unconditional(file_moves, "finish", "fail")
     ),
     "release's condition": Safeguard(
         "a file is given back only as it was claimed", _unconditional(file_moves, "release")
+    ),
+    "claim's condition": Safeguard(
+        "of two claims of a file one is made",
+        _replaced(
+            plans,
+            "_MOVES",
+            {
+                plans.TAKE: _without_conditions(file_moves.claim),
+                plans.RETRY: _without_conditions(partial(file_moves.claim, asked=True)),
+                plans.REDO: _without_conditions(file_moves.redo),
+            },
+        ),
     ),
     "fence": Safeguard("one job of a round works", _unconditional(run_moves, "fence")),
     "round of settling": Safeguard("a claim is settled by its round", _unconditional(run_moves, "settle")),
@@ -169,6 +188,13 @@ SAFEGUARDS: dict[str, Safeguard] = {
     "begin_round's condition": Safeguard("of two next rounds one begins", _unconditional(run_moves, "begin_round")),
     "base table": Safeguard(
         "of claims only their keys are read from the index", _replaced(open_items, "open_runs", _as_the_index_has_them)
+    ),
+    "bounded words": Safeguard(
+        "what strangers wrote is cut to what a record has room for, where it is told and where it is recorded",
+        _all(
+            _replaced(Reason, "bounded", lambda self: self),
+            _replaced(reasons, "plain", lambda text, _longest=0: text),
+        ),
     ),
     "begun files": Safeguard(
         "an attempt is counted for files that were begun", _replaced(settling, "begun_of", _all_begun)
@@ -181,15 +207,14 @@ SAFEGUARDS: dict[str, Safeguard] = {
         "a claim is announced by what was settled, whoever has its files now",
         _replaced(announcing, "summarize", _of_files_alone),
     ),
+    "closed last": Safeguard(
+        "a claim is closed when Airflow has its event", _replaced(announcing, "_announce_settled", _announce_and_close)
+    ),
     "plan once": Safeguard("a claim has one plan, the first that was written", _replaced(plans, "write", _write_again)),
     "taken over": Safeguard("claims of dead runs are taken over", _replaced(takeover, "take_over", lambda *_: [])),
     "freed": Safeguard("a file of a closed claim is given back", _replaced(takeover, "free", lambda *_: [])),
     "same name": Safeguard(
         "a run of a name that is known already takes what waits", _replaced(asking, "_claim", _resume_for_ever)
-    ),
-    "bell is level-triggered": Safeguard(
-        "a ring that nobody answers is rung again",
-        _replaced(feed_moves, "ring", feed_moves.ring),
     ),
     "round to take over": Safeguard(
         "a claim that isn't a job yet is left alone for three minutes",
@@ -208,5 +233,3 @@ SAFEGUARDS: dict[str, Safeguard] = {
         _replaced(processing, "_is_held", lambda file, record: False),
     ),
 }
-for _name in ("claim's condition", "bell is level-triggered"):
-    del SAFEGUARDS[_name]

@@ -4,6 +4,7 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,9 +19,10 @@ from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
 from filebatch.intake import arrivals
 from filebatch.runs.context import FeedContext
+from filebatch_worker import ahead, trouble
 from filebatch_worker import aws as worker_aws
+from filebatch_worker import commit as worker_commit
 from filebatch_worker import file as worker_file
-from filebatch_worker import trouble
 from simulation.airflow import Airflow
 from simulation.calls import Calls, Client
 from simulation.checks import Checks
@@ -121,7 +123,7 @@ class World:
                 self.scheduler.end()
 
     def _begin(self) -> None:
-        self.calls.rates = dict(self.plan.faults)
+        self.calls.rates, self.calls.hot = dict(self.plan.faults), self.plan.hot
         self.calls.stall = self.plan.mishaps.get("stall", 0.0) / 20
         self.airflow.begin()
         self.doorbell.begin()
@@ -201,6 +203,24 @@ class _Time:
         self.monotonic, self.sleep = lambda: scheduler.seconds, scheduler.wait
 
 
+class _Pool:
+    """A pool without threads: what is submitted is done before anything else goes on."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(function(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+    def shutdown(self, **_: Any) -> None:
+        pass
+
+
 @contextmanager
 def simulated(world: World) -> Iterator[None]:
     """Have clocks, chance and threads of the code be the world's."""
@@ -217,6 +237,8 @@ def simulated(world: World) -> Iterator[None]:
         patch.object(worker_file, "time", time),
         patch.object(worker_aws, "connect", connect),
         patch.object(worker, "Ledger", world.ledger),
+        patch.object(ahead, "ThreadPoolExecutor", _Pool),
+        patch.object(worker_commit, "side_by_side", world.side_by_side),
         patch.object(trouble, "Ledger", world.ledger),
     ):
         try:

@@ -82,6 +82,7 @@ class DynamoDB(Service):
         self.left_out: Callable[[int], int] = lambda _: 0
         # Are told of each consistent read of an item, and of each write with the item before and after.
         self.read: Callable[[Key, Found | None], None] = lambda _key, _item: None
+        self.read_in_batch = self.read
         self.wrote: Callable[[Key, Found | None, Found | None], None] = lambda _key, _old, _new: None
         self.tables: dict[str, Table] = {}
 
@@ -160,6 +161,8 @@ class DynamoDB(Service):
         items = self._table("batch_get_item", name).items
         now, later = keys[: (cut := len(keys) - self.left_out(len(keys)))], keys[cut:]
         found = [encode(items[_key(key)]) for key in now if _key(key) in items]
+        for key in now:
+            self.read_in_batch(_key(key), items.get(_key(key)))
         return {
             "Responses": {name: found},
             "UnprocessedKeys": {name: {**wanted, "Keys": later}} if later else {},
@@ -185,6 +188,7 @@ class DynamoDB(Service):
             for name, operator, value in _key_conditions(KeyConditionExpression)
         ]
         if IndexName:
+            assert IndexName == "open", f"the simulated table has no index {IndexName}"
             listed = table.index.partition(wanted[0][2], self.now())
         else:
             listed = sorted((key, item) for key, item in table.items.items() if key[0] == wanted[0][2])

@@ -189,6 +189,7 @@ class SNS(Service):
 
     def __init__(self) -> None:
         self.topics: dict[str, list[dict[str, Any]]] = {}
+        self.published: Callable[[dict[str, Any]], None] = lambda _: None  # is told of each message
         self._numbers = count(1)
 
     def create_topic(self, Name: str) -> dict[str, str]:
@@ -204,6 +205,7 @@ class SNS(Service):
         if len(Message.encode()) > 256 * 1024:
             raise refusal("publish", "InvalidParameter", "Invalid parameter: Message too long")
         self.topics[TopicArn].append({"Subject": Subject, "Message": Message, **more})
+        self.published(self.topics[TopicArn][-1])
         return {"MessageId": str(next(self._numbers))}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from simulation.services.base import Pages, Service, refusal
 
@@ -101,16 +101,19 @@ class S3(Service):
         return {}
 
     def put_object(
-        self, Bucket: str, Key: str, Body: bytes = b"", IfNoneMatch: str | None = None, **more: Any
+        self, Bucket: str, Key: str, Body: bytes | IO[bytes] = b"", IfNoneMatch: str | None = None, **more: Any
     ) -> dict[str, Any]:
         bucket = self._bucket("put_object", Bucket)
         if IfNoneMatch == "*" and bucket.latest(Key):
             raise refusal("put_object", "PreconditionFailed", "At least one of the pre-conditions", 412)
+        if not isinstance(Body, bytes):
+            Body.seek(0)  # as boto3 does where it sends a request again
+        content = Body if isinstance(Body, bytes) else Body.read()
         version = Version(
             Key,
             f"v{next(self._ids):031d}" if bucket.versioned else NULL,
-            bytes(Body),
-            hashlib.md5(Body, usedforsecurity=False).hexdigest(),
+            content,
+            hashlib.md5(content, usedforsecurity=False).hexdigest(),
             self.now().replace(microsecond=0),
             more.get("ContentEncoding", ""),
         )

@@ -1,1 +1,0 @@
-"""Brings this clone's plugins, requirements, DAGs and feeds to where an Airflow reads them, and back again."""
