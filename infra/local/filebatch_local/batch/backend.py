@@ -54,6 +54,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         limits.check_retry_strategy(request.get("retryStrategy"))
         limits.check_timeout(request.get("timeout"))
         definition, queue = self._active_definition(request), self._enabled_queue(request)
+        limits.check_size(definition, request.get("containerOverrides") or {})
         with self.scheduler.lock:
             fair, active = self._policy_of(queue) is not None, self.scheduler.active_shares(queue)
             limits.check_share(request.get("shareIdentifier"), fair=fair, active=active)

@@ -13,6 +13,7 @@ from moto.batch.exceptions import ClientException
 
 from filebatch_local.batch.listing import FILTERS
 from filebatch_local.batch.states import STATES
+from filebatch_local.moto_gaps.refusals import refusal
 
 PAYLOAD = 30 * 1024
 ARRAY = range(2, 10_000 + 1)
@@ -43,6 +44,18 @@ def check_submission(name: str, array_size: int | None, depends_on: Sequence[Map
         raise ClientException(f"Array size must be between {ARRAY.start} and {ARRAY.stop - 1}, is {array_size}")
     if len(depends_on) > DEPENDENCIES:
         raise ClientException(f"A job may depend on at most {DEPENDENCIES} jobs, found {len(depends_on)}")
+
+
+def check_size(definition: Any, overrides: Mapping[str, Any]) -> None:
+    """Refuse a job whose container, with what the job asks for in place of its definition, nothing offers."""
+    requirements = [
+        *definition.container_properties["resourceRequirements"],
+        *overrides.get("resourceRequirements", []),
+    ]
+    container = {"resourceRequirements": requirements}  # the last of a type counts
+    job = {"platformCapabilities": definition.platform_capabilities, "containerProperties": container}
+    if found := refusal("batch", "job", job):
+        raise ClientException(found.rule)
 
 
 def check_share(share: str | None, *, fair: bool, active: Collection[str]) -> None:

@@ -8,6 +8,7 @@ What moto 5.2.5 does, each shown by a test in tests/local/moto_gaps/test_dynamod
 - An update that makes its item too large is refused when half of it is done, and one that replaces a large value may be
   refused although its item is small enough. AWS refuses what is larger than 400 KB, and then changes nothing:
   https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+- Keys of indexes have whatever type and may be empty (refusals.py).
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import moto.dynamodb.models as moto_dynamodb
-from moto.dynamodb.exceptions import ItemSizeTooLarge, ItemSizeToUpdateTooLarge
+from moto.dynamodb.exceptions import ItemSizeTooLarge, ItemSizeToUpdateTooLarge, MockValidationException
 from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.dynamodb.models.table import Table
+
+from filebatch_local.moto_gaps.refusals import refusal
 
 MAX_ITEM = 400 * 1024  # bytes
 
@@ -79,6 +82,7 @@ def _size_of(value: Mapping[str, Any]) -> int:  # noqa: PLR0911 - one for each t
 def _put_item(table: Any, item_attrs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
     if size(item_attrs) > MAX_ITEM:
         raise ItemSizeTooLarge
+    _check_index_keys(table, item_attrs)
     return _table_put(table, item_attrs, *arguments, **options)
 
 
@@ -89,12 +93,20 @@ def _update_item(backend: Any, table_name: str, key: dict[str, Any], *arguments:
     before = copy.deepcopy(table.get_item(*at))
     try:
         item = _backend_update(backend, table_name, key, *arguments, **options)
-        if size(item.to_json()["Attributes"]) > MAX_ITEM:
+        written = item.to_json()["Attributes"]
+        if size(written) > MAX_ITEM:
             raise ItemSizeToUpdateTooLarge
+        _check_index_keys(table, written)
     except Exception:
         _restore(table, at, before)
         raise
     return item
+
+
+def _check_index_keys(table: Any, item: Mapping[str, Any]) -> None:
+    indexes = [one.schema for one in [*table.indexes, *table.global_indexes]]
+    if found := refusal("dynamodb", "item", {"item": item, "types": table.attr, "indexes": indexes}):
+        raise MockValidationException(f"One or more parameter values are not valid: {found.rule}")
 
 
 def _restore(table: Any, at: tuple[Any, Any], before: Any) -> None:

@@ -12,7 +12,8 @@ What moto 5.2.5 does, each shown by a test in tests/local/moto_gaps/test_s3.py:
 - an object that is encrypted with its sender's key is given to everybody;
 - a key with a line break answers 404;
 - versions are listed without the encoding that was asked for: Terraform's provider, which decodes whatever comes, tries
-  for ever to empty a bucket that holds a key with a `+`.
+  for ever to empty a bucket that holds a key with a `+`;
+- keys, conditions of CopyObject and bucket policies that AWS refuses are taken (refusals.py).
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ import moto.s3.models as moto_s3
 import moto.s3.urls
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
-from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
+from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML, S3ClientError
 from moto.s3.responses import S3Response
 from moto.settings import S3_UPLOAD_PART_MIN_SIZE
 from moto.utilities.utils import md5_hash
 
 from filebatch_local.moto_gaps import encrypted_objects
 from filebatch_local.moto_gaps.multipart_checksum import MultipartChecksum
+from filebatch_local.moto_gaps.refusals import Refusal, refusal
 from filebatch_local.moto_gaps.stored_bytes import IN_MEMORY, JoinedFile, Spooled, StoredBytes
 
 _write_lock = threading.RLock()
@@ -110,6 +112,19 @@ class _Multipart(moto_s3.FakeMultipart):  # type: ignore[misc]  # as above
             checksum.end_part()
 
 
+class _RefusedError(S3ClientError):  # type: ignore[misc]  # as above
+    """What a row of the table refuses."""
+
+    def __init__(self, found: Refusal) -> None:
+        super().__init__(found.code, found.rule)
+        self.status = found.status
+
+
+def _check(operation: str, **params: Any) -> None:
+    if found := refusal("s3", operation, params):
+        raise _RefusedError(found)
+
+
 class _Bucket(moto_s3.FakeBucket):  # type: ignore[misc]  # as above
     """A bucket whose policy's statements with a Condition deny nothing."""
 
@@ -147,6 +162,10 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
             self.body = self.raw_body = request.data = request._cached_data = b""
 
     def _get_key(self, *args: Any, **kwargs: Any) -> tuple[Any, bool]:
+        version = self.querystring.get("versionId", [None])[0]
+        versions = self.backend.get_bucket(self.bucket_name).keys.getlist(self.parse_key_name(), [])
+        markers = [one.version_id for one in versions if isinstance(one, moto_s3.FakeDeleteMarker)]
+        _check("GetObject", marker=version is not None and version in markers)
         key, not_modified = super()._get_key(*args, **kwargs)
         encrypted_objects.check(key, self.headers)
         return _Object(key), not_modified
@@ -165,12 +184,26 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
         path, _, version = self.headers["x-amz-copy-source"].partition("?versionId=")
         bucket, _, name = unquote(path).lstrip("/").partition("/")
         key = self.backend.get_object(bucket, name, version or None)
-        if key is not None:
-            encrypted_objects.check(key, {})
-        return super().copy_object()
+        with _write_lock:
+            if key is not None:
+                encrypted_objects.check(key, {})
+                self._check_conditions_of_copy(key)
+            return super().copy_object()
+
+    def _check_conditions_of_copy(self, source: Any) -> None:
+        target = self.parse_key_name()
+        _check(
+            "CopyObject",
+            Key=target,
+            CopySourceIfMatch=self.headers.get("x-amz-copy-source-if-match"),
+            source=source.etag.strip('"'),
+            IfNoneMatch=self.headers.get("If-None-Match"),
+            exists=self.backend.get_object(self.bucket_name, target) is not None,
+        )
 
     def put_object(self) -> Any:
         """Check the condition and write under one lock."""
+        _check("PutObject", Key=self.parse_key_name())
         with _write_lock:
             answer = super().put_object()
             encrypted_objects.remember_key(
@@ -179,11 +212,20 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
             return answer
 
     def _key_response_post(self, *args: Any, **kwargs: Any) -> Any:
+        if "uploads" in self.querystring:
+            _check("CreateMultipartUpload", Key=self.parse_key_name())
         with _write_lock:
             return super()._key_response_post(*args, **kwargs)
 
+    def _bucket_response_put(self, *args: Any, **kwargs: Any) -> Any:
+        if "policy" in self.querystring:
+            _check("PutBucketPolicy", Policy=self.body.decode() if isinstance(self.body, bytes) else self.body)
+        return super()._bucket_response_put(*args, **kwargs)
+
     def serialized(self, answer: Any) -> Any:
-        """Encode the keys of versions where the request asks for it."""
+        """Encode the keys of versions where the request asks for it; give a refusal its status."""
+        if isinstance(answer.result, _RefusedError):
+            return answer.result.status, *super().serialized(answer)[1:]
         if self.data.get("Action") == "ListObjectVersions" and self.querystring.get("encoding-type") == ["url"]:
             answer = ActionResult({**answer.result, **_encoded(answer.result), "EncodingType": "url"})
         return super().serialized(answer)

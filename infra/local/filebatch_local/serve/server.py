@@ -27,7 +27,7 @@ from filebatch_local.base.layout import REGION
 from filebatch_local.batch import api
 from filebatch_local.batch.attempts import Runtime
 from filebatch_local.batch.backend import LocalBatch
-from filebatch_local.moto_gaps import dynamodb, events, s3, sqs
+from filebatch_local.moto_gaps import cloudwatch, dynamodb, events, refusing, s3, sqs
 from filebatch_local.serve.gate import Gate, Names
 from filebatch_local.serve.recording import Recorder
 
@@ -62,6 +62,8 @@ def make(
     events.install()
     sqs.install()
     dynamodb.install()
+    cloudwatch.install()
+    refusing.install()
     api.install(runtime)
     app: Any = dynamodb.OneAtATime(moto_server.DomainDispatcherApplication(_service))
     app = Gate(admin.in_front_of(Recorder(app, record) if record else app), names, key)
