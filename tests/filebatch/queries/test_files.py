@@ -251,3 +251,26 @@ def test_a_feed_tells_since_when_the_oldest_waits_and_when_the_last_came(ledger)
     assert found.oldest_waiting == clock.to_iso(NOW)
     assert found.last_arrival is None
     assert found.counts[FAILED] == Count(100)
+
+
+def test_a_page_ends_where_the_partition_that_was_read_least_ends():
+    """A request reads part of a full partition: what others hold of before that is no part of the page yet."""
+    rows = (FileRecord.at(version(f"orders/{number}.csv")) for number in range(20_000))
+    full = [row for row in rows if listed.partition(FEED.name, row) == listed.partitions(FEED.name)[0]][:3_500]
+    other = next(
+        row
+        for number in range(100)
+        if listed.partition(FEED.name, row := FileRecord.at(version(f"orders/o{number}.csv")))
+        == listed.partitions(FEED.name)[1]
+    )
+    ledger = Counted()
+    for second, row in [*enumerate(full, start=1), (0, other)]:
+        item = {"pk": row.pk, "sk": row.sk, "key": row.pk.removeprefix("s3://new-files/"), "size": 1, "state": FAILED}
+        place = {
+            "listed": listed.partition(FEED.name, row),
+            "listed_at": listed.place(row, FAILED, NOW + timedelta(seconds=second)),
+        }
+        ledger.table.items[row.pk, row.sk] = item | place
+    found = all_of(context(ledger), Wanted(key=".csv"), size=4_000)
+    assert len(found) == len(set(found)) == 3_501
+    assert found[-1] == other.pk.removeprefix("s3://new-files/")
