@@ -52,8 +52,11 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *,
         cwd=folder,
         env=dict(environment),
         start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes)),  # noqa: PLW1509 - no lock is taken
     )
+    # Set from outside: what runs between fork and exec may stand still for ever where there are other threads.
+    # https://docs.python.org/3/library/subprocess.html#subprocess.Popen
+    with suppress(ProcessLookupError):
+        resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
     out, err = _Tail(program.stdout), _Tail(program.stderr)
     try:
         _wait(program, time.monotonic() + timeout, _overdraft(program.pid, folder, max_bytes))
