@@ -7,11 +7,12 @@ from datetime import timedelta
 from aws import NOW
 from fake_table import FakeTable
 from filebatch.core import feed_moves, file_moves, run_moves
+from filebatch.core.clock import to_iso
 from filebatch.core.contract import FileVersion, Reason, Result, Work
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.moves import Move
 from filebatch.core.record import Record
-from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.core.records import FileRecord, FileState, RunRecord, Sweeping
 from filebatch.core.run_moves import Asked, RoundJob
 
 FEED = "orders"
@@ -24,6 +25,9 @@ REASON = Reason("bug", "ValueError: x", {"line": 1})
 RUN_ID = "manual__2026-01-02"
 LATER = NOW + timedelta(minutes=5)
 HEARTBEAT = timedelta(minutes=15)
+SWEEPING = Sweeping(
+    pk="feed#orders", sk="sweeping", began=to_iso(NOW), definition="definition", after_key="orders/a", after_version="v"
+)
 JOB_NAME = "orders-0123456789abcdef-0001-r1"
 
 
@@ -125,6 +129,7 @@ def of_feeds() -> dict[str, Move]:
         "ring again": feed_moves.ring(FEED, 2, seen="2026-03-01T12:00:00.000Z", now=LATER),
         "answered": feed_moves.answered(FEED, NOW),
         "answered before": feed_moves.answered(FEED, NOW - HEARTBEAT),
+        "sweeping": feed_moves.sweeping(FEED, SWEEPING),
         "swept": feed_moves.swept(FEED, "definition", NOW, 1),
         "arrived": feed_moves.arrived(FEED, NOW),
     }

@@ -7,7 +7,7 @@ from datetime import datetime
 from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AtMost, Equal
 from filebatch.core.moves import Move
-from filebatch.core.records import Arrival, Bell, Sweep
+from filebatch.core.records import Arrival, Bell, Sweep, Sweeping
 
 
 def ring(feed: str, rings: int, *, seen: str | None, now: datetime) -> Move[Bell]:
@@ -37,6 +37,18 @@ def swept(feed: str, definition: str, began: datetime, unmatched: int) -> Move[S
     """
     become = {"swept_at": to_iso(began), "definition": definition, "unmatched": unmatched}
     return Move(Sweep.at(feed), (), become=become)
+
+
+def sweeping(feed: str, progress: Sweeping) -> Move[Sweeping]:
+    """Write down how far a sweep is, so that one after an interruption goes on from there."""
+    become = {
+        "began": progress.began,
+        "definition": progress.definition,
+        "after_key": progress.after_key,
+        "after_version": progress.after_version,
+        "unmatched": progress.unmatched,
+    }
+    return Move(Sweeping.at(feed), (), become=become)
 
 
 def arrived(feed: str, now: datetime) -> Move[Arrival]:

@@ -156,6 +156,19 @@ def trouble(row: Row[FileRecord], token: str, reason: Reason) -> Move[FileRecord
     return Move(row, _held(token), become={"trouble": _told(reason)})
 
 
+def rehome(file: FileRecord, feed: str) -> Move[FileRecord]:
+    """Have a file that waits for one feed wait for another: the one whose prefix its key begins with now."""
+    return Move(
+        file.row,
+        (Equal("feed", file.feed), Equal("state", file.state), Equal("generation", file.generation), Present("open")),
+        become={
+            "feed": feed,
+            "open": FileRecord.waiting(feed).name,
+            "listed": listed.partition(feed, file.row),
+        },
+    )
+
+
 def relist(file: FileRecord) -> Move[FileRecord]:
     """Put a file, as it is, into its place of the index `listed`: a version without that index moved it."""
     since = {FileState.ARRIVED: file.due_at, FileState.CLAIMED: file.claimed_at}.get(file.state, file.settled_at)

@@ -4,6 +4,7 @@
     run#FEED        | CLAIM     the owner record of one claim of one run
     feed#FEED       | bell      a ring that no claim has answered yet
     feed#FEED       | sweep     until when bucket and ledger were compared
+    feed#FEED       | sweeping  how far a long sweep is
     feed#FEED       | arrival   when the last file came
     index `open`                by feed: files that wait, runs that aren't announced; sorted by when they are due
     index `listed`              by feed: all files, with few attributes; sorted by state and time (`listed.py`)

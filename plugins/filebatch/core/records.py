@@ -246,6 +246,22 @@ class Sweep(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sweeping(Record):
+    """How far a sweep is: all versions up to this one were compared since it began; no key once it has ended."""
+
+    began: str
+    definition: str
+    after_key: str
+    after_version: str
+    unmatched: int = 0
+
+    @staticmethod
+    def at(feed: str) -> Row[Sweeping]:
+        """Return where it is kept."""
+        return Row(Sweeping, f"feed#{feed}", "sweeping")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Arrival(Record):
     """When a feed's last file arrived."""
 

@@ -45,6 +45,7 @@ class Taken:
     unmatched: int = 0
     ignored: int = 0
     named: tuple[str, ...] = field(default=(), compare=False)  # some that are no work, each with the reason
+    held_by: frozenset[str] = field(default=frozenset(), compare=False)  # other feeds whose claims hold some
 
     def __add__(self, other: Taken) -> Taken:
         """Add up."""
@@ -55,6 +56,7 @@ class Taken:
             self.unmatched + other.unmatched,
             self.ignored + other.ignored,
             (self.named + other.named)[:MAX_NAMED],
+            self.held_by | other.held_by,
         )
 
     def __str__(self) -> str:
@@ -73,7 +75,7 @@ def no_work(feed: Feed, others: Iterable[tuple[FileVersion, Standing]]) -> Taken
         counts[found.value] += 1
         if len(named) < MAX_NAMED:
             named.append(f"{quoted(file.key)}: {standing.why(feed, file)}")
-    return Taken(**counts, named=tuple(named))
+    return Taken(**dict[str, Any](counts), named=tuple(named))
 
 
 def decode(body: str) -> FileVersion:

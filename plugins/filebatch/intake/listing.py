@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from filebatch.core import clock, feed_moves
+from filebatch.core import clock, feed_moves, file_moves
 from filebatch.core.contract import FileVersion
 from filebatch.core.ledger import Ledger
-from filebatch.core.records import FileRecord, Sweep
+from filebatch.core.records import FileRecord, FileState, Sweep, Sweeping
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
@@ -43,9 +43,13 @@ def versions(s3: Any, bucket: str, prefix: str, *, latest: bool = False) -> Iter
         latest: only the current version of each key.
     """
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        for found in page.get("Versions", []):
-            if found["IsLatest"] or not latest:
-                yield version_of(bucket, found)
+        yield from _of_page(bucket, page, latest=latest)
+
+
+def _of_page(bucket: str, page: Mapping[str, Any], *, latest: bool = False) -> Iterator[FileVersion]:
+    for found in page.get("Versions", []):
+        if found["IsLatest"] or not latest:
+            yield version_of(bucket, found)
 
 
 def prefixes(feed: Feed, start: datetime | None, end: datetime | None) -> list[str]:
@@ -103,25 +107,59 @@ def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Sequence
 def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger, began: datetime) -> Taken:
     """Record the files of the feed that the bucket has and the ledger has not, as of `began`, the present moment.
 
-    Only what changed since the last sweep is looked up in the ledger, as each sweep leaves nothing older unknown.
+    Only what changed since the last sweep is looked up in the ledger, as each sweep leaves nothing older unknown. It
+    holds a page of the listing at a time, and one that was interrupted is gone on with: what it returns is of the rest.
+    Files that wait for another feed, which had the prefix before, wait for this one from now on.
     """
     since = swept_until(ledger.get(Sweep.at(feed.name)), feed) - SWEEP_OVERLAP
-    recent: list[FileVersion] = []
+    progress = _progress(feed, ledger.get(Sweeping.at(feed.name)), began)
+    taken = Taken(unmatched=progress.unmatched)
+    for page in _pages_after(s3, bucket, feed.prefix, progress):
+        taken += _compare(ledger, feed, list(_of_page(bucket, page)), since, began)
+        if page.get("IsTruncated"):
+            key, version = page["NextKeyMarker"], page["NextVersionIdMarker"]
+            progress = replace(progress, after_key=key, after_version=version, unmatched=taken.unmatched)
+            ledger.move(feed_moves.sweeping(feed.name, progress))
+    if progress.after_key:
+        ledger.move(feed_moves.sweeping(feed.name, replace(progress, after_key="", after_version="")))
+    if not taken.held_by:  # else the next sweep looks at all of them again
+        ledger.move(feed_moves.swept(feed.name, progress.definition, clock.parse_utc(progress.began), taken.unmatched))
+    return taken
 
-    def others() -> Iterator[tuple[FileVersion, Standing]]:
-        for file in versions(s3, bucket, feed.prefix):
-            found = standing.of(feed, file)
-            if found is not Standing.WORK:
-                yield file, found
-            elif clock.parse_utc(file.last_modified) >= since:
-                recent.append(file)
 
-    taken = arrivals.no_work(feed, others())
+def _progress(feed: Feed, left: Sweeping | None, began: datetime) -> Sweeping:
+    """Return where to begin: where an interrupted sweep was, if the feed still means the same files."""
+    definition, row = _definition(feed), Sweeping.at(feed.name)
+    if left is not None and left.after_key and left.definition == definition:
+        return left
+    now = clock.to_iso(began)
+    return Sweeping(pk=row.pk, sk=row.sk, began=now, definition=definition, after_key="", after_version="")
+
+
+def _pages_after(s3: Any, bucket: str, prefix: str, progress: Sweeping) -> Iterator[Mapping[str, Any]]:
+    request = {"Bucket": bucket, "Prefix": prefix}
+    if progress.after_key:
+        request |= {"KeyMarker": progress.after_key, "VersionIdMarker": progress.after_version}
+    yield from s3.get_paginator("list_object_versions").paginate(**request)
+
+
+def _compare(ledger: Ledger, feed: Feed, files: Sequence[FileVersion], since: datetime, now: datetime) -> Taken:
+    """Compare a page of the listing with the ledger."""
+    standings = [(file, standing.of(feed, file)) for file in files]
+    work = (file for file, found in standings if found is Standing.WORK)
+    recent = [file for file in work if clock.parse_utc(file.last_modified) >= since]
     known = ledger.get_many([FileRecord.at(file) for file in recent])
     fresh = [file for file in recent if FileRecord.at(file) not in known]
-    taken += Taken(known=len(known)) + arrivals.record(ledger, feed, fresh, began)
-    ledger.move(feed_moves.swept(feed.name, _definition(feed), began, taken.unmatched))
-    return taken
+    taken = arrivals.no_work(feed, (each for each in standings if each[1] is not Standing.WORK))
+    taken += Taken(known=len(known), held_by=_rehome(ledger, feed, known.values()))
+    return taken + arrivals.record(ledger, feed, fresh, now)
+
+
+def _rehome(ledger: Ledger, feed: Feed, known: Iterable[FileRecord]) -> frozenset[str]:
+    """Have what waits for another feed wait for this one; return the feeds whose claims hold some."""
+    others = [file for file in known if file.feed != feed.name]
+    ledger.try_all(file_moves.rehome(file, feed.name) for file in others if file.open)
+    return frozenset(file.feed for file in others if file.state is FileState.CLAIMED)
 
 
 def swept_until(swept: Sweep | None, feed: Feed) -> datetime:

@@ -12,7 +12,7 @@ Beside these it counts what isn't wrong: files that came since the feed's last s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -98,6 +98,7 @@ def audit(feeds: Iterable[Feed], settings: Settings, s3: Any, dynamodb: Any) -> 
         *doubled(commits),
         *untrue(ledger.values(), commits),
         *stuck(ledger.values(), runs, clock.now()),
+        *homeless(ledger.values(), {feed.name for feed in feeds}),
     ]
     return Audit(len(files), tuple(findings), len(new), sum(no_work, Taken()))
 
@@ -137,6 +138,13 @@ def stuck(files: Iterable[FileRecord], runs: Iterable[RunRecord], now: datetime)
     for run in claims.values():
         if not run.is_settled and run.due_at and run.due_at < overdue:
             yield Finding("stuck", run.run_id, f"{run.state} without a heartbeat since {run.due_at}")
+
+
+def homeless(files: Iterable[FileRecord], feeds: Collection[str]) -> Iterable[Finding]:
+    """Yield unfinished files of feeds that aren't there: removed, or renamed and not swept since."""
+    for file in files:
+        if file.feed not in feeds and (file.open or file.state is FileState.CLAIMED):
+            yield Finding("stuck", file.pk, f"{file.state} for feed {file.feed}, which isn't there")
 
 
 def _why_stuck(file: FileRecord, run: RunRecord | None) -> str:

@@ -27,7 +27,10 @@ def take_in(ctx: FeedContext, selection: Selection) -> None:
         taken = arrivals.drain(ctx.sqs, ctx.s3, ctx.settings.queue(ctx.feed.name), ctx.ledger, ctx.feed)
     log.info("the queue brought %s", taken)
     if selection.sweep:
-        log.info("the sweep found %s", listing.sweep(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, ctx.now()))
+        found = listing.sweep(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, ctx.now())
+        log.info("the sweep found %s", found)
+        for former in sorted(found.held_by):
+            takeover.take_over_former(ctx, former)
 
 
 def plan(ctx: FeedContext, selection: Selection, earlier: RunRecord | None) -> list[Planned] | Nothing | Held:

@@ -5,15 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aws import feed_of, recorded
-from filebatch.core import clock
-from filebatch.core.contract import FileVersion
-from filebatch.core.records import FileRecord, FileState, Sweep
+from filebatch.core import clock, feed_moves, file_moves
+from filebatch.core.contract import FileVersion, Reason
+from filebatch.core.file_moves import FileFailure
+from filebatch.core.records import FileRecord, FileState, Sweep, Sweeping
 from filebatch.feeds.selection import Selection
 from filebatch.feeds.windows import Window
 from filebatch.intake import arrivals, listing
 from filebatch.intake.arrivals import Taken
 
 FEED = feed_of()
+BROKEN = FileFailure(Reason("bug", "ValueError: x"))
 DATED = feed_of(pattern=r"(?P<date>\d{4}-\d{2}-\d{2})/.+", day_prefix="%Y-%m-%d/")
 # Control characters are left out: the local server itself can't carry them (test_paths.py has them).
 ODD_KEYS = [
@@ -245,3 +247,88 @@ def test_what_is_no_work_is_counted_and_named_with_the_reason_and_never_in_the_l
     assert told[-1] == "no work: 5 more"
     assert len(told) == 12
     assert not [item for item in place.ledger.scan() if "key" in item]
+
+
+@pytest.fixture
+def two_a_page(place, monkeypatch):
+    """Have S3 answer listings with two versions a page."""
+    s3 = place.connect("s3")
+
+    def shorten(params, **_):
+        params["MaxKeys"] = 2
+
+    s3.meta.events.register("provide-client-params.s3.ListObjectVersions", shorten)
+    yield
+    s3.meta.events.unregister("provide-client-params.s3.ListObjectVersions", shorten)
+
+
+@pytest.mark.usefixtures("two_a_page")
+def test_a_sweep_that_was_interrupted_is_gone_on_with_where_it_was(place, monkeypatch):
+    files = [place.put(f"orders/{name}.csv") for name in "abcdef"]
+    compare, pages = listing._compare, []
+
+    def dies(*args):
+        pages.append(1)
+        if len(pages) == 3:
+            raise ConnectionError
+        return compare(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(listing, "_compare", dies)
+        with pytest.raises(ConnectionError):
+            swept(place)
+    began = place.ledger.get(Sweeping.at("orders")).began
+    assert swept(place) == Taken(new=2)
+    assert {place.state(FileRecord.at(file)) for file in files} == {FileState.ARRIVED}
+    assert place.ledger.get(Sweep.at("orders")).swept_at == began
+    assert place.ledger.get(Sweeping.at("orders")).after_key == ""
+    assert swept(place) == Taken(known=6)
+
+
+@pytest.mark.usefixtures("two_a_page")
+def test_a_sweep_that_was_interrupted_is_begun_anew_by_a_feed_that_means_other_files(place):
+    for name in "abcd":
+        place.put(f"orders/{name}.csv")
+    left = Sweeping(
+        pk="feed#orders",
+        sk="sweeping",
+        began="2026-01-01T00:00:00.000Z",
+        definition="x",
+        after_key="orders/c.csv",
+        after_version="",
+    )
+    place.ledger.move(feed_moves.sweeping("orders", left))
+    assert swept(place) == Taken(new=4)
+
+
+@pytest.mark.usefixtures("two_a_page")
+def test_a_sweep_holds_one_page_at_a_time(place, monkeypatch):
+    for name in "abcde":
+        place.put(f"orders/{name}.csv")
+    compare, pages = listing._compare, []
+    monkeypatch.setattr(listing, "_compare", lambda *args: (pages.append(len(args[2])), compare(*args))[1])
+    assert swept(place) == Taken(new=5)
+    assert pages == [2, 2, 1]
+
+
+def test_what_waits_for_a_feed_of_another_name_waits_for_this_one_after_the_sweep(place):
+    waits, failed, done = (place.arrive(place.put(f"orders/{name}.csv"))[0] for name in "abc")
+    for row, retry in ((failed, clock.now()), (done, None)):
+        place.ledger.move(file_moves.claim(row, "t", "r", 1, clock.now()))
+        place.ledger.move(file_moves.fail(row, "t", "orders", BROKEN, retry=retry, now=clock.now()))
+    swept(place, feed_of("renamed", prefix="orders/"))
+    found = [item["pk"] for item in place.ledger.open(FileRecord.waiting("renamed"))]
+    assert sorted(found) == [waits.pk, failed.pk]
+    assert place.ledger.open(FileRecord.waiting("orders")) == []
+    assert [place.ledger.get(row).feed for row in (waits, failed, done)] == ["renamed", "renamed", "orders"]
+
+
+def test_a_sweep_does_not_end_while_a_claim_of_another_feed_holds_a_file(place):
+    (held,) = place.arrive(place.put("orders/a.csv"))
+    claimed = place.ledger.move(file_moves.claim(held, "t", "r", 1, clock.now()))
+    renamed = feed_of("renamed", prefix="orders/")
+    assert swept(place, renamed).held_by == {"orders"}
+    assert place.ledger.get(Sweep.at("renamed")) is None
+    place.ledger.move(file_moves.release(claimed, clock.now()))
+    assert swept(place, renamed).held_by == set()
+    assert place.ledger.get(held).open == FileRecord.waiting("renamed").name

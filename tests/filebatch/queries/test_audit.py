@@ -114,3 +114,20 @@ def test_a_claim_with_a_time_that_is_none_keeps_nobody_from_the_audit(place):
     held = Held(place, 1)
     strange = replace(held.record, due_at="soon")
     assert list(auditing.stuck([], [strange], clock.now())) == []
+
+
+def test_what_waits_for_a_feed_that_is_not_there_is_stuck_until_the_sweep_of_its_new_name(place):
+    renamed = feed_of("renamed", prefix="orders/")
+    file = place.put("orders/a.csv")
+    place.arrive(file)
+    told = audited(place, renamed)
+    assert told[0].startswith("lost=0 doubled=0 untrue=0 stuck=1 ")
+    assert told[1] == f"stuck '{file.uri}': ARRIVED for feed orders, which isn't there"
+    sweep(place, renamed)
+    assert audited(place, renamed)[0].startswith("lost=0 doubled=0 untrue=0 stuck=0 ")
+
+
+def test_of_a_feed_that_is_not_there_what_is_done_is_not_stuck(place):
+    held = Held(place, 1)
+    held.finish()
+    assert "which isn't there" not in "".join(audited(place, feed_of("another")))
