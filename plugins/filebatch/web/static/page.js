@@ -1,0 +1,121 @@
+// Keys, reasons and names come from strangers: they become text nodes, never markup. Nothing here uses innerHTML.
+const BASE = location.pathname.replace(/\/filebatch\/page$/, '');
+const REFRESH = 10_000; // milliseconds
+const at = id => document.getElementById(id);
+const asked = new URLSearchParams(location.search);
+let feed = asked.get('feed') || '', shown = asked.get('key') || '', pagesRead = 1, turn = 0;
+
+function el(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children.map(child => child ?? ''));
+  return made;
+}
+const say = text => { at('said').textContent = text; };
+const short = time => (time || '').slice(0, 19).replace('T', ' ');
+const link = (text, onclick) => el('button', {className: 'link', type: 'button', onclick}, text);
+
+async function ask(path, options) {
+  const answer = await fetch(`${BASE}/filebatch/api/${path}`, options);
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(typeof body.detail === 'string' ? body.detail : `${answer.status} ${JSON.stringify(body.detail || '')}`);
+  return body;
+}
+
+// The frame may not replace its parent, whose router can be told where to go.
+function go(path) {
+  const top = window.parent;
+  if (top === window) { location.assign(BASE + path); return; }
+  top.history.pushState(null, '', BASE + path);
+  top.dispatchEvent(new PopStateEvent('popstate', {state: null}));
+}
+const run = (of, id) => id ? link(id, () => go(`/dags/${encodeURIComponent(of)}/runs/${encodeURIComponent(id)}`)) : '';
+
+function remember() {
+  const query = new URLSearchParams();
+  if (feed) query.set('feed', feed);
+  if (shown) query.set('key', shown);
+  history.replaceState(null, '', `?${query}`);
+}
+
+async function showFeeds() {
+  const mine = ++turn, found = await ask('feeds');
+  if (mine !== turn) return;
+  const states = ['FAILED', 'INVALID', 'CLAIMED', 'ARRIVED', 'SUCCEEDED'];
+  const head = el('tr', {}, ...['Feed', ...states, 'Oldest waiting', 'Last arrival'].map(name => el('th', {scope: 'col'}, name)));
+  const count = each => each ? each.number.toLocaleString('en') + (each.more ? '+' : '') : '';
+  const rows = found.map(each => el('tr', {}, el('td', {}, link(each.feed, () => { feed = each.feed; pagesRead = 1; refresh(); })),
+    ...(each.problem ? [el('td', {colSpan: 7, className: 'FAILED'}, each.problem)]
+      : [...states.map(state => el('td', {}, count(each.counts[state]))), el('td', {}, short(each.oldest_waiting)), el('td', {}, short(each.last_arrival))])));
+  at('feeds').replaceChildren(el('h1', {}, 'Files by feed'), found.length
+    ? el('table', {}, el('thead', {}, head), el('tbody', {}, ...rows))
+    : el('p', {}, 'There is no feed whose DAG you may see.'));
+}
+
+async function showList() {
+  const mine = ++turn, files = [];
+  let cursor = '', found;
+  for (let page = 0; page < pagesRead; page += 1) {
+    const query = new URLSearchParams({feed, cursor, key: at('key').value, code: at('code').value, since: at('since').value});
+    if (at('state').value) query.set('state', at('state').value);
+    found = await ask(`files?${query}`);
+    files.push(...found.files);
+    cursor = found.cursor;
+    if (!cursor) break;
+  }
+  if (mine !== turn) return;
+  at('feed').replaceChildren(feed);
+  at('rows').replaceChildren(...files.map(file => el('tr', {}, el('td', {}, link(file.key, () => { shown = file.key; refresh(); })),
+    el('td', {className: file.state}, file.state), el('td', {}, file.code), el('td', {}, short(file.since)),
+    el('td', {}, file.size.toLocaleString('en')), el('td', {}, run(feed, file.run_id)))));
+  at('none').hidden = files.length > 0 || Boolean(cursor);
+  at('more').hidden = !cursor;
+}
+
+function table(names, rows) {
+  return el('table', {}, el('thead', {}, el('tr', {}, ...names.map(name => el('th', {scope: 'col'}, name)))),
+    el('tbody', {}, ...rows.map(row => el('tr', {}, ...row.map(value => el('td', {}, value))))));
+}
+const text = value => value === null || value === undefined ? '' : String(value);
+
+function acts(file) {
+  const can = {FAILED: ['retry', 'redo'], INVALID: ['redo'], SUCCEEDED: ['redo']}[file.state] || [];
+  if (!file.may_act || !can.length) return [];
+  const reason = el('input', {id: 'reason', required: true, maxLength: 900, value: at('reason')?.value || ''});
+  const press = async action => {
+    if (!reason.value.trim()) { say('Write a reason first: it stays with the run.'); reason.focus(); return; }
+    try {
+      const started = await ask('act', {method: 'POST', headers: {'Content-Type': 'application/json'},
+        body: JSON.stringify({feed, action, keys: [file.key], reason: reason.value})});
+      say(`Started run ${started.dag_run_id}.`);
+      reason.value = '';
+    } catch (error) { say(error.message); }
+  };
+  return [el('div', {className: 'act'}, el('label', {}, 'Reason', reason),
+    ...can.map(action => el('button', {id: action, type: 'button', onclick: () => press(action)}, action)))];
+}
+
+async function showStory() {
+  const mine = ++turn, file = await ask(`file?${new URLSearchParams({feed, key: shown})}`);
+  if (mine !== turn || (at('reason') && at('reason') === document.activeElement)) return;
+  const profile = file.profile ? [el('h2', {}, 'Profile'), table(['Column', 'Type', 'Nulls', 'Least', 'Greatest', 'Distinct'],
+    file.profile.map(column => [column.name, column.type, column.nulls, column.min, column.max, column.distinct].map(text)))] : [];
+  at('story').replaceChildren(link(`Files of ${feed}`, () => { shown = ''; refresh(); }),
+    el('h1', {id: 'whole-key'}, file.key), el('p', {id: 'state', className: file.state}, file.state),
+    ...file.said.map(line => el('p', {className: 'line'}, line)), el('p', {className: 'next'}, `What to do: ${file.next}`),
+    ...acts(file), ...(file.job ? [el('p', {}, `Batch job: ${file.job}`)] : []),
+    el('h2', {}, 'Timeline'), table(['When (UTC)', 'What', 'Run'], file.timeline.map(each => [short(each.at), each.what, run(feed, each.run_id)])),
+    ...profile);
+}
+
+async function refresh() {
+  remember();
+  at('feeds').hidden = Boolean(feed); at('list').hidden = !feed || Boolean(shown); at('story').hidden = !shown;
+  try { await (shown ? showStory() : feed ? showList() : showFeeds()); } catch (error) { say(error.message); }
+}
+const search = () => { pagesRead = 1; say(''); refresh(); };
+at('search').onclick = search;
+at('state').onchange = search;
+for (const id of ['key', 'code', 'since']) at(id).onkeydown = event => { if (event.key === 'Enter') search(); };
+at('more').onclick = () => { pagesRead += 1; refresh(); };
+setInterval(() => { if (!document.hidden && !(at('story').contains(document.activeElement))) refresh(); }, REFRESH);
+refresh();

@@ -1,0 +1,141 @@
+"""The Files page's data: who gets it, what it says, and the runs that it starts."""
+
+import subprocess
+import sys
+import zipfile
+from urllib.parse import quote
+
+import pytest
+
+from aws import ROOT
+from files_page import ARRIVED, FAILED, HOSTILE, MARKUP
+
+pytestmark = pytest.mark.airflow
+
+EVERYTHING = (
+    "/filebatch/page",
+    "/filebatch/page.js",
+    "/filebatch/page.css",
+    "/filebatch/api/feeds",
+    "/filebatch/api/files?feed=orders",
+    f"/filebatch/api/file?feed=orders&key={quote(FAILED)}",
+)
+RETRY = {"feed": "orders", "action": "retry", "keys": [FAILED], "reason": "partner sent it again"}
+
+
+@pytest.mark.parametrize("path", EVERYTHING)
+def test_nobody_gets_anything_without_a_login(page, path):
+    assert page.ask(path, user=None).status_code == 401
+
+
+def test_nobody_acts_without_a_login(page):
+    assert page.ask("/filebatch/api/act", None, "POST", RETRY).status_code == 401
+
+
+@pytest.mark.parametrize("path", EVERYTHING[4:])
+def test_whom_airflow_shows_no_dag_sees_no_file(page, path):
+    assert page.ask(path, "nobody").status_code == 403
+    assert page.ask("/filebatch/api/feeds", "nobody").json() == []
+
+
+def test_a_viewer_sees_and_starts_nothing(page):
+    before = len(page.runs())
+    found = page.ask("/filebatch/api/files?feed=orders", "eve").json()
+    assert len(found["files"]) == 3
+    assert found["may_act"] is False
+    assert page.ask("/filebatch/api/act", "eve", "POST", RETRY).status_code == 403
+    assert len(page.runs()) == before
+
+
+def test_no_answer_lets_foreign_scripts_run(page):
+    for path in EVERYTHING:
+        headers = page.ask(path).headers
+        assert "default-src 'none'; script-src 'self';" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_feeds_are_counted(page):
+    (feed,) = page.ask("/filebatch/api/feeds").json()
+    assert feed["counts"]["FAILED"] == {"number": 2, "more": False}
+    assert feed["counts"]["ARRIVED"] == {"number": 1, "more": False}
+
+
+@pytest.mark.parametrize(
+    ("asked", "keys"),
+    [
+        ("state=FAILED", {FAILED, HOSTILE}),
+        ("code=bug", {FAILED, HOSTILE}),
+        ("key=partner-x", {FAILED}),
+        (f"key={quote(' ' + ARRIVED + ' ')}", {ARRIVED}),
+        (f"key={quote('<img')}", {HOSTILE}),
+        ("since=2999-01-01", set()),
+    ],
+)
+def test_files_are_found_by(page, asked, keys):
+    found = page.ask(f"/filebatch/api/files?feed=orders&{asked}").json()
+    assert {file["key"] for file in found["files"]} == keys
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("files?feed=nothing", 404),
+        ("files?feed=..%2Forders", 404),
+        ("files?feed=orders&since=soon", 422),
+        ("files?feed=orders&state=GONE", 422),
+        ("file?feed=orders&key=elsewhere/a.csv", 404),
+    ],
+)
+def test_what_makes_no_sense_is_refused(page, path, status):
+    assert page.ask(f"/filebatch/api/{path}").status_code == status
+
+
+@pytest.mark.parametrize("key", [FAILED, HOSTILE])
+def test_a_file_has_its_story(page, key):
+    found = page.ask(f"/filebatch/api/file?feed=orders&key={quote(key)}").json()
+    assert found["key"] == key
+    assert found["state"] == "FAILED"
+    assert MARKUP in found["said"][0]
+    assert found["timeline"][0]["what"] == "FAILED"
+    assert found["timeline"][0]["run_id"] == "manual__1"
+
+
+@pytest.mark.parametrize(
+    ("action", "conf"), [("retry", {"keys": [HOSTILE]}), ("redo", {"keys": [HOSTILE], "force": True})]
+)
+def test_acting_starts_a_run_in_the_users_name(page, action, conf):
+    asked = {"feed": "orders", "action": action, "keys": [HOSTILE], "reason": "  fixed  "}
+    answer = page.ask("/filebatch/api/act", "admin", "POST", asked)
+    assert answer.status_code == 200, answer.text
+    (run,) = [run for run in page.runs() if run["dag_run_id"] == answer.json()["dag_run_id"]]
+    assert run["conf"] == conf
+    assert run["note"] == f"{action}: fixed"
+    assert run["triggering_user_name"] == "admin"
+    log = page.ask("/api/v2/eventLogs?dag_id=orders&event=trigger_dag_run").json()["event_logs"]
+    assert "admin" in {entry["owner"] for entry in log}
+
+
+@pytest.mark.parametrize("wrong", [{"reason": "  "}, {"keys": []}, {"action": "forget"}, {"feed": ""}, {"more": 1}])
+def test_what_makes_no_sense_starts_no_run(page, wrong):
+    before = len(page.runs())
+    assert page.ask("/filebatch/api/act", "admin", "POST", {**RETRY, **wrong}).status_code == 422
+    assert len(page.runs()) == before
+
+
+def test_loading_the_plugin_imports_no_fastapi():
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import airflow.plugins_manager\n"
+        "before = 'fastapi' in sys.modules\n"
+        "import filebatch_plugin; p = filebatch_plugin.FilebatchPlugin(); print(before, 'fastapi' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT / "plugins")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-2:] == ["False", "False"]
+
+
+def test_the_zip_for_mwaa_has_the_static_files(tmp_path):
+    target = tmp_path / "plugins.zip"
+    subprocess.run([sys.executable, ROOT / "infra" / "plugins-zip", target], check=True)
+    static = {name for name in zipfile.ZipFile(target).namelist() if "/static/" in name}
+    assert static == {f"filebatch/web/static/page.{kind}" for kind in ("html", "js", "css")}

@@ -1,0 +1,92 @@
+"""Airflow's API server with the Files page, a viewer and an operator, and a ledger with files that strangers named."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api_server import api_server
+from aws import ROOT, Place, feed_of
+from filebatch.core import clock, file_moves
+from filebatch.core.contract import Reason
+from filebatch.core.file_moves import FileFailure
+from filebatch_local.base import access
+from filebatch_local.serve.background import LocalAws
+from local_system import airflow
+from local_system.config import Config
+
+FEED = feed_of(pattern=r".+\.csv", start="2020-01-01")
+YAML = "prefix: orders/\npattern: .+\\.csv\nstart: 2020-01-01\n"
+TOKEN = "0123456789abcdef-0001"
+FAILED = "orders/2026-01-02/partner-x.csv"
+ARRIVED = "orders/2026-01-02/waits.csv"
+HOSTILE = "orders/<img src=x onerror=\"document.title='owned'\">\n'\"&\N{PILE OF POO}\u202e.csv"
+MARKUP = "<script>document.title='owned'</script><b>it broke</b>"
+USERS = "admin:ADMIN,eve:VIEWER,nobody:"  # who has no role may do nothing
+
+
+@dataclass
+class FilesPage:
+    """A running server with the page, its users' passwords, and the place that its feed is in."""
+
+    config: Config
+    place: Place
+
+    def token(self, user: str) -> str:
+        password = json.loads(self.config.passwords.read_text())[user]
+        body = {"username": user, "password": password}
+        answer = httpx.post(f"{self.config.api.url}/auth/token", json=body, trust_env=False, timeout=60)
+        return str(answer.raise_for_status().json()["access_token"])
+
+    def ask(self, path: str, user: str | None = "admin", method: str = "GET", body: Any = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
+        with httpx.Client(base_url=self.config.api.url, trust_env=False, timeout=60) as client:
+            return client.request(method, path, json=body, headers=headers)
+
+    def runs(self) -> list[dict[str, Any]]:
+        found = airflow.ask(self.config.api, "GET", "/api/v2/dags/orders/dagRuns")
+        return list(found["dag_runs"])
+
+
+@contextmanager
+def files_page(server: LocalAws, folder: Path) -> Iterator[FilesPage]:
+    """Start it all; end the API server afterwards."""
+    place = Place(server)
+    for key in (FAILED, HOSTILE):
+        fail(place, key)
+    place.arrive(place.put(ARRIVED), feed=FEED)
+    dags = folder / "dags"
+    (dags / "feeds").mkdir(parents=True)
+    shutil.copy(ROOT / "dags" / "file_to_batch.py", dags)
+    (dags / "feeds" / "orders.yaml").write_text(YAML)
+    environment = access.credentials(server.key) | {
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AIRFLOW_VAR_FILEBATCH": json.dumps(asdict(place.settings())),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS,
+    }
+    with api_server(folder / "server", write_dags, **environment) as config:
+        yield FilesPage(config, place)
+
+
+def fail(place: Place, key: str) -> None:
+    (row,) = place.arrive(place.put(key), feed=FEED)
+    place.ledger.move(file_moves.claim(row, TOKEN, "manual__1", 1, clock.now()))
+    why = FileFailure(Reason("bug", MARKUP))
+    place.ledger.move(file_moves.fail(row, TOKEN, "orders", why, retry=None, now=clock.now()))
+
+
+def write_dags(config: Config, environment: dict[str, str]) -> None:
+    """Have Airflow write the folder's DAGs to its database, as no DAG processor runs here; USERS lacks passwords."""
+    known = json.loads(config.passwords.read_text())
+    config.passwords.write_text(json.dumps({**known, "eve": "e" * 40, "nobody": "n" * 40}))
+    command = [str(config.python), "-m", "airflow", "dags", "reserialize"]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
