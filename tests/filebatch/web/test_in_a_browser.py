@@ -1,0 +1,132 @@
+"""The Files page as people meet it: in Airflow's UI, in a browser, with the keys that strangers choose."""
+
+import os
+
+import pytest
+
+from aws import ROOT, until
+from browsing import chromium
+from files_page import FAILED, HOSTILE, MARKUP
+
+pytestmark = [pytest.mark.airflow, pytest.mark.browser]
+
+PICTURES = ROOT / "docs" / "images"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def tab(browser, page):
+    """A tab of somebody who logged in; `eve` has no link and brings the cookie."""
+
+    def opened(user="admin", **options):
+        context = browser.new_context(viewport={"width": 1200, "height": 700}, **options)
+        context.add_cookies([{"name": "_token", "value": page.token(user), "url": page.config.api.url}])
+        contexts.append(context)
+        return context.new_page()
+
+    contexts = []
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def picture(shown, name):
+    """Keep a picture for the documents where somebody asks for new ones: its bytes differ from machine to machine."""
+    if os.environ.get("FILEBATCH_PICTURES"):
+        PICTURES.mkdir(exist_ok=True)
+        shown.screenshot(path=PICTURES / f"{name}.png")
+
+
+def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
+    shown = browser.new_page(viewport={"width": 1200, "height": 700})
+    shown.goto(page.config.api.login)
+    shown.goto(f"{page.config.api.url}/plugin/filebatch")
+    frame = shown.frame_locator("iframe")
+    frame.get_by_role("button", name="orders").click()
+    frame.get_by_label("Key").fill("partner-x")
+    frame.get_by_label("Key").press("Enter")
+    frame.locator("#rows tr").nth(1).wait_for(state="detached")
+    picture(shown, "files")
+    frame.get_by_role("button", name=FAILED).click()
+    assert "It failed at" in frame.locator(".line").first.inner_text()
+    frame.get_by_role("button", name="retry").click()
+    assert "Write a reason" in frame.locator("#said").inner_text()
+    frame.get_by_label("Reason").fill("the partner's disk is mended")
+    picture(shown, "file")
+    frame.get_by_role("button", name="retry").click()
+    found = until(lambda: [run for run in page.runs() if run["note"] == "retry: the partner's disk is mended"])
+    assert [(run["conf"], run["triggering_user_name"]) for run in found] == [({"keys": [FAILED]}, "admin")]
+    shown.close()
+
+
+def test_the_tab_of_the_feeds_dag_lists_its_files(page, tab):
+    shown = tab()
+    shown.goto(f"{page.config.api.url}/dags/orders/plugin/files")
+    shown.frame_locator("iframe").get_by_role("button", name=FAILED).wait_for()
+
+
+def test_a_viewer_sees_no_button(page, tab):
+    shown = tab("eve")
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    shown.get_by_role("button", name=FAILED).click()
+    shown.locator(".line").first.wait_for()
+    assert shown.get_by_role("button", name="retry").count() == 0
+    assert shown.get_by_label("Reason").count() == 0
+
+
+def test_what_strangers_wrote_is_text(page, tab):
+    shown, told = tab(), []
+    shown.on("console", lambda message: told.append(message.text))
+    shown.on("dialog", lambda dialog: told.append(dialog.message))
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    shown.get_by_role("button", name="<img").click()
+    shown.locator("#whole-key").wait_for()
+    assert shown.locator("#whole-key").text_content() == HOSTILE
+    assert MARKUP in (shown.locator("#story").text_content() or "")
+    assert shown.locator("img, #story script, #story b").count() == 0
+    assert shown.title() == "Files"
+    assert told == []
+
+
+def test_an_inline_script_does_not_run(page, tab):
+    """Should markup ever get in, the Content-Security-Policy still holds."""
+    shown = tab()
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    shown.locator("#rows tr").first.wait_for()
+    shown.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"document.title=1\">')")
+    shown.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'document.title=2'}))"
+    )
+    shown.wait_for_timeout(300)
+    assert shown.title() == "Files"
+
+
+def test_it_works_by_keyboard_and_in_the_dark(page, tab):
+    shown = tab(color_scheme="dark")
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    shown.locator("#rows tr").first.wait_for()
+    shown.get_by_label("Key").focus()
+    shown.keyboard.type("partner-x")
+    shown.keyboard.press("Enter")
+    shown.locator("#rows tr").nth(1).wait_for(state="detached")
+    for _ in range(5):  # state, code, since, search, the file
+        shown.keyboard.press("Tab")
+    shown.keyboard.press("Enter")
+    shown.locator("#reason").wait_for()
+    background = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(map(int, background[4:-1].split(","))) < 200
+    picture(shown, "file-dark")
+
+
+def test_it_refreshes_by_itself(page, tab):
+    shown = tab()
+    shown.clock.install()
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    shown.locator("#rows tr").first.wait_for()
+    with shown.expect_response("**/filebatch/api/files*"):
+        shown.clock.run_for(11_000)
