@@ -3,7 +3,7 @@ const BASE = location.pathname.replace(/\/filebatch\/page$/, '');
 const REFRESH = 10_000; // milliseconds
 const at = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
-let feed = asked.get('feed') || '', shown = asked.get('key') || '', pagesRead = 1, turn = 0;
+let feed = asked.get('feed') || '', shown = asked.get('key') || '', pagesRead = 1, turn = 0, trouble = '';
 
 function el(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -110,7 +110,11 @@ async function showStory() {
 async function refresh() {
   remember();
   at('feeds').hidden = Boolean(feed); at('list').hidden = !feed || Boolean(shown); at('story').hidden = !shown;
-  try { await (shown ? showStory() : feed ? showList() : showFeeds()); } catch (error) { say(error.message); }
+  try {
+    await (shown ? showStory() : feed ? showList() : showFeeds());
+    if (trouble && at('said').textContent === trouble) say('');
+    trouble = '';
+  } catch (error) { trouble = error.message; say(trouble); }
 }
 const search = () => { pagesRead = 1; say(''); refresh(); };
 at('search').onclick = search;
