@@ -105,15 +105,20 @@ def test_no_feeds_queue_is_anothers_dead_letter_queue(ask, provisioned):
     assert not set(arns) & {json.loads(redrive)["deadLetterTargetArn"] for redrive in redrives}
 
 
-def test_the_ledger_has_its_keys_and_its_index(ask):
+def test_the_ledger_has_its_keys_and_its_indexes(ask):
     table = ask("dynamodb").describe_table(TableName="filebatch-local-ledger")["Table"]
-    keys = {one["AttributeName"]: one["KeyType"] for one in table["KeySchema"]}
-    [index] = table["GlobalSecondaryIndexes"]
-    assert keys == {"pk": "HASH", "sk": "RANGE"}
-    assert index["IndexName"] == "open"
-    assert {one["AttributeName"]: one["KeyType"] for one in index["KeySchema"]} == {"open": "HASH", "due_at": "RANGE"}
-    assert index["Projection"]["ProjectionType"] == "ALL"
+    indexes = {one["IndexName"]: one for one in table["GlobalSecondaryIndexes"]}
+    assert keys_of(table) == {"pk": "HASH", "sk": "RANGE"}
+    assert {name: keys_of(index) for name, index in indexes.items()} == {
+        "open": {"open": "HASH", "due_at": "RANGE"},
+        "listed": {"listed": "HASH", "listed_at": "RANGE"},
+    }
+    assert indexes["open"]["Projection"]["ProjectionType"] == "ALL"
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def keys_of(described):
+    return {one["AttributeName"]: one["KeyType"] for one in described["KeySchema"]}
 
 
 def test_a_feeds_job_definition(ask):
