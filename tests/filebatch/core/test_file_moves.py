@@ -139,6 +139,7 @@ def test_what_a_move_leaves(made, expected):
         (["claim 0 g1", "fail for now 0", "claim asked 1 g1"], {"open", "due_at", "reason", "settled_at"}),
         (["claim 0 g1", "fail for now 0", "redo 1 g2"], {"open", "due_at", "reason", "settled_at"}),
         (["claim 0 g1", "release 0"], {"claim", "run_id", "claimed_at"}),
+        (["claim 0 g1", "finish invalid 0 g1", "await redo g2"], {"reason", "code"}),
         (["claim 0 g1", "trouble 0", "finish 0 g1"], {"trouble"}),
         (["claim 0 g1", "fail for now 0", "claim 1 g1", "finish 1 g1"], {"suspect"}),
         (["claim 0 g1", "finish 0 g1", "redo 1 g2", "finish no rows 1 g2"], {"rows"}),
