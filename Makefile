@@ -65,6 +65,9 @@ audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0 s
 doctor: setup  ## find what would go wrong in a deployment, in this clone and in SETTINGS=file, the shell's or the local environment; ARGS=--json
 	@$(RUN) -m doctor $(if $(filter command,$(firstword $(origin SETTINGS))),$(SETTINGS)) $(ARGS)
 
+deploy: setup  ## lay plugins, requirements, DAGs and feeds down: ENV=NAME TO=FOLDER or s3://BUCKET; ARGS="--dry-run", "--yes", "--rollback N"
+	@$(RUN) -m deploy $(ENV) $(if $(TO),--to $(TO)) $(ARGS)
+
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
 

@@ -1,0 +1,284 @@
+"""`python -m deploy` into a folder and into a bucket of the local AWS."""
+
+import json
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+
+from aws import ROOT
+from deploy import __main__ as command
+from deploy import contents, deployments
+from deploy.deployments import LOCK, RefusedError
+from deploy.places import Bucket, Folder
+
+WRITES = {"write", "create", "remove"}
+WEATHER = "dags/feeds/weather.yaml"
+
+
+class Watched:
+    """A place that notes what is changed, and can break off before one of the changes."""
+
+    def __init__(self, place, break_at=None):
+        self.place, self.changes, self.break_at = place, [], break_at
+
+    def __getattr__(self, name):
+        act = getattr(self.place, name)
+        return act if name not in WRITES else lambda path, *content: self._change(name, act, path, *content)
+
+    def _change(self, name, act, path, *content):
+        if len(self.changes) == self.break_at:
+            raise KeyboardInterrupt
+        self.changes.append((name, path))
+        return act(path, *content)
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch) -> Path:
+    """A small clone: one module of the library, one DAG, the feeds."""
+    root = tmp_path / "clone"
+    for name in ("infra/environments", "dags", "worker"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("infra/plugins-zip", "requirements.txt", "requirements/worker.txt"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    library = root / "plugins" / "filebatch" / "core"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text('"""One."""\n')
+    monkeypatch.setattr(command, "ROOT", root)
+    monkeypatch.setattr(command, "doctor", lambda arguments: 0)
+    return root
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def there(request, tmp_path, monkeypatch):
+    """Where Airflow reads, as `--to` names it and as a place."""
+    if request.param == "folder":
+        monkeypatch.setattr(command, "_place", lambda to: watched)
+        watched = Watched(Folder(tmp_path / "airflow"))
+        return watched
+    client = request.getfixturevalue("place").connect("s3")
+    name = f"airflow-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    watched = Watched(Bucket(client, name, "/airflow/"))
+    monkeypatch.setattr(command, "_place", lambda to: watched)
+    return watched
+
+
+def deploy(*arguments: str, environment: str = "existing-airflow") -> int:
+    return command.main([environment, "--to", "place", "--yes", *arguments])
+
+
+def laid_down(there, clone) -> bool:
+    files, _ = contents.of_clone(clone, mwaa=False)
+    return all(there.read(path) == content for path, content in files.items())
+
+
+def finished(there) -> list[int]:
+    return [each.number for each in deployments.recorded(there) if each.finished]
+
+
+def test_the_first_lays_all_of_it_down_the_library_before_the_dags_and_feeds_last(there, clone):
+    assert deploy() == 0
+
+    assert laid_down(there, clone)
+    written = [path for name, path in there.changes if name == "write" and not path.startswith("deployments/")]
+    order = [contents.PARTS.index(contents.part(path)) for path in written]
+    assert order == sorted(order)
+    assert set(order) == {0, 1, 2, 3}
+    assert there.read(LOCK) is None
+
+
+def test_again_without_a_change_changes_nothing(there, clone):
+    deploy()
+    there.changes.clear()
+
+    assert deploy() == 0
+    assert there.changes == []
+
+
+def test_a_changed_feed_touches_that_feed_alone(there, clone):
+    deploy()
+    there.changes.clear()
+    (clone / WEATHER).write_text("description: another\n")
+
+    assert deploy() == 0
+    assert [path for _, path in there.changes if not path.startswith("deployments/")] == [WEATHER]
+
+
+def test_what_the_clone_lost_is_removed_last_and_what_others_laid_down_stays(there, clone):
+    deploy()
+    there.place.write("dags/others.py", b"")
+    there.changes.clear()
+    (clone / WEATHER).unlink()
+    (clone / "dags/file_to_batch.py").write_text("# new\n")
+
+    deploy()
+
+    assert there.read(WEATHER) is None
+    assert there.read("dags/others.py") == b""
+    touched = [each for each in there.changes if not each[1].startswith("deployments/")]
+    assert touched == [("write", "dags/file_to_batch.py"), ("remove", WEATHER)]
+
+
+def test_a_rollback_lays_down_what_an_earlier_deployment_did_and_can_itself_be_rolled_back(there, clone):
+    deploy()
+    before = there.read(WEATHER)
+    (clone / WEATHER).write_text("description: another\n")
+    (clone / "dags/feeds/new.yaml").write_text("description: new\n")
+    deploy()
+
+    assert deploy("--rollback", "1") == 0
+    assert (there.read(WEATHER), there.read("dags/feeds/new.yaml")) == (before, None)
+
+    assert deploy("--rollback", "2") == 0
+    assert laid_down(there, clone)
+    assert finished(there) == [1, 2, 3, 4]
+
+
+def test_broken_off_at_any_step_the_next_does_what_is_left(tmp_path, clone, monkeypatch):
+    folder = Folder(tmp_path / "whole")
+    watched = Watched(folder)
+    monkeypatch.setattr(command, "_place", lambda to: watched)
+    deploy()
+    (clone / WEATHER).unlink()
+    (clone / "dags/feeds/new.yaml").write_text("description: new\n")
+    start = tmp_path / "start"
+    shutil.copytree(folder.root, start)
+    watched.changes.clear()
+    deploy()
+    steps = len(watched.changes)
+    assert steps > 5
+
+    for step in range(steps):
+        place = Folder(shutil.copytree(start, tmp_path / f"step-{step}"))
+        monkeypatch.setattr(command, "_place", lambda to, place=place, step=step: Watched(place, break_at=step))
+        with pytest.raises(KeyboardInterrupt):
+            deploy()
+        lock = place.read(LOCK)
+        owner = ["--take-over", json.loads(lock)["owner"]] if lock else []
+        monkeypatch.setattr(command, "_place", lambda to, place=place: place)
+
+        assert deploy(*owner) == 0
+        assert laid_down(place, clone)
+        assert place.read(WEATHER) is None
+        assert place.read(LOCK) is None
+
+
+def test_what_broke_off_and_isnt_wanted_any_more_is_removed_by_the_next(there, clone, monkeypatch):
+    deploy()
+    new = clone / "dags/feeds/new.yaml"
+    new.write_text("description: new\n")
+    monkeypatch.setattr(deployments, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        deploy()
+    assert there.read("dags/feeds/new.yaml") is not None
+    monkeypatch.undo()
+    monkeypatch.setattr(command, "ROOT", clone)
+    monkeypatch.setattr(command, "doctor", lambda arguments: 0)
+    monkeypatch.setattr(command, "_place", lambda to: there)
+    new.unlink()
+
+    assert deploy() == 0
+    assert there.read("dags/feeds/new.yaml") is None
+
+
+def test_while_somebody_deploys_another_is_refused_and_told_who_it_is(there, clone, capsys):
+    with deployments.locked(there, "ann@laptop/7", "2026-03-01T12:00:00+00:00"):
+        there.changes.clear()
+        assert deploy() == 1
+        assert "ann@laptop/7 has been deploying here since 2026-03-01T12:00:00" in capsys.readouterr().err
+        assert deploy("--take-over", "bob@laptop/7") == 1
+        assert all(path == LOCK for _, path in there.changes)
+
+        assert deploy("--take-over", "ann@laptop/7") == 0
+    assert laid_down(there, clone)
+
+
+def test_of_two_at_once_one_gets_the_lock(there):
+    with deployments.locked(there, "ann", "now"):
+        with pytest.raises(RefusedError), deployments.locked(there, "bob", "now"):
+            pass
+        assert json.loads(there.read(LOCK))["owner"] == "ann"  # whoever was refused takes nothing away
+
+
+def test_a_plan_that_is_old_when_the_lock_is_there_is_not_carried_out(there, clone, capsys):
+    def meanwhile(question: str) -> str:
+        there.place.write(WEATHER, b"by another")
+        return "y"
+
+    assert command.main(["existing-airflow", "--to", "place"], ask=meanwhile) == 1
+    assert "somebody has deployed since" in capsys.readouterr().err
+    assert there.read(WEATHER) == b"by another"
+
+
+@pytest.mark.parametrize("why", ["doctor", "no"])
+def test_what_the_doctor_finds_or_nobody_confirms_is_refused(there, clone, monkeypatch, why):
+    monkeypatch.setattr(command, "doctor", lambda arguments: int(why == "doctor"))
+
+    assert command.main(["existing-airflow", "--to", "place"], ask=lambda question: "n" if why == "no" else "y") == 1
+    assert there.changes == []
+
+
+def test_mwaa_gets_dags_only_beside_the_library_and_requirements_that_they_need(there, clone, capsys):
+    assert deploy("--dry-run", environment="mwaa") == 0
+    assert "plugins: plugins.zip another or none is there" in capsys.readouterr().out
+    assert deploy(environment="mwaa") == 1
+    assert "plugins.zip and requirements.txt there: not what these DAGs need" in capsys.readouterr().err
+    assert there.changes == []
+
+    _, needs = contents.of_clone(clone, mwaa=True)
+    for path, content in needs.items():
+        there.place.write(path, content)  # as Terraform does
+    there.changes.clear()
+    assert deploy(environment="mwaa") == 0
+    laid = {path for _, path in there.changes if not path.startswith("deployments/")}
+    assert laid
+    assert all(path.startswith("dags/") for path in laid)
+
+
+def test_an_earlier_deployment_that_was_tampered_with_is_refused(there, clone, capsys):
+    deploy()
+    name = contents.of((clone / WEATHER).read_bytes())
+    there.place.write(f"deployments/files/{name}", b"another")
+    there.place.write(WEATHER, b"broken")
+
+    assert deploy("--rollback", "1") == 1
+    assert "can't be had again" in capsys.readouterr().err
+    assert deploy("--rollback", "9") == 1
+    assert "there is no finished deployment 9; there are: 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "dags/../../outside", ""])
+def test_a_path_that_leaves_its_place_is_refused(there, path):
+    with pytest.raises(ValueError, match="leaves its place"):
+        there.place.write(path, b"")
+
+
+def test_a_record_that_names_a_path_outside_its_place_is_refused(there, clone, tmp_path, capsys):
+    deploy()
+    record = json.loads(there.read("deployments/000001.json"))
+    record["files"]["../outside"] = next(iter(record["files"].values()))
+    there.place.write("deployments/000001.json", json.dumps(record).encode())
+
+    assert deploy("--rollback", "1") == 1
+    assert "'../outside' leaves its place" in capsys.readouterr().err
+    assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("to", [[], ["--to", "there"]])
+def test_a_dry_run_changes_nothing_and_lists_every_part(clone, tmp_path, monkeypatch, capsys, to):
+    monkeypatch.chdir(tmp_path)
+
+    assert command.main(["existing-airflow", "--dry-run", *to]) == 0
+
+    told = capsys.readouterr().out
+    for name in ("infrastructure: not looked up", "image: ", *(f"{part}: " for part in contents.PARTS)):
+        assert f"\n{name}" in f"\n{told}"
+    assert not (tmp_path / "there").exists()
+
+
+def test_an_environment_that_isnt_there_is_told_with_those_that_are(clone, capsys):
+    assert command.main(["prod", "--dry-run"]) == 1
+    assert "there are: existing-airflow, mwaa" in capsys.readouterr().err

@@ -1,0 +1,122 @@
+"""Deployments as records in the place itself, and the lock that lets one person deploy at a time.
+
+deployments/NUMBER.json says which content each path has, deployments/files/HASH holds it. A record is there before the
+first file is touched and says that it's finished after the last: what an interrupted deployment has laid down is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+
+from deploy.contents import Files, hashes
+from deploy.places import Place
+
+RECORDS = "deployments"
+LOCK = "deployments/lock/owner.json"
+
+
+class RefusedError(Exception):
+    """A deployment that can't be made now; its text says what to do."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment: its number, who made it and when, path => hash of what is laid down and of what must be there."""
+
+    number: int
+    by: str
+    at: str
+    files: Mapping[str, str]
+    needs: Mapping[str, str]
+    finished: bool = False
+
+
+def recorded(place: Place) -> list[Deployment]:
+    """Return all deployments, the oldest first."""
+    found = (place.read(path) for path in place.below(RECORDS))
+    return [Deployment(**json.loads(each)) for each in found if each is not None]
+
+
+def owned(deployments: list[Deployment]) -> set[str]:
+    """Return the paths that deployments have laid down: the last finished one, and those that broke off since."""
+    finished = max((each.number for each in deployments if each.finished), default=0)
+    return {path for each in deployments if each.number >= finished for path in each.files}
+
+
+def numbered(deployments: list[Deployment], number: int) -> Deployment:
+    """Return the finished deployment of a number.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    found = {each.number: each for each in deployments if each.finished}
+    if number not in found:
+        known = ", ".join(map(str, found)) or "none"
+        raise RefusedError(f"there is no finished deployment {number}; there are: {known}")
+    return found[number]
+
+
+def contents(place: Place, deployment: Deployment) -> dict[str, bytes]:
+    """Return the files of a deployment, as they were kept.
+
+    Raises:
+        RefusedError: one isn't what was kept, or isn't there.
+    """
+    found = {path: place.read(_kept(name)) or b"" for path, name in deployment.files.items()}
+    wrong = [path for path, name in hashes(found).items() if name != deployment.files[path]]
+    if wrong:
+        raise RefusedError(f"deployment {deployment.number} can't be had again: {RECORDS}/files lacks {wrong[0]}")
+    return found
+
+
+def begin(place: Place, deployment: Deployment, files: Files) -> None:
+    """Keep the files and write the record down."""
+    for path, name in deployment.files.items():
+        place.create(_kept(name), files[path])
+    _write(place, deployment)
+
+
+def finish(place: Place, deployment: Deployment) -> None:
+    """Say in the record that all of it is laid down."""
+    _write(place, replace(deployment, finished=True))
+
+
+@contextmanager
+def locked(place: Place, by: str, at: str, take_over: str | None = None) -> Iterator[None]:
+    """Keep others from deploying; `take_over` names an owner who is known to be gone.
+
+    Raises:
+        RefusedError: somebody has the lock.
+    """
+    mine = json.dumps({"owner": by, "since": at}).encode()
+    _take(place, mine, take_over)
+    try:
+        yield
+    finally:
+        if place.read(LOCK) == mine:
+            place.remove(LOCK)
+
+
+def _take(place: Place, mine: bytes, take_over: str | None) -> None:
+    there = place.read(LOCK)
+    if there is not None and json.loads(there)["owner"] == take_over:
+        place.remove(LOCK)
+    if not place.create(LOCK, mine):
+        has = json.loads(place.read(LOCK) or b'{"owner": "somebody", "since": "just now"}')
+        owner = has["owner"]
+        raise RefusedError(
+            f"{owner} has been deploying here since {has['since']}; wait, or where that one is known to be gone: "
+            f"ARGS='--take-over {owner}'"
+        )
+
+
+def _write(place: Place, deployment: Deployment) -> None:
+    content = json.dumps(asdict(deployment), indent=1).encode()
+    place.write(f"{RECORDS}/{deployment.number:06d}.json", content)
+
+
+def _kept(name: str) -> str:
+    return f"{RECORDS}/files/{name}"
