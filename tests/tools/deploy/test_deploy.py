@@ -203,6 +203,13 @@ def test_of_two_at_once_one_gets_the_lock(there):
         assert json.loads(there.read(LOCK))["owner"] == "ann"  # whoever was refused takes nothing away
 
 
+def test_whose_lock_was_taken_over_leaves_it_to_the_new_owner(there):
+    with deployments.locked(there, "ann", "now"):
+        there.place.write(LOCK, b'{"owner": "bob", "since": "now"}')
+
+    assert json.loads(there.read(LOCK))["owner"] == "bob"
+
+
 def test_a_plan_that_is_old_when_the_lock_is_there_is_not_carried_out(there, clone, capsys):
     def meanwhile(question: str) -> str:
         there.place.write(WEATHER, b"by another")
