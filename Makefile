@@ -102,6 +102,7 @@ bench-worker: setup  ## a file's cost beside the engine's alone; makes the table
 
 wheel: setup  ## build the wheel into dist/, for deployments that install packages
 	@$(BIN)/python -m hatchling build -t wheel -d dist
+
 mutants:  ## change one thing at a time in the plain modules; which changes does no test notice? (docs/testing.md)
 	@tools/setup .venv-mutants requirements/mutants.txt
 	@PYTHONPATH=tools .venv-mutants/bin/python -m mutants $(ARGS)

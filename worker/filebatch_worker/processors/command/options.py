@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from filebatch.core import command_options
@@ -36,3 +36,9 @@ def check_program(command: tuple[str, ...]) -> None:
     """Refuse a program that isn't there or can't be run. Raises ConfigurationError."""
     if shutil.which(command[0], path=PATH) is None:
         raise ConfigurationError(f"command: there is no program {command[0]!r} in the image that may be run")
+
+
+# Feeds are checked by the one, containers work by the other.
+assert set(command_options.PARSERS) == {each.name for each in fields(CommandOptions)}, (  # noqa: S101
+    "command_options.PARSERS and CommandOptions have to name the same options"
+)

@@ -56,4 +56,7 @@ def parse_options(options: Mapping[str, Any]) -> TabularOptions:
     return TabularOptions(**{**values, "columns": columns})
 
 
-assert set(tabular_options.PARSERS) == {each.name for each in fields(TabularOptions)}  # noqa: S101 - both name every option
+# Feeds are checked by the one, containers work by the other.
+assert set(tabular_options.PARSERS) == {each.name for each in fields(TabularOptions)}, (  # noqa: S101
+    "tabular_options.PARSERS and TabularOptions have to name the same options"
+)
