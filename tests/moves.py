@@ -131,6 +131,7 @@ def of_feeds() -> dict[str, Move]:
         "answered before": feed_moves.answered(FEED, NOW - HEARTBEAT),
         "sweeping": feed_moves.sweeping(FEED, SWEEPING),
         "swept": feed_moves.swept(FEED, "definition", NOW, 1),
+        "unswept": feed_moves.unswept(FEED),
         "arrived": feed_moves.arrived(FEED, NOW),
     }
 

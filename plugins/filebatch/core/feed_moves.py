@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from filebatch.core.clock import to_iso
-from filebatch.core.conditions import Absent, AtMost, Equal
+from filebatch.core.conditions import Absent, AtMost, Equal, Present
 from filebatch.core.moves import Move
 from filebatch.core.records import Arrival, Bell, Sweep, Sweeping
 
@@ -37,6 +37,11 @@ def swept(feed: str, definition: str, began: datetime, unmatched: int) -> Move[S
     """
     become = {"swept_at": to_iso(began), "definition": definition, "unmatched": unmatched}
     return Move(Sweep.at(feed), (), become=become)
+
+
+def unswept(feed: str) -> Move[Sweep]:
+    """Have the next sweep of a feed that was swept before look at everything again."""
+    return Move(Sweep.at(feed), (Present("swept_at"),), become={"definition": ""})
 
 
 def sweeping(feed: str, progress: Sweeping) -> Move[Sweeping]:

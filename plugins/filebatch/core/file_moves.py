@@ -157,15 +157,17 @@ def trouble(row: Row[FileRecord], token: str, reason: Reason) -> Move[FileRecord
 
 
 def rehome(file: FileRecord, feed: str) -> Move[FileRecord]:
-    """Have a file that waits for one feed wait for another: the one whose prefix its key begins with now."""
+    """Have a file that no claim holds be another feed's: the one whose prefix its key begins with now."""
+    waits = {"open": FileRecord.waiting(feed).name} if file.open else {}
     return Move(
         file.row,
-        (Equal("feed", file.feed), Equal("state", file.state), Equal("generation", file.generation), Present("open")),
-        become={
-            "feed": feed,
-            "open": FileRecord.waiting(feed).name,
-            "listed": listed.partition(feed, file.row),
-        },
+        (
+            Equal("feed", file.feed),
+            OneOf("state", (file.state,)),
+            Equal("generation", file.generation),
+            Present("open") if file.open else Absent("open"),
+        ),
+        become={"feed": feed, "listed": listed.partition(feed, file.row), **waits},
     )
 
 

@@ -116,7 +116,7 @@ def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger, began: datetime) -> 
     taken = Taken(unmatched=progress.unmatched)
     for page in _pages_after(s3, bucket, feed.prefix, progress):
         taken += _compare(ledger, feed, list(_of_page(bucket, page)), since, began)
-        if page.get("IsTruncated"):
+        if page.get("IsTruncated") and not taken.held_by:  # what is held is looked at again after an interruption, too
             key, version = page["NextKeyMarker"], page["NextVersionIdMarker"]
             progress = replace(progress, after_key=key, after_version=version, unmatched=taken.unmatched)
             ledger.move(feed_moves.sweeping(feed.name, progress))
@@ -151,14 +151,20 @@ def _compare(ledger: Ledger, feed: Feed, files: Sequence[FileVersion], since: da
     known = ledger.get_many([FileRecord.at(file) for file in recent])
     fresh = [file for file in recent if FileRecord.at(file) not in known]
     taken = arrivals.no_work(feed, (each for each in standings if each[1] is not Standing.WORK))
-    taken += Taken(known=len(known), held_by=_rehome(ledger, feed, known.values()))
+    taken += Taken(known=len(known), held_by=rehome(ledger, feed, known.values()))
     return taken + arrivals.record(ledger, feed, fresh, now)
 
 
-def _rehome(ledger: Ledger, feed: Feed, known: Iterable[FileRecord]) -> frozenset[str]:
-    """Have what waits for another feed wait for this one; return the feeds whose claims hold some."""
+def rehome(ledger: Ledger, feed: Feed, known: Iterable[FileRecord]) -> frozenset[str]:
+    """Have what another feed had be this one's; return the feeds whose claims hold some.
+
+    A feed that gets its name and prefix back looks at everything again, as files of it were taken away meanwhile.
+    """
     others = [file for file in known if file.feed != feed.name]
-    ledger.try_all(file_moves.rehome(file, feed.name) for file in others if file.open)
+    free = [file for file in others if file.state is not FileState.CLAIMED]
+    ledger.try_all(file_moves.rehome(file, feed.name) for file in free)
+    for former in sorted({file.feed for file in free}):
+        ledger.try_move(feed_moves.unswept(former))
     return frozenset(file.feed for file in others if file.state is FileState.CLAIMED)
 
 

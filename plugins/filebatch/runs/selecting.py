@@ -95,6 +95,9 @@ def _selected(ctx: FeedContext, selection: Selection, looked: Looked) -> list[Fi
     if fresh:
         arrivals.record(ctx.ledger, ctx.feed, fresh, ctx.now())
         known = ctx.ledger.get_many(rows)
+    if any(file.feed != ctx.feed.name for file in known.values()):
+        listing.rehome(ctx.ledger, ctx.feed, known.values())
+        known = ctx.ledger.get_many(rows)
     return [known[row] for row in rows if row in known]
 
 

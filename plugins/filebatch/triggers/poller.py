@@ -59,7 +59,7 @@ class Watch:
         """Return DescribeJobs' description as it is when the next look is due, or None where Batch knows no such job.
 
         Raises:
-            BotoCoreError, ClientError, OSError: the look failed; the next is made after a pause.
+            Exception: the look failed; the next is made after a pause.
         """
         self.looked = asyncio.get_running_loop().create_future()
         self._poller.changed.set()
@@ -85,6 +85,7 @@ class _Poller:
         self.changed = asyncio.Event()
         self._source = source
         self._task: asyncio.Task[None] | None = None
+        self._faults = 0  # in a row
 
     def add(self, watch: Watch) -> None:
         self.watches.append(watch)
@@ -93,18 +94,29 @@ class _Poller:
             self._task = asyncio.get_running_loop().create_task(self._work(), context=contextvars.Context())
 
     async def _work(self) -> None:
-        faults = 0
         while self.watches:
             try:
                 async with clients.client(self._source, "batch") as batch:
                     while self.watches:
-                        await self._turn(batch)
-                        faults = 0
-            except Exception as error:  # noqa: BLE001 - whoever waits is told, and knows which of them ends the wait
-                faults += 1
-                for watch in self.watches:
-                    watch.tell(error)
-                await asyncio.sleep(doorbell.backoff(faults))
+                        await self._look(batch)
+            except Exception as error:  # noqa: BLE001 - whoever waits is told
+                await self._pause(error)
+
+    async def _look(self, batch: Any) -> None:
+        """Take a turn; after a fault the client is used on, unless its credentials were refused."""
+        try:
+            await self._turn(batch)
+            self._faults = 0
+        except Exception as error:
+            if clients.credentials_refused(error):
+                raise
+            await self._pause(error)
+
+    async def _pause(self, error: Exception) -> None:
+        self._faults += 1
+        for watch in self.watches:
+            watch.tell(error)
+        await asyncio.sleep(min(LAST_POLL, doorbell.backoff(self._faults)))
 
     async def _turn(self, batch: Any) -> None:
         """Look at the jobs that are due, or wait until one is."""

@@ -73,27 +73,35 @@ class RoundJobTrigger(BaseTrigger):
             while True:
                 try:
                     job = await watch.look()
-                    known = time.monotonic() if job else known
-                    if (status := _status(job, _since(known))) in ENDED:
-                        yield TriggerEvent({"job_id": self.job_id, "status": status})  # type: ignore[no-untyped-call]
-                        return
-                    if _since(heard) > HEARTBEAT_EVERY:
-                        await self._send_heartbeat()
-                        heard = time.monotonic()
-                except (BotoCoreError, ClientError, OSError, RecordError) as error:
+                except Exception as error:  # noqa: BLE001 - the job goes on meanwhile, and so does the wait
                     log.warning("looking at job %s failed, it is looked at again: %s", self.job_id, error)
+                    known = time.monotonic()  # only answers count that don't know the job
+                    continue
+                known = time.monotonic() if job else known
+                if (status := _status(job, _since(known))) in ENDED:
+                    yield TriggerEvent({"job_id": self.job_id, "status": status})  # type: ignore[no-untyped-call]
+                    return
+                if _since(heard) > HEARTBEAT_EVERY and await self._send_heartbeat():
+                    heard = time.monotonic()
 
     async def on_kill(self) -> None:
         """End the job when a user ends the deferred task (Airflow calls this from 3.3 on)."""
         async with self._client("batch") as batch:
             await batch.terminate_job(jobId=self.job_id, reason="Terminated: the task was ended in Airflow")
 
-    async def _send_heartbeat(self) -> None:
+    async def _send_heartbeat(self) -> bool:
+        """Tell the ledger that the run lives; return whether it was told."""
         timeout = timedelta(seconds=self.heartbeat_timeout)
         move = run_moves.heartbeat(self.feed, self.claim, timeout=timeout, now=clock.now())
-        async with self._client("dynamodb") as dynamodb:
-            if not (await AsyncLedger(dynamodb, self.ledger).try_move(move)).done:
-                log.warning("claim %s is closed already; its job is waited for all the same", self.claim)
+        try:
+            async with self._client("dynamodb") as dynamodb:
+                moved = await AsyncLedger(dynamodb, self.ledger).try_move(move)
+        except (BotoCoreError, ClientError, OSError, RecordError) as error:
+            log.warning("claim %s: the ledger isn't told that its run lives: %s", self.claim, error)
+            return False
+        if not moved.done:
+            log.warning("claim %s is closed already; its job is waited for all the same", self.claim)
+        return True
 
     def _client(self, service: str) -> AbstractAsyncContextManager[Any]:
         return clients.client(self._source, service)

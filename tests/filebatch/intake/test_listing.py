@@ -320,7 +320,7 @@ def test_what_waits_for_a_feed_of_another_name_waits_for_this_one_after_the_swee
     found = [item["pk"] for item in place.ledger.open(FileRecord.waiting("renamed"))]
     assert sorted(found) == [waits.pk, failed.pk]
     assert place.ledger.open(FileRecord.waiting("orders")) == []
-    assert [place.ledger.get(row).feed for row in (waits, failed, done)] == ["renamed", "renamed", "orders"]
+    assert [place.ledger.get(row).feed for row in (waits, failed, done)] == ["renamed", "renamed", "renamed"]
 
 
 def test_a_sweep_does_not_end_while_a_claim_of_another_feed_holds_a_file(place):
@@ -332,3 +332,35 @@ def test_a_sweep_does_not_end_while_a_claim_of_another_feed_holds_a_file(place):
     place.ledger.move(file_moves.release(claimed, clock.now()))
     assert swept(place, renamed).held_by == set()
     assert place.ledger.get(held).open == FileRecord.waiting("renamed").name
+
+
+@pytest.mark.usefixtures("two_a_page")
+def test_a_file_that_was_held_before_an_interruption_is_met_again_after_it(place, monkeypatch):
+    held, *_ = place.arrive(*(place.put(f"orders/{name}.csv") for name in "abcdef"))
+    place.ledger.move(file_moves.claim(held, "t", "r", 1, clock.now()))
+    renamed, compare, pages = feed_of("renamed", prefix="orders/"), listing._compare, []
+
+    def killed(*args):
+        pages.append(args)
+        if len(pages) == 3:
+            raise KeyboardInterrupt
+        return compare(*args)
+
+    monkeypatch.setattr(listing, "_compare", killed)
+    with pytest.raises(KeyboardInterrupt):
+        swept(place, renamed)
+
+    assert swept(place, renamed).held_by == {"orders"}
+    assert place.ledger.get(Sweep.at("renamed")) is None
+
+
+def test_a_feed_that_gets_its_name_back_looks_at_everything_again(place):
+    (row,) = place.arrive(place.put("orders/a.csv"))
+    long_after = clock.now() + timedelta(days=30)
+    swept(place)
+    swept(place, feed_of("renamed", prefix="orders/"))
+    assert place.ledger.get(row).feed == "renamed"
+
+    listing.sweep(place.connect("s3"), place.new_files, feed_of("orders"), place.ledger, long_after)
+
+    assert place.ledger.get(row).feed == "orders"

@@ -148,3 +148,15 @@ def test_a_claim_without_a_plan_has_no_files_of_its_own_to_do_again(place):
     record = run_moves.begin("orders", OTHER, asked, timeout=ctx.settings.heartbeat_timeout, now=ctx.now())
     assert plans.read(ctx, OTHER) is None
     assert isinstance(selecting.plan(ctx, ALL, record), Nothing)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_what_a_feeds_former_name_had_is_its_own_before_it_is_claimed(place, settled):
+    """A claim is looked for under its file's feed: else the next run would take the file from a claim that lives."""
+    (row,) = waiting(place, "a")
+    if settled:
+        failed(place.ctx(), row)
+    renamed = place.ctx(feed_of("renamed", prefix="orders/"))
+    assert len(selecting.plan(renamed, named("a", force=True), None)) == 1
+    file = renamed.ledger.get(row)
+    assert (file.feed, bool(file.open)) == ("renamed", not settled)

@@ -158,3 +158,17 @@ def test_when_nobody_waits_nothing_is_asked_and_the_next_begins_anew(batch):
 
 def test_the_older_the_wait_the_rarer_the_looks():
     assert [poll_delay(waited) for waited in (0, 20, 60, 600, 10**6)] == [1, 1, 3, 30, 30]
+
+
+def test_after_a_fault_of_aws_the_client_is_used_on(batch):
+    batch.faults += [THROTTLED, THROTTLED]
+
+    async def scenario():
+        async with watched(SOURCE, "job-1") as watch:
+            told = [await asyncio.gather(watch.look(), return_exceptions=True) for _ in range(3)]
+        return [found for (found,) in told]
+
+    *faults, found = asyncio.run(scenario())
+    assert faults == [THROTTLED, THROTTLED]
+    assert found["jobId"] == "job-1"
+    assert batch.clients == 1

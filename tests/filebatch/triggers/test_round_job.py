@@ -1,12 +1,14 @@
 """Waiting for a round's job: its end is told, its run's claim kept alive, and no fault of AWS ends the wait."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
 from claims import Held
 from doorbells import becomes
 from filebatch.triggers import round_job
+from filebatch.triggers.round_job import RoundJobTrigger
 from round_jobs import event_of, submit, trigger_of
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -52,3 +54,28 @@ def test_a_batch_out_of_reach_delays_the_end_and_is_told(here, proxy, caplog):
         return await waits
 
     assert asyncio.run(scenario())["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("the API server restarts"), OSError("cut")])
+def test_whatever_a_look_fails_with_the_wait_goes_on_and_its_time_does_not_count(monkeypatch, caplog, fault):
+    found = [fault, None, {"jobId": "job", "status": "SUCCEEDED"}]
+
+    class Watch:
+        async def look(self):
+            answer = found.pop(0)
+            if isinstance(answer, Exception):
+                monkeypatch.setattr(round_job, "VANISHED_AFTER", 0.5)
+                await asyncio.sleep(0.6)  # longer than a job may be unknown
+                raise answer
+            return answer
+
+    @asynccontextmanager
+    async def watched(source, job_id):
+        yield Watch()
+
+    monkeypatch.setattr(round_job.poller, "watched", watched)
+    monkeypatch.setattr(RoundJobTrigger, "_send_heartbeat", lambda self: asyncio.sleep(0, True))
+    trigger = RoundJobTrigger("job", "orders", "0123456789abcdef-0001", "ledger", 900, None, "eu-west-1")
+
+    assert asyncio.run(event_of(trigger))["status"] == "SUCCEEDED"
+    assert "looking at job job failed" in caplog.text
