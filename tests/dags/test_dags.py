@@ -107,6 +107,7 @@ def delays(task: Any, day: int) -> list[float]:
     """Return the seconds that Airflow waits before each further try of a task; they depend on the run's date."""
     ended = datetime(2026, 1, day, tzinfo=UTC)
     names = {"dag_id": "weather", "task_id": task.task_id, "task": task, "logical_date": ended, "end_date": ended}
+    names["retry_delay_override"] = None  # which 3.3 asks for
     tries = [SimpleNamespace(**names, try_number=number) for number in range(1, task.retries + 1)]
     return [(TaskInstance.next_retry_datetime(each) - ended).total_seconds() for each in tries]  # type: ignore[arg-type]
 
