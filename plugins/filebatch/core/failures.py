@@ -33,6 +33,7 @@ class Failure:
         retry: whether filebatch tries the file again by itself.
         blame: whose it is: supplier, us, aws.
         meaning: one sentence for people.
+        do: what people do about it; `{retry}` stands for the command that has the file tried again.
         memory_factor: what the container's memory is multiplied with on the next try.
         started: whether its container had begun to work.
         from_outside: whether somebody else ended a container that was at work.
@@ -42,6 +43,7 @@ class Failure:
     retry: bool
     blame: str
     meaning: str
+    do: str
     memory_factor: int = 1
     started: bool = True
     from_outside: bool = False
@@ -68,7 +70,7 @@ def failure(code: str) -> Failure:
     """Return the row called `code`; KeyError for an unknown one."""
     row = document()["failures"][code]
     optional = {name: row[name] for name in ("memory_factor", "started", "from_outside") if name in row}
-    return Failure(code, row["retry"], row["blame"], row["meaning"], **optional)
+    return Failure(code, row["retry"], row["blame"], row["meaning"], row["do"], **optional)
 
 
 def exit_code(code: str) -> int:

@@ -163,7 +163,7 @@ def rehome(file: FileRecord, feed: str) -> Move[FileRecord]:
         file.row,
         (
             Equal("feed", file.feed),
-            OneOf("state", (file.state,)),
+            Equal("state", file.state),
             Equal("generation", file.generation),
             Present("open") if file.open else Absent("open"),
         ),

@@ -1,7 +1,4 @@
-"""The options of the built-in processor `tabular`: what a feed may say about its tables.
-
-They are checked where the feed is read, and again by the worker before its first file.
-"""
+"""The options of the built-in processor `tabular`: what a feed may say about its tables."""
 
 from __future__ import annotations
 
@@ -13,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from filebatch.core import date_forms
-from filebatch.core.errors import Problem, did_you_mean
+from filebatch.core.errors import Problem
+from filebatch.core.options import OptionsError, Parsers, count, parsed, wrong
 
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1")
 PLAIN_TYPES = ("string", "integer", "float", "boolean", "date", "timestamp", "timestamptz")
@@ -22,18 +20,6 @@ MAX_DECIMAL_DIGITS = 38
 
 _DECLARED = re.compile(r"\s*([a-z]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _PRECISION = re.compile(r"\s*(\d{1,2})\s*,\s*(\d{1,2})\s*")
-
-
-class OptionsError(ValueError):
-    """Options that can't be used.
-
-    Args:
-        problems: all that is wrong with them.
-    """
-
-    def __init__(self, *problems: Problem) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
 
 
 @dataclass(frozen=True)
@@ -52,13 +38,7 @@ def parse(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OptionsError: it names all options that are unknown, or have a value that they can't have.
     """
-    values: dict[str, Any] = {}
-    problems = [_unknown(name) for name in options if name not in PARSERS]
-    for name, value in options.items():
-        try:
-            values |= {name: PARSERS[name](name, value)} if name in PARSERS else {}
-        except OptionsError as error:
-            problems += error.problems
+    values, problems = parsed("tabular", options, PARSERS)
     problems += _undeclared(options.get("columns"), values.get("required", ()))
     problems += _alike_separators(values)
     if problems:
@@ -96,11 +76,6 @@ def _with_argument(name: str, argument: str) -> DeclaredType | None:
     return DeclaredType(name, form=argument)
 
 
-def _unknown(name: object) -> Problem:
-    found = f"an unknown option{did_you_mean(str(name), PARSERS)}"
-    return Problem(str(name), f"one of the options of tabular ({', '.join(PARSERS)})", found)
-
-
 def _undeclared(columns: Any, required: Iterable[str]) -> Iterator[Problem]:
     """Yield the required columns that aren't declared, where any are: they would be no column's, but a typing error."""
     names = list(map(str, columns)) if isinstance(columns, Mapping) else []
@@ -115,13 +90,9 @@ def _alike_separators(values: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("thousands_separator", f"another character than decimal_separator, {decimal!r}", repr(thousands))
 
 
-def _wrong(name: str, expected: str, found: Any) -> OptionsError:
-    return OptionsError(Problem(name, expected, repr(found)))
-
-
 def _columns(name: str, value: Any) -> dict[str, DeclaredType]:
     if not isinstance(value, Mapping) or not all(isinstance(column, str) and column for column in value):
-        raise _wrong(name, "a mapping of column names to types", value)
+        raise wrong(name, "a mapping of column names to types", value)
     found: dict[str, DeclaredType] = {}
     once = "each column once; case makes no difference"
     problems = [Problem(name, once, f"{twin!r} twice") for twin in _twins(value)]
@@ -141,29 +112,20 @@ def _twins(columns: Mapping[str, Any]) -> list[str]:
 
 def _strings(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise _wrong(name, "a list of strings", value)
+        raise wrong(name, "a list of strings", value)
     return tuple(value)
 
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _wrong(name, "true or false", value)
+        raise wrong(name, "true or false", value)
     return value
-
-
-def _count(least: int) -> Callable[[str, Any], int]:
-    def parse_count(name: str, value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise _wrong(name, f"an integer of at least {least}", value)
-        return value
-
-    return parse_count
 
 
 def _one_of(*choices: str) -> Callable[[str, Any], str]:
     def parse_choice(name: str, value: Any) -> str:
         if value not in choices:
-            raise _wrong(name, "one of " + ", ".join(map(repr, choices)), value)
+            raise wrong(name, "one of " + ", ".join(map(repr, choices)), value)
         return str(value)
 
     return parse_choice
@@ -176,48 +138,48 @@ def _encoding(name: str, value: Any) -> str:
         found = ""
     by_codec = {codecs.lookup(encoding).name: encoding for encoding in ENCODINGS}
     if found not in by_codec:
-        raise _wrong(name, "one of " + ", ".join(ENCODINGS), value)
+        raise wrong(name, "one of " + ", ".join(ENCODINGS), value)
     return by_codec[found]
 
 
 def _delimiter(name: str, value: Any) -> str:
     found = "\t" if value == "tab" else value
     if not isinstance(found, str) or len(found) != 1 or not found.isascii() or found in '\r\n\0"\\':
-        raise _wrong(name, 'one ASCII character or "tab"', value)
+        raise wrong(name, 'one ASCII character or "tab"', value)
     return found
 
 
 def _quote(name: str, value: Any) -> str:
     if value not in ('"', "'", ""):
-        raise _wrong(name, "a double quote, a single quote or an empty string (no quoting)", value)
+        raise wrong(name, "a double quote, a single quote or an empty string (no quoting)", value)
     return str(value)
 
 
 def _comment(name: str, value: Any) -> str:
     if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in "\r\n\0\"'":
-        raise _wrong(name, "one ASCII character, such as '#'", value)
+        raise wrong(name, "one ASCII character, such as '#'", value)
     return value
 
 
 def _member(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise _wrong(name, "the name of a file in a zip, with * for any text", value)
+        raise wrong(name, "the name of a file in a zip, with * for any text", value)
     return value
 
 
 def _trailer(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip("*") or not value.isprintable() or value.count("{rows}") > 1:
-        raise _wrong(name, "the text of the last line, with {rows} for the number of rows and * for any text", value)
+        raise wrong(name, "the text of the last line, with {rows} for the number of rows and * for any text", value)
     return value
 
 
-PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
+PARSERS: Parsers = {
     "columns": _columns,
     "extra_columns": _one_of("keep", "error"),
     "required": _strings,
     "allow_empty": _flag,
-    "max_bad_rows": _count(0),
-    "max_uncompressed_bytes": _count(1),
+    "max_bad_rows": count(0),
+    "max_uncompressed_bytes": count(1),
     "encoding": _encoding,
     "delimiter": _delimiter,
     "quote": _quote,
@@ -226,8 +188,8 @@ PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
     "thousands_separator": _one_of(",", ".", "'", " "),
     "null_values": _strings,
     "escape": _one_of("double", "backslash"),
-    "skip_rows": _count(0),
-    "skip_footer": _count(0),
+    "skip_rows": count(0),
+    "skip_footer": count(0),
     "comment": _comment,
     "trailer": _trailer,
     "quoted_empty": _one_of("text", "null"),

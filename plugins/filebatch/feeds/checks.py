@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from filebatch.core import command_options, tabular_options
+from filebatch.core.options import OptionsError
 from filebatch.feeds import patterns
 from filebatch.feeds.problems import UnfitError
 
@@ -65,7 +66,7 @@ def known_options(processor: str, options: Mapping[str, Any]) -> None:
     try:
         if parse:
             parse(options)
-    except tabular_options.OptionsError as error:
+    except OptionsError as error:
         raise UnfitError(*error.problems) from error
 
 

@@ -175,6 +175,12 @@ class Feed(_Strict):
             return f"after {self.prefix!r} its key doesn't begin with its day as {self.day_prefix!r} says"
         return ""
 
+    def fits_until(self, key: str) -> int | None:
+        """Return how many characters of a key fit where the pattern doesn't match it; None where the pattern does."""
+        if self._match(key) is not None:
+            return None
+        return len(self.prefix) + patterns.fits_until(self.pattern, key[len(self.prefix) :])
+
     def covers(self, key: str) -> bool:
         """Tell whether a key lies under the feed's prefix."""
         return key.startswith(self.prefix)

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from filebatch.core import clock, paths
+from filebatch.core import clock, failures, paths
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.wording import visible
-from filebatch.feeds import patterns, standing
+from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.standing import Standing
 from filebatch.queries.story import Story
 
 SOON = "nothing: the feed's next run takes it. Runs begin when files arrive and by the feed's schedule"
 NO_RUN = "see whether runs begin: is the DAG paused, is Airflow's triggerer up? docs/runbook.md, oldest-waiting-file"
+RETRY = "{retry}"  # in what failures.json says to do, for the command that does it
 OVERDUE_AFTER = 15 * 60  # seconds for which a file waits before somebody should look
-
-# What people do about a failure that isn't tried again by itself, by its code in failures.json.
-BY_CODE: Mapping[str, str] = {
-    "invalid": "the supplier sends a corrected file, which is done by itself",
-    "bug": "fix the processor, push its image, apply, then {retry}",
-    "transient": "see that what the message names answers again, then {retry}",
-    "configuration": "put right what the message names, then {retry}",
-    "out_of_memory": "raise `memory` in the feed file, apply, then {retry}",
-    "spot_reclaim": "{retry}",
-    "image_pull": "see that the image's tag is in the registry, then {retry}",
-    "not_started": "the message ends with Batch's words: put that right, then {retry}",
-    "timeout": "raise `timeout` or lower `packing.files` in the feed file, apply, then {retry}",
-    "unschedulable": "the message ends with Batch's words: see vCPU and memory of the feed, then {retry}",
-    "terminated": "somebody ended the job; once that is clear, {retry}",
-    "killed": "{retry}; if it is killed again, raise `memory` in the feed file",
-    "unknown": "the message ends with Batch's words: put that right, then {retry}",
-    "vanished": "{retry}",
-}
 
 
 @dataclass(frozen=True)
@@ -115,14 +98,12 @@ def _rename(feed: Feed) -> str:
 
 def mismatch(feed: Feed, key: str) -> str:
     """Say why a key is no file of the feed, and where it stops fitting; "" where it fits."""
-    why = feed.mismatch(key)
-    if not why or "doesn't match" not in why:
+    why, fits = feed.mismatch(key), feed.fits_until(key)
+    if fits is None:
         return why
-    rest = key[len(feed.prefix) :]
-    fits = patterns.fits_until(feed.pattern, rest)
-    if fits == len(rest):
+    if fits == len(key):
         return f"{why}: it begins as the pattern wants, but doesn't end so"
-    return f"{why}: it fits up to {visible(rest[fits:])!r}"
+    return f"{why}: it fits up to {visible(key[fits:])!r}"
 
 
 def _known(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], str]:
@@ -171,15 +152,16 @@ def _invalid(file: FileRecord) -> tuple[list[str], str]:
         f"The file is wrong, found at {file.settled_at}: {_reason(file)}",
         f"Quarantine, in the results bucket: {kept}",
     ]
-    return said, f"{BY_CODE['invalid']}; if the file is right and we are wrong: {_command('redo', file)}"
+    return said, f"{failures.failure('invalid').do}; if the file is right and we are wrong: {_command('redo', file)}"
 
 
 def _failed(story: Story, file: FileRecord) -> tuple[list[str], str]:
     said = [f"It failed at {file.settled_at}, attempt {file.attempts} of {story.feed.max_attempts}: {_reason(file)}"]
     if file.open:
         return said, f"nothing: it is tried again from {file.due_at} on; at once: {_command('retry', file)}"
-    advice = BY_CODE.get(file.reason.code if file.reason else "", "{retry}")
-    return said, advice.replace("{retry}", _command("retry", file))
+    known = file.reason and failures.document()["failures"].get(file.reason.code)
+    to_do = str(known["do"]) if known else RETRY
+    return said, to_do.replace(RETRY, _command("retry", file))
 
 
 def _reason(file: FileRecord) -> str:

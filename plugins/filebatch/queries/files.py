@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,8 @@ from filebatch.core.listed import EVERYTHING, SHARDS, URGENT_FIRST, ListedFile, 
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.rows import Item
 from filebatch.runs.context import FeedContext
+
+log = logging.getLogger(__name__)
 
 PAGE = 50  # files
 MAX_PAGE = 1000
@@ -151,16 +154,20 @@ def _conditions(wanted: Wanted) -> Iterator[Condition]:
 
 def _own(ctx: FeedContext, items: Sequence[Item], wanted: Wanted, after: str | None) -> Iterator[ListedFile]:
     """Yield the feed's own files: its partition may hold what another feed's worker put there (`open_items.py`)."""
-    fits: Callable[[ListedFile], bool] = lambda file: (  # noqa: E731 - one rule, read as one
-        file.listed_at != after
-        and file.pk == f"s3://{ctx.settings.new_files}/{file.key}"
-        and ctx.feed.covers(file.key)
-        and wanted.state in (None, file.state)
-    )
+
+    def fits(file: ListedFile) -> bool:
+        return (
+            file.listed_at != after
+            and file.pk == f"s3://{ctx.settings.new_files}/{file.key}"
+            and ctx.feed.covers(file.key)
+            and wanted.state in (None, file.state)
+        )
+
     for item in items:
         try:
             file = ListedFile.from_item(item)
-        except RecordError:
+        except RecordError as error:
+            log.warning("feed %s: left out of a list: %s", ctx.feed.name, error)
             continue
         if fits(file):
             yield file

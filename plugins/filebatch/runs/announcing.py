@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from filebatch.core import paths, run_moves
+from filebatch.core.errors import MoveRefused
 from filebatch.core.records import RunRecord, RunState
 from filebatch.runs import claiming, open_items, sns_message, takeover
 from filebatch.runs.context import FeedContext
@@ -74,7 +75,7 @@ def _due(ctx: FeedContext, own: str) -> list[RunRecord]:
 
 def _announce_one(ctx: FeedContext, record: RunRecord, own: str) -> list[Told]:
     if record.state is RunState.SETTLED:
-        return _announce_settled(ctx, record)
+        return _announce_settled(ctx, record, own)
     if record.token.startswith(own) and not record.told_unsettled_at:
         _tell_unsettled(ctx, record)
     return []
@@ -87,10 +88,21 @@ def _tell_unsettled(ctx: FeedContext, record: RunRecord) -> None:
         log.info("run %s was settled, or told of, meanwhile", record.run_id)
 
 
-def _announce_settled(ctx: FeedContext, record: RunRecord) -> list[Told]:
-    """Tell of one settled claim, unless somebody else is at it."""
+def _announce_settled(ctx: FeedContext, record: RunRecord, own: str) -> list[Told]:
+    """Tell of one settled claim, unless somebody else is at it.
+
+    Raises:
+        MoveRefused: it is the caller's own, and an earlier try or another run has begun and not ended: a task that
+            found nothing to do then would hide that nobody was told.
+    """
     now = ctx.now()
-    if not ctx.ledger.try_move(run_moves.announcing(record, until=now + ANNOUNCING_TAKES, now=now)).done:
+    moved = ctx.ledger.try_move(run_moves.announcing(record, until=now + ANNOUNCING_TAKES, now=now))
+    if not moved.done:
+        if record.token.startswith(own) and moved.record and moved.record.state is RunState.SETTLED:
+            raise MoveRefused(
+                f"run {record.run_id}: somebody began to announce it, and hasn't ended; nobody may have been told. "
+                f"It is announced again from {moved.record.announcing_until} on"
+            )
         log.info("run %s is announced by another run, or was", record.run_id)
         return []
     summary = _summary(ctx, record)

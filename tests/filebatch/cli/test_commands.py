@@ -10,13 +10,12 @@ from click.testing import CliRunner
 from aws import DOCUMENTS, feed_of
 from claims import Held
 from filebatch.cli.commands import main
-from filebatch.core import clock, failures, file_moves, run_moves
+from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.contract import Reason
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.records import FileRecord, FileState
 from filebatch.feeds import settings as settings_of
 from filebatch.intake import listing
-from filebatch.queries import advice
 from filebatch_local.base import access
 from filebatch_local.provision.documents import render
 
@@ -202,11 +201,6 @@ def test_why_of_a_file_that_is_tried_again(shell):
     assert state == "FAILED"
     assert "attempt 1 of 3: bug, it broke" in said
     assert "next: nothing: it is tried again from 2999-01-01" in said
-
-
-@pytest.mark.parametrize("code", failures.document()["failures"])
-def test_there_is_advice_for_every_failure(code):
-    assert advice.BY_CODE[code]
 
 
 def test_why_of_a_file_that_failed_for_good(shell):

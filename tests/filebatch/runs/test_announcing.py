@@ -12,6 +12,7 @@ import pytest
 from aws import NOW, Place, feed_of, recorded
 from claims import OTHER, Held, run_of
 from filebatch.core import clock, paths, run_moves
+from filebatch.core.errors import MoveRefused
 from filebatch.core.records import RunState
 from filebatch.feeds.feed import Notify
 from filebatch.runs import announcing, settling, takeover
@@ -197,3 +198,17 @@ def test_who_read_a_run_that_has_begun_another_round_since_does_not_close_it(pla
     held.another_round()
     assert not held.ctx.ledger.try_move(run_moves.announced(seen, NOW)).done
     assert held.record.open
+
+
+def test_a_further_try_of_a_task_that_told_nobody_does_not_say_that_nothing_was_to_tell(place, topics):
+    held = settled(place, topics)
+    own = held.token.split("-")[0]
+    with refusing(held.ctx.sns, 1), pytest.raises(ConnectionError):
+        announcing.announce(held.ctx, own)
+
+    with pytest.raises(MoveRefused, match="hasn't ended"):
+        announcing.announce(held.ctx, own)
+    assert announcing.announce(held.ctx, OWN) == []  # to another run it's no fault of its own
+
+    announcing.close(held.ctx, announcing.announce(later(held.ctx, 6), own))
+    assert announcing.announce(held.ctx, own) == []

@@ -322,4 +322,4 @@ def test_what_failed_took_no_time_and_is_due_for_its_own_feed(place):
     ],
 )
 def test_a_reason_is_the_failures_meaning_then_why(ending, said):
-    assert settling._message(Failure("bug", True, "us", "meaning"), ending, "") == said
+    assert settling._message(Failure("bug", True, "us", "meaning", "do"), ending, "") == said

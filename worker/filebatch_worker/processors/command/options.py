@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from filebatch.core import command_options
-from filebatch.core.tabular_options import OptionsError
+from filebatch.core.options import OptionsError
 from filebatch_worker.processor import ConfigurationError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from filebatch.core import tabular_options
+from filebatch.core.options import OptionsError
 from filebatch_worker.processor import ConfigurationError
 from filebatch_worker.processors.tabular.column_types import ColumnType, column_type
 
@@ -50,7 +51,7 @@ def parse_options(options: Mapping[str, Any]) -> TabularOptions:
     """Return the options as written in a feed's YAML, checked. Raises ConfigurationError naming all that is wrong."""
     try:
         values = tabular_options.parse(options)
-    except tabular_options.OptionsError as error:
+    except OptionsError as error:
         raise ConfigurationError("\n".join(f"tabular: option {problem}" for problem in error.problems)) from error
     columns = {name: column_type(declared) for name, declared in values.get("columns", {}).items()}
     return TabularOptions(**{**values, "columns": columns})
