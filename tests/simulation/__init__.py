@@ -3,7 +3,7 @@
 plan.py          what a seed draws: files, what people do, which faults how often
 world.py         one simulation: it puts clock, chance, clients and threads of the code under the seed's control
 scheduler.py     actors on a simulated clock, one at a time; calls.py makes each call a point where others go on
-services/        AWS in memory; test_services.py holds it to the local AWS
+services/        AWS in memory; test_services_*.py hold it to the local AWS
 airflow.py, doorbell.py, containers.py, people.py, processor.py    who acts there
 checks.py        what must hold after each step, and once the world has calmed down
 run.py, trace.py running seeds, making a finding smaller, and telling it
