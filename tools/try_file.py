@@ -43,8 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _worker(file: Path, asked: str) -> int:
-    # Without the shell's credentials: a processor that calls AWS would change what is real.
+    # Without credentials, be they the shell's, a profile's or a machine's: a processor that calls AWS would change what
+    # is real.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "FILEBATCH_"))}
+    inherited |= {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_CONFIG_FILE": os.devnull}
+    inherited |= {"AWS_EC2_METADATA_DISABLED": "true"}
     python_path = os.pathsep.join(str(ROOT / place) for place in PLACES)
     command = [str(PYTHON), "-m", "filebatch_worker.try_one", str(file)]
     return subprocess.run(

@@ -23,10 +23,10 @@ if word.startswith('fine'): shutil.copy(os.environ['FILEBATCH_INPUT'], out + '/c
 ENDS = {
     "fine": (FileState.SUCCEEDED, None, ""),
     "invalid": (FileState.INVALID, "refused", "the program refused the file (exit code 65)"),
-    "broken": (FileState.FAILED, "bug", "ProgramFailedError"),
+    "broken": (FileState.FAILED, "bug", "ProgramFailedError: the program ended with exit code"),
     "killed": (FileState.FAILED, "out_of_memory", "MemoryError"),
-    "slow": (FileState.FAILED, "bug", "TimedOutError"),
-    "much": (FileState.FAILED, "bug", "No space left"),
+    "slow": (FileState.FAILED, "bug", "TimedOutError: timeout: the program took more than 5 s"),
+    "much": (FileState.FAILED, "bug", "WroteTooMuchError: max_output_bytes: the program wrote more than 2000000 bytes"),
     "link": (FileState.FAILED, "bug", "NoFileError"),
     "nothing": (FileState.FAILED, "bug", "NoOutputError"),
     "busy": (FileState.CLAIMED, None, ""),

@@ -44,7 +44,7 @@ def test_an_invalid_file_ends_with_an_error_and_its_message(tmp_path):
     ended = make_try("tables", tmp_path / "bad.csv", tmp_path=tmp_path)
     assert ended.returncode != 0
     assert "code      ragged\nmessage   line 2: expected 2 columns, found 1\n" in ended.stdout
-    assert "Error 1" in ended.stderr
+    assert "Error 65" in ended.stderr
 
 
 def test_what_a_processor_raises_is_shown_with_the_line_of_its_code(tmp_path):

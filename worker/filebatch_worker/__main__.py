@@ -86,11 +86,7 @@ def _run(told: settings.Settings, stop: Stop, shown: JobLog) -> int:
     ctx = UnitContext(clients.s3, ledger, told, unit, process)
     publisher = Publisher(clients.cloudwatch, told.namespace, usable(told.dimensions))
     outcomes = Outcomes(ledger, publisher, told.feed)
-    try:
-        troubles = list(_each(ctx, outcomes, stop))
-    finally:
-        outcomes.flush()
-    return _exit_code(troubles)
+    return _exit_code(list(_each(ctx, outcomes, stop)))
 
 
 def _each(ctx: UnitContext, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
@@ -113,7 +109,10 @@ def _each(ctx: UnitContext, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
             if trouble:
                 yield trouble
     finally:
-        ahead.close()
+        try:
+            outcomes.flush()
+        finally:
+            ahead.close()  # it may wait for a fetch, and what is done is told by then
 
 
 def _one(ctx: UnitContext, work: Work, ahead: Ahead, outcomes: Outcomes) -> str | None:

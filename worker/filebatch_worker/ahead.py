@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,22 +34,33 @@ class Ahead:
     @contextmanager
     def fetched(self, work: Work) -> Iterator[tuple[Path, Future[Source]]]:
         """Yield a folder that is gone afterwards, and the fetch of `work` into it, whose result is `fetch`'s."""
-        folder, source = self._begin(work)
         at = self._places[work]
-        for following in self._works[at + 1 : at + 1 + FILES]:
-            if following.file.size <= LARGEST:
-                self._begin(following)
+        for other in [each for each in self._begun if self._places[each] < at or self._has_failed(each)]:
+            self._drop(other)  # a file that wasn't asked for; a fetch that is made anew at its turn
+        folder, source = self._begin(work)
         try:
+            for following in self._works[at + 1 : at + 1 + FILES]:
+                if following.file.size <= LARGEST:
+                    self._begin(following)
             yield folder, source
         finally:
-            del self._begun[work]
-            shutil.rmtree(folder, ignore_errors=True)
+            self._drop(work)
 
     def close(self) -> None:
         """Fetch nothing more, and remove what was fetched in vain."""
         self._pool.shutdown(cancel_futures=True)
-        for folder, _ in self._begun.values():
-            shutil.rmtree(folder, ignore_errors=True)
+        for work in list(self._begun):
+            self._drop(work)
+
+    def _has_failed(self, work: Work) -> bool:
+        _, source = self._begun[work]
+        return source.done() and not source.cancelled() and source.exception() is not None
+
+    def _drop(self, work: Work) -> None:
+        folder, source = self._begun.pop(work)
+        source.cancel()
+        wait([source])
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _begin(self, work: Work) -> tuple[Path, Future[Source]]:
         if work not in self._begun:

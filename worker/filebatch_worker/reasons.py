@@ -81,6 +81,9 @@ def _composed(error: InvalidFile, places: dict[str, int]) -> str:
 
 def _told(error: BaseException, *, quotes: bool, show_values: bool) -> str:
     name, text = plain(type(error).__name__), plain(_text(error))
+    own = plain(str(getattr(error, "summary", ""))) if isinstance(error, FilebatchError) else ""
+    if own and not show_values:
+        return f"{name}: {own}{_WITHHELD if text != own else ''}"
     if show_values or (not quotes and _is_ours(error)):
         return f"{name}: {text}" if text else f"{name}{place(error)}"
     system = f": {os.strerror(error.errno)}" if isinstance(error, OSError) and error.errno else ""

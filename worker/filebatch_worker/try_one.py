@@ -20,7 +20,7 @@ from typing import Any
 from filebatch.core.wording import visible
 from filebatch_worker import calling, file, processor, returned
 
-SUCCEEDED, INVALID, FAILED = 0, 1, 70  # exit codes
+SUCCEEDED, INVALID, FAILED = os.EX_OK, os.EX_DATAERR, os.EX_SOFTWARE  # exit codes
 ROWS = 5
 SHOWN = 2000  # bytes of an output that isn't a table
 

@@ -1,6 +1,5 @@
 """A program of the image as processor: real programs, and each way in which one ends."""
 
-import errno
 import json
 import sys
 import time
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from filebatch_worker import reasons
 from filebatch_worker.file import classify
 from filebatch_worker.processor import (
     ConfigurationError,
@@ -28,11 +28,11 @@ shutil.copy(os.environ['FILEBATCH_INPUT'], os.environ['FILEBATCH_OUTPUT'] + '/co
 
 
 def run(tmp_path: Path, code: str, *arguments: str, name: str = "a.txt", **options: Any) -> Processed:
-    fetched = tmp_path / "source"
+    fetched = tmp_path / "source"  # in the folder that a processor works in, as the worker has it
     fetched.write_bytes(b"content")
     command = [sys.executable, "-c", code, *arguments]
     process = load_processor("command")
-    return process(Source(fetched, name, 7), tmp_path / "work", {"command": command, **options})
+    return process(Source(fetched, name, 7), tmp_path, {"command": command, **options})
 
 
 def test_what_the_program_writes_is_the_result(tmp_path):
@@ -130,9 +130,37 @@ def test_a_program_that_writes_more_than_it_may_is_ended(tmp_path, files):
         f"for at in range({files}):\n"
         f" open(os.environ['FILEBATCH_OUTPUT'] + f'/{{at}}', 'wb').write(bytes(2_000_000 // {files}))"
     )
-    with pytest.raises(OSError, match="max_output_bytes") as caught:
+    with pytest.raises(program.WroteTooMuchError, match="max_output_bytes: the program wrote more than 1000000 bytes"):
         run(tmp_path, code, max_output_bytes=1_000_000)
-    assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_file_that_the_kernel_cut_is_no_result_though_the_program_ends_well(tmp_path):
+    code = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "file = os.open(os.environ['FILEBATCH_OUTPUT'] + '/a', os.O_CREAT | os.O_WRONLY)\n"
+        "os.write(file, bytes(5000)); os.close(file)"
+    )
+    with pytest.raises(program.WroteTooMuchError):
+        run(tmp_path, code, max_output_bytes=2000)
+
+
+def test_the_input_does_not_count_as_written(tmp_path):
+    assert run(tmp_path, COPY, max_output_bytes=len(b"content"))
+
+
+def test_a_link_in_place_of_the_output_folder_is_no_result(tmp_path):
+    code = "import os; out = os.environ['FILEBATCH_OUTPUT']; os.rmdir(out); os.symlink('/etc', out)"
+    with pytest.raises(NoFileError, match="link where its output folder was"):
+        run(tmp_path, code)
+
+
+def test_how_a_program_ended_is_told_without_its_words(tmp_path):
+    with pytest.raises(ProgramFailedError) as caught:
+        run(tmp_path, "import sys; print('Jo Doe', file=sys.stderr); sys.exit(3)")
+    told = reasons.of_failure("bug", caught.value, show_values=False).message
+    assert "ProgramFailedError: the program ended with exit code 3" in told
+    assert "Jo Doe" not in told
 
 
 def test_a_program_that_takes_the_containers_memory_is_ended(tmp_path, monkeypatch):

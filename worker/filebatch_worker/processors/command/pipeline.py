@@ -9,24 +9,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filebatch.core.errors import FilebatchError
 from filebatch_worker.processor import InvalidFile, Output, Processed, Source, TransientError
 from filebatch_worker.processors.command.options import PATH, check_program, parse_options
-from filebatch_worker.processors.command.program import Ended, run
+from filebatch_worker.processors.command.program import Ended, ProgramError, run
 
 INVALID, TRANSIENT = os.EX_DATAERR, os.EX_TEMPFAIL
 MAX_MESSAGE = 1000  # characters
 
 
-class ProgramFailedError(FilebatchError):
+class ProgramFailedError(ProgramError):
     """The program ended with an exit code that means a fault of its own, or was killed."""
 
 
-class NoOutputError(FilebatchError):
+class NoOutputError(ProgramError):
     """The program ended well and wrote nothing."""
 
 
-class NoFileError(FilebatchError):
+class NoFileError(ProgramError):
     """The program wrote a link, a pipe or a name that is no text, which can't be a result."""
 
 
@@ -38,7 +37,8 @@ def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Proces
     """
     known = parse_options(options)
     check_program(known.command)
-    output, scratch = workdir / "output", workdir / "scratch"
+    home = workdir / "command"  # what lies here the program wrote; the input lies beside it
+    output, scratch = home / "output", home / "scratch"
     for folder in (output, scratch):
         folder.mkdir(parents=True)
     values = {"{input}": str(source.path.resolve()), "{output}": str(output.resolve())}
@@ -53,7 +53,7 @@ def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Proces
         "FILEBATCH_NAME": source.name.replace("\0", ""),
         "FILEBATCH_PARAMETERS": json.dumps(known.parameters, ensure_ascii=False),
     }
-    ended = run(command, environment, workdir, timeout=known.timeout, max_bytes=known.max_output_bytes)
+    ended = run(command, environment, home, timeout=known.timeout, max_bytes=known.max_output_bytes)
     if ended.code:
         raise _failure(ended)
     outputs = tuple(_outputs(output))
@@ -87,16 +87,23 @@ def _failure(ended: Ended) -> Exception:
     if ended.code == -9:
         return MemoryError("the program was killed, as the kernel does for want of memory")
     how = f"ended with exit code {ended.code}" if ended.code > 0 else f"was killed by signal {-ended.code}"
-    return ProgramFailedError(f"the program {how}: {message}")
+    return ProgramFailedError(f"the program {how}", message)
 
 
 def _outputs(folder: Path) -> Iterator[Output]:
     """Yield the files below `folder`, by name."""
-    for path in sorted(Path(parent, name) for parent, folders, names in os.walk(folder) for name in folders + names):
+    if folder.is_symlink():
+        raise NoFileError("the program put a link where its output folder was")
+    found = os.walk(folder, onerror=_raised)
+    for path in sorted(Path(parent, name) for parent, folders, names in found for name in folders + names):
         mode = path.lstat().st_mode
         if stat.S_ISDIR(mode):
             continue
         name = path.relative_to(folder).as_posix()
         if not stat.S_ISREG(mode) or not name.isprintable():
-            raise NoFileError(f"the program wrote {name!r}: expected files alone, of printable names")
+            raise NoFileError("the program wrote something else than files of printable names", repr(name))
         yield Output(name, path)
+
+
+def _raised(error: OSError) -> None:
+    raise error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 import signal
@@ -23,8 +22,20 @@ POLL_SECONDS = 0.05
 MEMORY_SHARE = 0.8  # of the container's: the rest is the worker's, and what keeps the kernel from killing both
 
 
-class TimedOutError(FilebatchError):
+class ProgramError(FilebatchError):
+    """What is wrong with how a program ended; `summary` says it without a word of the program's, or of the file's."""
+
+    def __init__(self, summary: str, said: str = "") -> None:
+        super().__init__(f"{summary}: {said}" if said else summary)
+        self.summary = summary
+
+
+class TimedOutError(ProgramError):
     """The program took more seconds than the feed gives it."""
+
+
+class WroteTooMuchError(ProgramError):
+    """The program wrote more bytes than the feed lets it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *,
     Raises:
         TimedOutError: it took more than `timeout` seconds.
         MemoryError: it and what it started took nearly all memory of the container.
-        OSError: ENOSPC, it wrote more than `max_bytes`.
+        WroteTooMuchError: it wrote more than `max_bytes`.
     """
     program = subprocess.Popen(
         command,
@@ -53,23 +64,30 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *,
         env=dict(environment),
         start_new_session=True,
     )
-    # Set from outside: what runs between fork and exec may stand still for ever where there are other threads.
-    # https://docs.python.org/3/library/subprocess.html#subprocess.Popen
-    with suppress(ProcessLookupError):
-        resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
     out, err = _Tail(program.stdout), _Tail(program.stderr)
     try:
-        _wait(program, time.monotonic() + timeout, _overdraft(program.pid, folder, max_bytes))
+        _bound_files(program.pid, max_bytes)
+        _wait(program, timeout, _overdraft(program.pid, folder, max_bytes))
     finally:
         with suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
         program.wait()
-    if program.returncode and max(_sizes(folder), default=0) >= max_bytes:  # the kernel let it write no more
-        raise _no_space(max_bytes)
     return Ended(program.returncode, out.text(), err.text())
 
 
-def _wait(program: subprocess.Popen[bytes], deadline: float, check: Callable[[], None]) -> None:
+def _bound_files(pid: int, max_bytes: int) -> None:
+    """Have the kernel let the process write no file beyond a byte more than it may, which is then seen to be too much.
+
+    Set from outside: what runs between fork and exec may stand still for ever where there are other threads.
+    https://docs.python.org/3/library/subprocess.html#subprocess.Popen
+    """
+    if hasattr(resource, "prlimit"):  # Linux has it; elsewhere the looks at the folder bound it alone
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (max_bytes + 1, max_bytes + 1))
+
+
+def _wait(program: subprocess.Popen[bytes], timeout: int, check: Callable[[], None]) -> None:
+    deadline = time.monotonic() + timeout
     while True:
         with suppress(subprocess.TimeoutExpired):
             program.wait(POLL_SECONDS)
@@ -77,7 +95,7 @@ def _wait(program: subprocess.Popen[bytes], deadline: float, check: Callable[[],
             return
         check()
         if time.monotonic() > deadline:
-            raise TimedOutError("the program took more seconds than its timeout")
+            raise TimedOutError(f"timeout: the program took more than {timeout} s")
 
 
 def _overdraft(session: int, folder: Path, max_bytes: int) -> Callable[[], None]:
@@ -86,15 +104,11 @@ def _overdraft(session: int, folder: Path, max_bytes: int) -> Callable[[], None]
 
     def check() -> None:
         if sum(_sizes(folder)) > max_bytes:
-            raise _no_space(max_bytes)
+            raise WroteTooMuchError(f"max_output_bytes: the program wrote more than {max_bytes} bytes")
         if memory and _resident(session) > memory:
             raise MemoryError("the program takes nearly all of the container's memory")
 
     return check
-
-
-def _no_space(max_bytes: int) -> OSError:
-    return OSError(errno.ENOSPC, f"the program wrote more than {max_bytes} bytes (max_output_bytes)")
 
 
 def _sizes(folder: Path) -> Iterator[int]:

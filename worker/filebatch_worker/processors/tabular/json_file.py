@@ -75,8 +75,10 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
     if _prints_fractions(connection, file, keys, measured):
         path, marks = as_written(text.path)
         if marks:
-            file = _JsonFile(path, form)
+            file, before = _JsonFile(path, form), measured.rows
             measured = _measured(connection, file, keys, options, marks)
+            if measured.rows != before:
+                raise RuntimeError(f"marking numbers made {measured.rows} rows of {before}; this is a fault of tabular")
     return Table(
         relation=_relation(file, keys),
         parameters=(str(file.path),),

@@ -24,7 +24,8 @@ _SUSPICIOUS = (b"0" * _LONG, b"e-000")  # once all digits are alike
 # Long digits are more often in texts. A number follows one of these, be it before the blanks that a piece begins with.
 _NUMBER = re.compile(rb"(?:[:,\[]|\A\s{64})\s*+-?(?:0{%d}|0++e-000)" % _LONG)
 _OVERLAP = 64 + 64  # bytes: blanks, and what is looked for behind them
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\d[\d.]*+(?:[eE][+-]?\d++)?', re.DOTALL)
+# A text holds no line break, so that a quote too many in one line doesn't turn the texts of the next inside out.
+_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|-?\d[\d.]*+(?:[eE][+-]?\d++)?')
 _MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # characters that no text has
 
 
@@ -45,7 +46,11 @@ def _marked(path: Path, target: Path, kinds: int) -> tuple[Path, str]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         marks = "".join(itertools.islice((mark for mark in _MARKS if not _occurs(mark, content)), kinds))
         with target.open("wb") as out:
-            return (target, marks) if _copy(content, out, marks) else (path, "")
+            marked = _copy(content, out, marks)
+    if marked:
+        return target, marks
+    target.unlink()
+    return path, ""
 
 
 def unmarked(text: str, marks: str) -> str:

@@ -28,9 +28,9 @@ _BOMS = (
 )
 
 
-# A word of several letters with one beyond ASCII. In a Western language such letters are few of a word's ("Größe"); a
-# word of another, read as cp1252, has little else.
-_WORD = re.compile(r"[^\W\d_]*[^\W\d_a-zA-Z][^\W\d_]+|[^\W\d_]+[^\W\d_a-zA-Z]")
+# Letters beyond ASCII are few of a word's in a Western language ("Größe"); a word of another, read as cp1252, has
+# little else.
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _ASCII_LETTERS = dict.fromkeys(map(ord, string.ascii_letters))
 
 
@@ -98,7 +98,7 @@ def _is_alien(path: Path) -> bool:
     alien = words = 0
     with path.open(encoding="utf-8") as file:
         while piece := file.read(CHUNK):
-            found = _WORD.findall(piece)
+            found = [word for word in _WORD.findall(piece) if not word.isascii()]
             words += len(found)
             alien += sum(2 * len(word.translate(_ASCII_LETTERS)) > len(word) for word in found)
     return 2 * alien > words
