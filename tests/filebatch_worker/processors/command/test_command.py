@@ -111,6 +111,15 @@ def test_what_a_program_leaves_running_is_killed(tmp_path):
     assert _is_gone(int((tmp_path / "child").read_text()))
 
 
+def test_what_it_started_in_a_process_group_of_its_own_is_killed_too(tmp_path):
+    code = COPY + (
+        "import subprocess; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], "
+        "process_group=0); open(sys.argv[1], 'w').write(str(child.pid))"
+    )
+    run(tmp_path, code, str(tmp_path / "child"))
+    assert _is_gone(int((tmp_path / "child").read_text()))
+
+
 def _is_gone(pid: int) -> bool:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:

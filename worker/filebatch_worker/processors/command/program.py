@@ -19,6 +19,8 @@ from filebatch_worker.settings import read_bounds
 
 KEPT = 16 * 1024  # bytes of what a program says
 POLL_SECONDS = 0.05
+LOOKS_TAKE = 10  # times as long as a look took nobody looks again: many files must not cost the program its CPU
+KILLS = 100  # rounds: a program that starts others faster than they are killed isn't waited for
 MEMORY_SHARE = 0.8  # of the container's: the rest is the worker's, and what keeps the kernel from killing both
 
 
@@ -69,8 +71,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *,
         _bound_files(program.pid, max_bytes)
         _wait(program, timeout, _overdraft(program.pid, folder, max_bytes))
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(program.pid, signal.SIGKILL)
+        _kill_all(program.pid)
         program.wait()
     return Ended(program.returncode, out.text(), err.text())
 
@@ -87,13 +88,15 @@ def _bound_files(pid: int, max_bytes: int) -> None:
 
 
 def _wait(program: subprocess.Popen[bytes], timeout: int, check: Callable[[], None]) -> None:
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, POLL_SECONDS
     while True:
         with suppress(subprocess.TimeoutExpired):
-            program.wait(POLL_SECONDS)
+            program.wait(pause)
             check()
             return
+        looked = time.monotonic()
         check()
+        pause = max(POLL_SECONDS, LOOKS_TAKE * (time.monotonic() - looked))
         if time.monotonic() > deadline:
             raise TimedOutError(f"timeout: the program took more than {timeout} s")
 
@@ -119,13 +122,35 @@ def _sizes(folder: Path) -> Iterator[int]:
 
 
 def _resident(session: int) -> int:
-    """Return the bytes of memory of all processes of a session: https://man7.org/linux/man-pages/man5/proc.5.html."""
-    total = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):  # on a laptop's macOS there is none, and no bound
+    """Return the bytes of memory of all processes of a session."""
+    return sum(_processes(session).values())
+
+
+def _kill_all(session: int) -> None:
+    """Kill all processes of a session: each may be in a process group of its own, as a shell's jobs are."""
+    with suppress(ProcessLookupError):
+        os.killpg(session, signal.SIGKILL)
+    for _ in range(KILLS):
+        left = _processes(session)
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            return
+
+
+def _processes(session: int) -> dict[int, int]:
+    """Return the bytes of memory of each process of a session that runs, by its id.
+
+    On a laptop's macOS there is no /proc, so none is found. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, IndexError):
             stat = path.read_text(errors="replace").rpartition(") ")[2].split()
-            total += int(stat[21]) * resource.getpagesize() if int(stat[3]) == session else 0
-    return total
+            if int(stat[3]) == session and stat[0] not in "ZX":
+                found[int(path.parent.name)] = int(stat[21]) * resource.getpagesize()
+    return found
 
 
 class _Tail:
