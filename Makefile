@@ -66,7 +66,7 @@ doctor: setup  ## find what would go wrong in a deployment, in this clone and in
 	@$(RUN) -m doctor $(if $(filter command,$(firstword $(origin SETTINGS))),$(SETTINGS)) $(ARGS)
 
 deploy: setup  ## lay plugins, requirements, DAGs and feeds down: ENV=NAME TO=FOLDER or s3://BUCKET; ARGS="--dry-run", "--yes", "--rollback N"
-	@$(RUN) -m deploy $(ENV) $(if $(TO),--to $(TO)) $(ARGS)
+	@$(if $(ENV),,$(error ENV=NAME is missing: a file of infra/environments, such as ENV=existing-airflow))$(RUN) -m deploy $(ENV) $(if $(TO),--to "$(TO)") $(ARGS)
 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)

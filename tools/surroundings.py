@@ -19,19 +19,35 @@ class NoSettingsError(Exception):
     """Nobody says which environment is meant."""
 
 
-def found_settings(file: Path | None) -> Any:
+def found_settings(file: Path | None, *, local: bool = True) -> Any:
     """Return the settings as a document; those of the local AWS bring its address and keys into this process.
 
     Raises:
-        NoSettingsError: there are none.
+        NoSettingsError: there are none, or what should be them can't be read.
     """
     if file:
-        return json.loads(file.read_text(encoding="utf-8"))
-    if IN_SHELL in os.environ:
-        return json.loads(os.environ[IN_SHELL])
+        return _json(str(file), _text(file))
+    if written := os.environ.get(IN_SHELL):
+        return _json(IN_SHELL, written)
+    if not local:
+        raise NoSettingsError(f"no settings: set {IN_SHELL} to what Terraform's output `settings` says")
     layout = Layout.here()
     aws = running(layout)
     if aws is None:
         raise NoSettingsError(f"no settings: give a file, set {IN_SHELL}, or start the local AWS with `make aws`")
     take_over(environment(layout, aws.endpoint, aws.settings, aws.key))
     return aws.settings
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoSettingsError(f"{file}: expected a file of settings ({error})") from error
+
+
+def _json(where: str, written: str) -> Any:
+    try:
+        return json.loads(written)
+    except json.JSONDecodeError as error:
+        raise NoSettingsError(f"{where}: expected the settings as JSON, found {written[:40]!r} ({error})") from error

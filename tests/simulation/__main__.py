@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from simulation import run, safeguards
 from simulation.run import Outcome
 
-PROCESSES = 2
+PROCESSES = os.cpu_count() or 1
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def _safeguards(seeds: int, only: str) -> int:
     with multiprocessing.get_context("fork").Pool(PROCESSES, os.nice, (5,)) as pool:
         work = [(name, range(1, seeds + 1)) for name in safeguards.SAFEGUARDS if only in ("", name)]
         for name, found in pool.imap_unordered(_first_seed, work):
-            missed += found is None
+            missed += found is None and name not in safeguards.HELD_BY_TESTS
             told = f"seed {found.plan.seed}: {found.rule}" if found else f"not within {seeds} seeds"
             print(f"{name}: {told}", flush=True)
     return bool(missed)

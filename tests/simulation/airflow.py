@@ -1,6 +1,7 @@
 """Airflow, as far as it decides anything: runs, tries and retries of tasks, deferral, clearing, and what it forgets.
 
-The tasks' bodies are those of `filebatch.operators`, on the same plain modules.
+The tasks' bodies and triggers are played as `filebatch.operators`, `sensors` and `triggers` have them, on the same
+plain modules; tests/dags/test_simulated.py holds the numbers to theirs.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from filebatch.runs.announcing import Told
 from filebatch.runs.answers import Held, Nothing
 from filebatch.runs.context import FeedContext
 from filebatch.runs.run import Run
+from simulation.faults import EXPECTED
 from simulation.scheduler import Actor
 
 if TYPE_CHECKING:
@@ -224,7 +226,7 @@ class Airflow:
         except Fail as error:
             self.world.trace.tell(f"{task} of {run.run_id} fails: {error}")
             return "failed"
-        except Exception as error:
+        except (*EXPECTED, OtherRunsHoldThem) as error:
             self.world.trace.tell(f"{task} of {run.run_id} raises {type(error).__name__}: {error}"[:300])
             if counts():
                 self._again_or_failed(run, task, 0.0)
@@ -236,7 +238,7 @@ class Airflow:
         if task == "notify":
             try:
                 announcing.close(self.world.context(), run.told)
-            except Exception as error:
+            except EXPECTED as error:
                 self.world.trace.tell(f"the callback of {run.run_id} raises {type(error).__name__}")
 
     def _defer(self, run: DagRun, task: str, deferred: Deferred) -> None:
@@ -372,7 +374,8 @@ class Airflow:
                     move = run_moves.heartbeat(ctx.feed.name, claim, timeout=timeout, now=ctx.now())
                     ctx.ledger.try_move(move)
                     heard = seconds()
-            except Exception as error:
+            except EXPECTED as error:
+                known = seconds()
                 self.world.trace.tell(f"polling {job_id} failed: {type(error).__name__}")
             wait(min(30.0, max(2.0, (seconds() - began) / 20)))
 
@@ -381,7 +384,7 @@ class Airflow:
         data = [*health.of_run(ctx.feed.name, record), *health.of_feed(ctx)]
         try:
             ctx.cloudwatch.put_metric_data(Namespace=ctx.settings.namespace, MetricData=data)
-        except Exception as error:
+        except EXPECTED as error:
             raise Fail(str(error)) from error
 
     def _notify(self, ctx: FeedContext, run: DagRun) -> None:

@@ -216,13 +216,16 @@ class Checks:
         if item["state"] in expected.get(content, (item["state"],)):
             return
         if item["state"] == "FAILED" and item["attempts"] >= self.world.feed.max_attempts:
-            self._was_tried(item, put)
+            self._was_tried(item, put, content)
             return
         raise Finding("files end as they are", f"{item['pk']} ({content}) is {item['state']}: {item.get('reason')}")
 
-    def _was_tried(self, item: Found, put: str) -> None:
+    def _was_tried(self, item: Found, put: str, content: str) -> None:
         """An attempt is counted for a file that was begun; where containers die by themselves nobody knows of which."""
         plan = self.world.plan
+        blamed = {"kills", "flaky"} & {drop.content for drop in plan.drops}  # for their container another may be
+        if item["reason"]["code"] == "bug" and content not in ("bug", "kills", "flaky") and not blamed:
+            raise Finding("files end as they are", f"{item['pk']} ({content}) has failed: {item['reason']}")
         deadly = {"killed", "spot", "stall", "died before", "died after"} & {*plan.faults, *plan.mishaps}
         if not deadly and item["reason"]["code"] in ("bug", "killed") and put not in self.begun:
             raise Finding("no file fails for good that was never begun", f"{item['pk']}: {item['reason']}")

@@ -1,4 +1,4 @@
-"""The doorbell, as triggers/arrivals.py and triggers/listener.py have it, on the plain modules below them."""
+"""The doorbell: played as triggers/arrivals.py and triggers/listener.py have it, on the plain modules below them."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from filebatch.core import clock, feed_moves
 from filebatch.core.records import Bell
 from filebatch.intake import arrivals, doorbell
 from filebatch.intake.arrivals import Taken
+from simulation.faults import EXPECTED
 from simulation.scheduler import Actor
 
 if TYPE_CHECKING:
@@ -40,15 +41,13 @@ class Doorbell:
         self.world.scheduler.spawn(f"{name} {self._starts}", work, delay, again)  # type: ignore[arg-type]
 
     def _listen(self) -> None:
-        ctx = self.world.context()
         while True:
             try:
                 took = self._take()
-            except Exception as error:
+            except EXPECTED as error:
                 log.warning("%s", error)
                 took = False
             self.world.scheduler.wait(0.1 if took else self.world.random.uniform(5, 20))
-        del ctx
 
     def _take(self) -> bool:
         ctx = self.world.context()
@@ -58,7 +57,8 @@ class Doorbell:
         if not files:
             return False
         taken = Taken()
-        for file in arrivals._meant(ctx.s3, files).values():
+        meant = arrivals._meant(ctx.s3, files)
+        for file in meant.values():
             records, counts = arrivals.arrivals(ctx.feed, [file], clock.now())
             for record in records:
                 new = ctx.ledger.add(record)
@@ -67,7 +67,7 @@ class Doorbell:
         if taken.new:
             self.arrived = True
             ctx.ledger.try_move(feed_moves.arrived(ctx.feed.name, clock.now()))
-        arrivals.acknowledge(ctx.sqs, queue, list(files))
+        arrivals.acknowledge(ctx.sqs, queue, list(meant))
         return True
 
     def _watch(self) -> None:
@@ -76,7 +76,7 @@ class Doorbell:
             try:
                 quiet = self._look(starting=starting)
                 starting = False
-            except Exception as error:
+            except EXPECTED as error:
                 log.warning("%s", error)
                 quiet = True
             until = self.world.scheduler.seconds + (LOOK_EVERY if quiet else LOOK_AGAIN)

@@ -42,7 +42,7 @@ def seed(number: int) -> Outcome:
 
 def shrunk(found: Outcome, tries: int = 300) -> Outcome:
     """Return the smallest history that breaks the same rule: fewer acts, files, faults and mishaps."""
-    for _ in range(tries):
+    while tries > 0:
         for smaller in _smaller(found.plan):
             again = one(smaller)
             tries -= 1

@@ -3,22 +3,79 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from aws import ROOT
+from filebatch.core import clock, run_moves
+from filebatch.intake import arrivals, doorbell
+from filebatch.queries import health
+from filebatch_worker import file as worker_file
+from simulation import airflow, run, safeguards
 from simulation import plan as plans
-from simulation import run, safeguards
 from simulation.__main__ import outcomes
+from simulation.plan import Drop
+from simulation.world import World
 
 # Safeguards whose loss an early seed finds: the others are for `make simulate-safeguards`.
-FAST = ("ask before commit", "release's condition", "claim's condition", "base table")
+FAST = {
+    "ask before commit": "no result by whoever lost its claim",
+    "release's condition": "what is done is done again as a new generation alone",
+    "claim's condition": "what is done is done again as a new generation alone",
+    "base table": "nobody is told of a settled run that it isn't",
+}
+QUIET = replace(
+    plans.draw(7),
+    faults={},
+    mishaps={},
+    acts=(),
+    chaos=600.0,
+    drops=tuple(Drop(10.0 * number, f"2026-01-01/f{number}.csv", "good") for number in range(6)),
+)
 
 
 def test_two_hundred_seeds_find_nothing():
     found = [outcome for outcome in outcomes(1, 200) if outcome.rule]
 
     assert not found, run.told(run.shrunk(found[0]))
+
+
+def settled(plan):
+    """Run a plan to its end; return what the ledger has of its files, and the story."""
+    world = World(plan)
+    world.run()
+    items = world.aws.dynamodb.tables[world.settings.ledger].items
+    return [item for key, item in items.items() if key[0].startswith("s3://")], world.trace.story
+
+
+def test_where_nothing_goes_wrong_events_bring_each_file_and_it_is_done_at_once():
+    files, story = settled(QUIET)
+
+    assert [(file["state"], file["attempts"]) for file in files] == [("SUCCEEDED", 1)] * 6
+    waited = [clock.parse_utc(file["arrived_at"]) - clock.parse_utc(file["last_modified"]) for file in files]
+    assert max(waited) < timedelta(seconds=airflow.SWEEP_EVERY / 10)
+    assert not [line for line in story if "raises" in line or "fails" in line]
+
+
+def test_where_no_file_can_be_committed_that_is_found(monkeypatch):
+    monkeypatch.setattr(worker_file, "commit", lambda *_: [].commit)
+
+    assert run.one(QUIET).rule == "files end as they are"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(arrivals, "_meant"), (doorbell, "next_ring"), (health, "of_feed"), (run_moves, "heartbeat")]
+)
+def test_code_that_is_broken_ends_the_simulation(monkeypatch, module, name):
+    def broken(*_, **__):
+        raise TypeError(f"{name} is broken")
+
+    monkeypatch.setattr(module, name, broken)
+
+    with pytest.raises(TypeError, match="is broken"):
+        run.one(QUIET)
 
 
 def test_a_seed_replays_exactly():
@@ -48,6 +105,7 @@ def test_a_safeguard_that_is_taken_out_is_missed(name):
     found = safeguards.first_seed(name, range(1, 61))
 
     assert found is not None
+    assert found.rule == FAST[name]
 
 
 def test_a_finding_is_told_as_a_short_story():

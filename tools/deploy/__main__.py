@@ -23,6 +23,7 @@ from deploy import contents, deployments, plan
 from deploy.contents import Files
 from deploy.deployments import Deployment, RefusedError
 from deploy.places import Bucket, Folder, Place
+from doctor.__main__ import NO_LOCAL
 from doctor.__main__ import main as doctor
 
 ROOT = Path(__file__).parents[2]
@@ -54,20 +55,20 @@ def _deploy(given: argparse.Namespace, ask: Callable[[str], str]) -> int:
         if not given.dry_run:
             raise RefusedError(f"no place to deploy to; such as: {EXAMPLE}, or TO=s3://BUCKET")
         _tell([f"{name}: not looked up: no place was given (TO=FOLDER or TO=s3://BUCKET)" for name in contents.PARTS])
-        doctor([])
+        doctor([NO_LOCAL])
         return 0
     place = _place(given.to)
     wanted = _wanted(place, given.rollback, contents.has_mwaa(environment))
     shown = _planned(place, wanted)
     _tell(plan.told(shown, wanted.needs, plan.unmet(wanted.needs, place)))
     if given.dry_run:
-        doctor([])
+        doctor([NO_LOCAL])
         return 0
     plan.check_needs(wanted.needs, place)
     if shown.empty and _is_recorded(place, wanted) and given.take_over is None:
         _tell(["nothing to do: all of it is there"])
         return 0
-    if doctor([]):
+    if doctor([NO_LOCAL]):
         raise RefusedError("the doctor found something wrong (above)")
     if not given.yes and ask("deploy this? [y/N] ").strip().lower() != "y":
         raise RefusedError("not confirmed")
@@ -104,15 +105,7 @@ def _wanted(place: Place, rollback: int | None, mwaa: bool) -> Wanted:
 def _is_recorded(place: Place, wanted: Wanted) -> bool:
     done = deployments.recorded(place)
     last = done[-1] if done else None
-    return (
-        last is not None
-        and last.finished
-        and (last.files, last.needs)
-        == (
-            contents.hashes(wanted.files),
-            wanted.needs,
-        )
-    )
+    return bool(last and last.finished and (last.files, last.needs) == (contents.hashes(wanted.files), wanted.needs))
 
 
 def _environment(name: str) -> str:
@@ -134,7 +127,11 @@ def _by_hand(name: str) -> list[str]:
 
 def _place(to: str) -> Place:
     url = urlsplit(to)
-    return Bucket(boto3.client("s3"), url.netloc, url.path) if url.scheme == "s3" else Folder(Path(to))
+    if url.scheme == "s3" and url.netloc:
+        return Bucket(boto3.client("s3"), url.netloc, url.path)
+    if "://" in to:
+        raise RefusedError(f"TO: expected a folder or s3://BUCKET/PREFIX, found {to!r}")
+    return Folder(Path(to))
 
 
 def _tell(lines: Sequence[str]) -> None:

@@ -78,4 +78,9 @@ def _plugins_zip(root: Path) -> bytes:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.rglob("*") if file.is_file() and CACHES not in file.parts and file.suffix != ".pyc")
+    """Yield what of a folder is deployed: no link, which may lead anywhere, nothing hidden, and no compiled code."""
+    for file in folder.rglob("*"):
+        parts = file.relative_to(folder).parts
+        hidden = any(part.startswith(".") and part != ".airflowignore" for part in parts)
+        if file.is_file() and not (file.is_symlink() or hidden or CACHES in parts or file.suffix == ".pyc"):
+            yield file

@@ -7,6 +7,7 @@ first file is touched and says that it's finished after the last: what an interr
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,7 @@ from deploy.contents import Files, hashes
 from deploy.places import Place
 
 RECORDS = "deployments"
+RECORD = re.compile(rf"{RECORDS}/\d{{6,}}\.json")  # what else lies there is somebody's own
 LOCK = "deployments/lock/owner.json"
 
 
@@ -36,8 +38,18 @@ class Deployment:
 
 def recorded(place: Place) -> list[Deployment]:
     """Return all deployments, the oldest first."""
-    found = (place.read(path) for path in place.below(RECORDS))
-    return [Deployment(**json.loads(each)) for each in found if each is not None]
+    paths = [path for path in place.below(RECORDS) if RECORD.fullmatch(path)]
+    found = ((path, place.read(path)) for path in paths)
+    return [_read(path, content) for path, content in found if content is not None]
+
+
+def _read(path: str, content: bytes) -> Deployment:
+    try:
+        return Deployment(**json.loads(content))
+    except (ValueError, TypeError) as error:
+        raise RefusedError(
+            f"{path}: expected the record of a deployment, found {content[:60]!r} ({error}); move it away"
+        ) from error
 
 
 def owned(deployments: list[Deployment]) -> set[str]:
@@ -101,16 +113,26 @@ def locked(place: Place, by: str, at: str, take_over: str | None = None) -> Iter
 
 
 def _take(place: Place, mine: bytes, take_over: str | None) -> None:
-    there = place.read(LOCK)
-    if there is not None and json.loads(there)["owner"] == take_over:
+    if take_over is not None and _holder(place.read(LOCK))[0] == take_over:
         place.remove(LOCK)
-    if not place.create(LOCK, mine):
-        has = json.loads(place.read(LOCK) or b'{"owner": "somebody", "since": "just now"}')
-        owner = has["owner"]
+    # What was refused may be there by this very call, as a client sends again what got no answer.
+    if not place.create(LOCK, mine) and (there := place.read(LOCK)) != mine:
+        owner, since = _holder(there)
         raise RefusedError(
-            f"{owner} has been deploying here since {has['since']}; wait, or where that one is known to be gone: "
+            f"{owner} has been deploying here since {since}; wait, or where that one is known to be gone: "
             f"ARGS='--take-over {owner}'"
         )
+
+
+def _holder(lock: bytes | None) -> tuple[str, str]:
+    """Return who has a lock, and since when."""
+    if lock is None:
+        return "somebody", "just now"
+    try:
+        found = json.loads(lock)
+        return str(found["owner"]), str(found["since"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise RefusedError(f"{LOCK}: expected owner and since, found {lock[:60]!r}; move it away") from error
 
 
 def _write(place: Place, deployment: Deployment) -> None:

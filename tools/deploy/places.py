@@ -80,7 +80,10 @@ class Folder:
         return Path(name)
 
     def _file(self, path: str) -> Path:
-        return self.root / inside(path)
+        file = self.root / inside(path)
+        if not file.parent.resolve().is_relative_to(self.root.resolve()):
+            raise ValueError(f"path {path!r} leaves {self.root}: found a link to {file.parent.resolve()}")
+        return file
 
 
 class Bucket:

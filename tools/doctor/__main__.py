@@ -1,4 +1,4 @@
-"""`python -m doctor [SETTINGS.json] [--json]`: exit code 1 where something is wrong, else 0.
+"""`python -m doctor [SETTINGS.json] [--json] [--no-local]`: exit code 1 where something is wrong, else 0.
 
 What nobody could look at is listed as not checked, and is no fault.
 
@@ -13,8 +13,8 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import boto3
 
@@ -26,6 +26,7 @@ from filebatch.feeds.feed import load_feeds
 from surroundings import NoSettingsError, found_settings
 
 ROOT = Path(__file__).parents[2]
+NO_LOCAL = "--no-local"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,29 +34,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="doctor", description="Find what would go wrong in a deployment.")
     parser.add_argument("settings", nargs="?", type=Path, help="JSON file of settings (default: see `make doctor`)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(NO_LOCAL, action="store_true", help="leave out this machine's local AWS and Airflow")
     given = parser.parse_args(arguments)
-    told = {name: list(found) for name, found in examined(given.settings)}
+    told = {name: list(found) for name, found in examined(given.settings, local=not given.no_local)}
     sys.stdout.write(_as_json(told) if given.json else _as_text(told))
     return int(any(isinstance(each, Finding) for found in told.values() for each in found))
 
 
-def examined(file: Path | None) -> Iterator[tuple[str, Iterator[Told]]]:
-    """Yield each check's name and what it tells."""
+def examined(file: Path | None, *, local: bool) -> Iterator[tuple[str, Iterator[Told]]]:
+    """Yield each check's name and what it tells; without `local` nothing of what runs on this machine."""
     for name, check in repository.CHECKS.items():
         yield name, check(ROOT)
+    feeds, _ = load_feeds(ROOT / "dags" / "feeds")
     try:
-        found = settings.parse(found_settings(file))
+        found = settings.parse(found_settings(file, local=local))
     except NoSettingsError as none:
         for name in environment.CHECKS:
             yield name, iter([NotChecked(name, str(none))])
     else:
-        session = boto3.Session(region_name=found.region)
-        clients: dict[str, Any] = {}
-        feeds = load_feeds(ROOT / "dags" / "feeds")[0]
-        here = Environment(found, feeds, lambda name: clients.setdefault(name, session.client(name)))
+        sys.stderr.write(f"looked at: {found.environment} in {found.region}\n")
+        here = Environment(found, feeds, cache(boto3.Session(region_name=found.region).client))
         for name, look in environment.CHECKS.items():
             yield name, environment.looked(here, name, look)
-    yield "paused DAGs", airflow.paused([feed.name for feed in load_feeds(ROOT / "dags" / "feeds")[0]])
+    elsewhere = iter([NotChecked("paused DAGs", "only a local Airflow is asked")])
+    yield "paused DAGs", airflow.paused([feed.name for feed in feeds]) if local else elsewhere
 
 
 def _as_json(told: Mapping[str, Sequence[Told]]) -> str:

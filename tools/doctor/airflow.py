@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import httpx
+
 from doctor.told import Finding, NotChecked, Told
 from filebatch_local.base.layout import Layout
 from local_system import airflow
@@ -20,7 +22,12 @@ def paused(feeds: Sequence[str]) -> Iterator[Told]:
     if "api-server" in airflow.unhealthy(api, since=0):
         yield NotChecked("paused DAGs", f"no Airflow of `make up` answers at {api.url}")
         return
-    for feed in sorted(set(feeds) - set(airflow.unpaused(api))):
+    try:
+        dags = airflow.ask(api, "GET", "/api/v2/dags?paused=false&limit=1000")["dags"]
+    except httpx.HTTPError as error:
+        yield NotChecked("paused DAGs", f"{api.url}: {error}")
+        return
+    for feed in sorted(set(feeds) - {dag["dag_id"] for dag in dags}):
         yield Finding(
             f"the DAG {feed} is paused, or isn't there", "its files wait", f"airflow dags unpause --yes {feed}"
         )

@@ -104,8 +104,11 @@ def quotas(here: Environment) -> Iterator[Told]:
     service, code = VCPU_QUOTA
     allowed = here.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"]
     batch = here.client("batch")
-    (queue,) = batch.describe_job_queues(jobQueues=[here.settings.job_queue])["jobQueues"]
-    places = [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]]
+    queues = batch.describe_job_queues(jobQueues=[here.settings.job_queue])["jobQueues"]
+    if not queues:
+        yield Finding(f"no job queue {here.settings.job_queue}", "no job can be submitted, so that files wait", APPLY)
+        return
+    places = [each["computeEnvironment"] for each in queues[0]["computeEnvironmentOrder"]]
     described = batch.describe_compute_environments(computeEnvironments=places)["computeEnvironments"]
     asked = sum(each["computeResources"]["maxvCpus"] for each in described)
     if asked > allowed:

@@ -289,3 +289,65 @@ def test_a_dry_run_changes_nothing_and_lists_every_part(clone, tmp_path, monkeyp
 def test_an_environment_that_isnt_there_is_told_with_those_that_are(clone, capsys):
     assert command.main(["prod", "--dry-run"]) == 1
     assert "there are: existing-airflow, mwaa" in capsys.readouterr().err
+
+
+def test_what_others_keep_beside_the_records_is_no_record(there, clone):
+    assert deploy() == 0
+    there.write("deployments/notes.txt", b"ask Jo before Friday")
+
+    assert deploy() == 0
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"number": 2, "unknown": 1}'])
+def test_a_record_that_is_none_is_named(there, clone, capsys, content):
+    assert deploy() == 0
+    there.write("deployments/000002.json", content)
+
+    assert deploy() == 1
+    assert "deployments/000002.json: expected the record of a deployment, found" in capsys.readouterr().err
+
+
+def test_a_lock_whose_answer_was_lost_is_its_owners(there):
+    class SentAgain:
+        def __getattr__(self, name):
+            return getattr(there, name)
+
+        def create(self, path, content):
+            there.create(path, content)
+            return there.create(path, content)
+
+    with deployments.locked(SentAgain(), "me", "now"):
+        assert there.read(deployments.LOCK)
+    assert there.read(deployments.LOCK) is None
+
+
+def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path, clone, capsys, monkeypatch):
+    root, elsewhere = tmp_path / "airflow", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    (root / "dags").symlink_to(elsewhere)
+
+    assert command.main(["existing-airflow", "--to", str(root), "--yes"]) == 1
+
+    assert f"leaves {root}: found a link to {elsewhere}" in capsys.readouterr().err
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_links_and_what_is_hidden_are_not_deployed(clone, tmp_path):
+    (tmp_path / "key").write_text("secret")
+    (clone / "dags" / "key.py").symlink_to(tmp_path / "key")
+    (clone / "dags" / ".env").write_text("secret")
+
+    files, _ = contents.of_clone(clone, mwaa=False)
+
+    assert not [path for path in files if "key" in path or ".env" in path]
+
+
+@pytest.mark.parametrize("to", ["gs://bucket/prefix", "s3://", "https://bucket"])
+def test_a_place_of_another_kind_is_refused(clone, capsys, to):
+    assert command.main(["existing-airflow", "--to", to, "--dry-run"]) == 1
+    assert f"TO: expected a folder or s3://BUCKET/PREFIX, found '{to}'" in capsys.readouterr().err
+
+
+def test_a_bucket_is_named_by_its_url():
+    assert command._place("s3://bucket/prefix/")._object("dags/a.py") == {"Bucket": "bucket", "Key": "prefix/dags/a.py"}

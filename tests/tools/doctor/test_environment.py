@@ -1,5 +1,6 @@
 """What the doctor finds in an environment: of each kind one that is wrong and one that is right."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
@@ -151,3 +152,11 @@ def test_what_a_laptop_has_not_is_not_checked(here, name):
 )
 def test_which_endpoints_are_aws(url, is_aws):
     assert environment.is_aws(url) is is_aws
+
+
+def test_without_a_job_queue_nothing_can_run(here):
+    gone = replace(here.settings, job_queue="gone")
+    quotas = SimpleNamespace(get_service_quota=lambda **_: {"Quota": {"Value": 100.0}})
+    batch = here.client("batch")
+    told = environment.quotas(Environment(gone, [], lambda name: quotas if name == "service-quotas" else batch))
+    assert whats(told) == ["no job queue gone"]

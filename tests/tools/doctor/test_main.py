@@ -60,3 +60,19 @@ def test_a_clone_alone_is_fine_and_the_rest_is_told_as_not_checked(monkeypatch, 
     assert code == 0
     assert "no settings: give a file" in told
     assert "plugins.zip" in told
+
+
+@pytest.mark.parametrize(
+    ("written", "told"), [("{", "AIRFLOW_VAR_FILEBATCH: expected the settings as JSON"), ("", "no settings")]
+)
+def test_settings_that_are_none_are_told_and_not_looked_at(monkeypatch, capsys, written, told):
+    monkeypatch.setenv("AIRFLOW_VAR_FILEBATCH", written)
+    assert main(["--no-local"]) == 0
+    assert told in capsys.readouterr().out
+
+
+def test_without_this_machines_own_nothing_of_it_is_told(monkeypatch, capsys):
+    monkeypatch.delenv("AIRFLOW_VAR_FILEBATCH", raising=False)
+    monkeypatch.setattr(surroundings, "running", lambda layout: pytest.fail("the local AWS was looked for"))
+    assert main(["--no-local"]) == 0
+    assert "paused DAGs: only a local Airflow is asked" in capsys.readouterr().out
