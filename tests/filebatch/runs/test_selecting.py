@@ -1,16 +1,17 @@
 """Selecting: from what a run is asked for to the files that it takes, or why there are none."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aws import feed_of
+from aws import NOW, feed_of
 from claims import OTHER, RUN_ID, Held
 from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.contract import Reason
+from filebatch.core.errors import ConfigurationError
 from filebatch.core.file_moves import FileFailure
-from filebatch.core.records import FileRecord
+from filebatch.core.records import FileRecord, FileState, Sweep
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.selection import Selection
 from filebatch.feeds.windows import Window
@@ -160,3 +161,41 @@ def test_what_a_feeds_former_name_had_is_its_own_before_it_is_claimed(place, set
     assert len(selecting.plan(renamed, named("a", force=True), None)) == 1
     file = renamed.ledger.get(row)
     assert (file.feed, bool(file.open)) == ("renamed", not settled)
+
+
+SWEEP = Selection(sweep=True)
+
+
+def test_without_a_sweep_only_the_queue_is_looked_at(place):
+    ctx = place.ctx()
+    file = place.put("orders/a.csv")  # before there is a queue, so that no event tells of it
+    place.queue(ctx.feed)
+    selecting.take_in(ctx, ALL)
+    assert ctx.ledger.get(FileRecord.at(file)) is None
+
+
+def test_a_sweep_finds_what_no_event_brought(place):
+    ctx = place.ctx(now=lambda: NOW)
+    file = place.put("orders/a.csv")
+    place.queue(ctx.feed)
+    selecting.take_in(ctx, SWEEP)
+    assert place.state(FileRecord.at(file)) == FileState.ARRIVED
+    assert ctx.ledger.get(Sweep.at(ctx.feed.name)).swept_at == clock.to_iso(NOW)
+
+
+def test_a_sweep_settles_what_a_dead_run_of_a_former_name_holds_and_the_next_takes_it(place):
+    held = Held(place, 1, feed_of("former", prefix="orders/"))
+    later = clock.now() + timedelta(hours=1)
+    ctx = place.ctx(feed_of("renamed", prefix="orders/"), now=lambda: later)
+    place.queue(ctx.feed)
+
+    selecting.take_in(ctx, SWEEP)
+    assert place.state(held.keys[0]) == FileState.ARRIVED
+    selecting.take_in(ctx, SWEEP)
+
+    assert ctx.ledger.get(held.keys[0]).open == FileRecord.waiting("renamed").name
+
+
+def test_a_feed_without_a_queue_is_told_which(place):
+    with pytest.raises(ConfigurationError, match=r"feed 'orders': its queue .*orders isn't there"):
+        selecting.take_in(place.ctx(), ALL)
