@@ -3,7 +3,8 @@
 What moto 5.2.5 does, each shown by a test in tests/local/moto_gaps/test_sqs.py:
 
 - `RedrivePolicy` is read back with blanks that SQS doesn't write, so that Terraform's second plan isn't empty;
-- queues publish no metrics, so that alarms on them can't be tested.
+- queues publish no metrics, so that alarms on them can't be tested;
+- messages can't be moved (sqs_moves.py).
 """
 
 from __future__ import annotations
@@ -17,9 +18,16 @@ from moto.cloudwatch.models import MetricDatum
 from moto.core.common_models import CloudWatchMetricProvider
 from moto.core.utils import utcnow
 
+from filebatch_local.moto_gaps import sqs_moves
+
 
 class _Queue(moto_sqs.Queue):  # type: ignore[misc]  # moto's classes are untyped here
-    """A queue that writes JSON as SQS does."""
+    """A queue that writes JSON as SQS does, and whose messages know which queue they were sent to."""
+
+    def add_message(self, message: Any) -> None:
+        """Take a message, which may come from the queue whose dead-letter queue this is."""
+        message.came_to = getattr(message, "came_to", self.name)
+        super().add_message(message)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -65,3 +73,4 @@ def _metrics(queue: Any) -> list[MetricDatum]:
 def install() -> None:
     """Replace moto's class; moto finds the metrics' class by itself, as it is a subclass."""
     moto_sqs.Queue = _Queue
+    sqs_moves.install()
