@@ -46,7 +46,7 @@ class Checks:
         self.commits: dict[str, Result] = {}
         self.settled_by: Counter[str] = Counter()  # files that a claim settled
         self.results = world.settings.results(world.feed.name)
-        self.begun: set[str] = set()  # files that a processor has begun with, by when they were put
+        self.begun: set[str] = set()  # files that a worker had trouble with, or a processor began, by when they were put
         self.kept: set[str] = set()  # keys of committed results: what lies there stays as it is
         self.job_of: dict[str, str] = {}  # by round
         world.aws.sns.published = self._told
@@ -101,6 +101,8 @@ class Checks:
                 self._tell_run(old, new)
             return
         before, after = (old or {}).get("state"), new["state"]
+        if "trouble" in new:
+            self.begun.add(self._content(new)[1])
         if before == after:
             return
         self.world.trace.tell(f"{new['key']} ({new['sk'][-3:]}): {before or 'new'} -> {after}{_why(new)}")
@@ -165,7 +167,7 @@ class Checks:
     def is_at_rest(self) -> bool:
         """Tell whether nothing is on its way any more: then what is wrong stays wrong."""
         table = self.world.aws.dynamodb.tables[self.world.settings.ledger]
-        if any("open" in item for item in table.items.values()):
+        if any("open" in item or item.get("state") == "CLAIMED" for item in table.items.values()):
             return False
         if any(run.state == "running" for run in self.world.airflow.runs.values()):
             return False

@@ -1,17 +1,24 @@
 """The simulated S3 and DynamoDB answer as the local ones do: each test runs on both."""
 
+from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from filebatch.core import clock, run_moves
-from filebatch.core.records import FileRecord
+from filebatch.core import clock, file_moves, listed, run_moves
+from filebatch.core.records import FileRecord, FileState
 from filebatch.core.rows import Row
 from filebatch.core.run_moves import Asked
 from filebatch.intake import listing
 from filebatch.runs import jobs
 from moves import ALL, arrival, run_record
 from refusals import refused
+
+
+def _by_partition(rows):
+    """Return how many of some rows lie in each partition of the index `listed`."""
+    return Counter(listed.partition("orders", row) for row in rows).values()
 
 
 class TestS3:
@@ -146,6 +153,25 @@ class TestDynamoDB:
         assert place.ledger.count_open(waiting, clock.now(), 100) == 5
         assert place.ledger.open(waiting, due=clock.parse_utc("2000-01-01")) == []
         assert place.ledger.open(FileRecord.waiting("others")) == []
+
+    def test_another_index_lists_by_state_and_time(self, place):
+        rows = place.arrive(*(place.put(f"orders/{number}.csv") for number in range(12)))
+        claimed = sorted(rows, key=lambda row: row.pk)[:9]
+        for number, row in enumerate(claimed):
+            moment = clock.now() + timedelta(seconds=number)
+            place.ledger.move(file_moves.claim(row, "0000000000000001-0001", "run", 1, moment))
+        span, found, read_to = listed.span(FileState.CLAIMED), [], []
+
+        for partition in listed.partitions("orders"):
+            page = place.ledger.list_files(partition, span, limit=2, backwards=False)
+            found += [item["pk"] for item in page.items]
+            read_to.append(page.read_to)
+            assert [item["listed_at"] for item in page.items] == sorted(item["listed_at"] for item in page.items)
+            assert page.read_to is None or page.read_to == page.items[-1]["listed_at"]
+
+        assert set(found) <= {row.pk for row in claimed}
+        assert len(found) == sum(min(2, n) for n in _by_partition(claimed))
+        assert sum(each is not None for each in read_to) == sum(n > 2 for n in _by_partition(claimed))
 
     def test_the_latest_run_is_that_of_the_last_epoch(self, place):
         for epoch in (1, 2, 3):

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from filebatch.core import listed
 from filebatch.core.errors import RecordError
-from filebatch.core.records import FileRecord, RunRecord
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.rows import Item, Row
 from filebatch.runs.context import FeedContext
 
@@ -42,14 +43,33 @@ def open_runs(ctx: FeedContext, due: datetime | None = None, *, limit: int | Non
     return [records[row] for row in rows if row in records and records[row].open]
 
 
+def claimed_longest(ctx: FeedContext, limit: int) -> list[FileRecord]:
+    """Return files of the feed that have been CLAIMED the longest, as the table has them.
+
+    Args:
+        ctx: the feed's context.
+        limit: at most so many of each partition of the index `listed` are looked at.
+    """
+    span = listed.span(FileState.CLAIMED)
+    pages = ctx.side_by_side(
+        lambda partition: ctx.ledger.list_files(partition, span, limit=limit, backwards=False),
+        listed.partitions(ctx.feed.name),
+    )
+    rows = [Row(FileRecord, item["pk"], item["sk"]) for page in pages for item in page.items]
+    return [file for file in ctx.ledger.get_many(rows).values() if file.feed == ctx.feed.name and _is_own(ctx, file)]
+
+
 def _file_of(ctx: FeedContext, item: Item) -> FileRecord | None:
     try:
         file = FileRecord.from_item(item)
     except RecordError as error:
         log.error("%s", error)  # noqa: TRY400 - the message says all
         return None
-    is_own = file.bucket == ctx.settings.new_files and file.pk == file.file.uri and ctx.feed.covers(file.key)
-    return file if is_own else None
+    return file if _is_own(ctx, file) else None
+
+
+def _is_own(ctx: FeedContext, file: FileRecord) -> bool:
+    return file.bucket == ctx.settings.new_files and file.pk == file.file.uri and ctx.feed.covers(file.key)
 
 
 def _run_row(ctx: FeedContext, item: Item) -> Row[RunRecord] | None:

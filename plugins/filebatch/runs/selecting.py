@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def take_in(ctx: FeedContext, selection: Selection) -> None:
-    """Take what events brought, and look for what they didn't.
+    """Take what events brought; where a sweep is asked for, look for what they didn't, and for what nobody holds.
 
     Raises:
         ConfigurationError: the feed's queue isn't there.
@@ -31,6 +31,7 @@ def take_in(ctx: FeedContext, selection: Selection) -> None:
         log.info("the sweep found %s", found)
         for former in sorted(found.held_by):
             takeover.take_over_former(ctx, former)
+        takeover.free_longest(ctx)
 
 
 def plan(ctx: FeedContext, selection: Selection, earlier: RunRecord | None) -> list[Planned] | Nothing | Held:

@@ -25,6 +25,8 @@ NEVER_SUBMITTED_AFTER = timedelta(minutes=3)
 # So many runs that aren't due are asked about at a claim: those that were heard of the longest ago. A run that lives is
 # heard of every minute, so that a dead one soon is among them; with a backfill of 1,000 runs a claim asks no more.
 ASKED_ABOUT = 20
+# So many files of each partition of the index, those that have been CLAIMED the longest, a sweep looks at.
+LOOKED_AT = 25
 # A settled run that nobody announced asks for it this much later; a run that begins now announces it, if any can.
 ASK_AGAIN_AFTER = timedelta(minutes=10)
 
@@ -57,6 +59,7 @@ def take_over_former(ctx: FeedContext, former: str) -> None:
     log.warning("feed %s: claims of feed %s hold files under %s", ctx.feed.name, former, ctx.feed.prefix)
     theirs = replace(ctx, feed=ctx.feed.model_copy(update={"name": former}))
     take_over(theirs, "none", lambda _run_id: False)
+    free_longest(theirs)
 
 
 def _candidates(ctx: FeedContext) -> list[RunRecord]:
@@ -122,10 +125,16 @@ def close_unsubmitted(ctx: FeedContext, record: RunRecord) -> None:
             ctx.ledger.move(run_moves.announced(closed, ctx.now()))
 
 
+def free_longest(ctx: FeedContext) -> list[FileRecord]:
+    """Give back what no claim holds of the files that have been CLAIMED the longest; return these files."""
+    return free(ctx, open_items.claimed_longest(ctx, LOOKED_AT))
+
+
 def free(ctx: FeedContext, files: Iterable[FileRecord]) -> list[FileRecord]:
     """Give back files that are CLAIMED by a claim that is closed, or of which there is no record; return these files.
 
-    No step of the protocol leaves any; should one be there all the same, nothing else would ever move it.
+    A task leaves some that stood still before it took them, so that its claim was closed meanwhile, and that dies before
+    it gives them back. Nothing else would ever move them.
     """
     claimed = [(file, RunRecord.at(file.feed, file.claim or "")) for file in files if file.state is FileState.CLAIMED]
     records = ctx.ledger.get_many([row for _, row in claimed])

@@ -133,3 +133,14 @@ def test_no_more_files_are_read_than_asked_for_and_no_runs_that_are_not_due(ctx)
     assert open_items.open_runs(ctx, NOW) == []
     assert open_items.open_runs(ctx, NOW + timedelta(hours=1)) == [run_record()]
     assert open_items.open_runs(ctx) == [run_record()]
+
+
+def test_files_that_are_claimed_come_from_the_table_and_are_the_feeds_own(ctx):
+    own, other = waits(ctx), waits(ctx, "orders/b.csv")
+    for file in (own, other):
+        ctx.ledger.move(file_moves.claim(file.row, "a-0001", "run", 1, NOW))
+    claimed = ctx.ledger.get(own.row).to_item()
+    put(ctx, {**claimed, "pk": f"s3://{ctx.settings.new_files}/other/evil"})
+    put(ctx, {**ctx.ledger.get(other.row).to_item(), "feed": "other"})
+
+    assert [file.pk for file in open_items.claimed_longest(ctx, 10)] == [own.pk]

@@ -11,7 +11,8 @@ from claims import OTHER, RUN_ID, Held, run_of
 from filebatch.core import clock, file_moves, paths, run_moves
 from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
 from filebatch.core.run_moves import Asked
-from filebatch.runs import settling, takeover
+from filebatch.feeds.selection import Selection
+from filebatch.runs import selecting, settling, takeover
 from filebatch.runs.plans import TAKE, Planned, write
 
 
@@ -222,7 +223,7 @@ def test_an_old_runs_job_that_starts_after_all_finds_its_round_over(place):
 
 
 def closed(held):
-    """Close the claim's record while its files are CLAIMED, which no step of the protocol does."""
+    """Close the claim's record while its files are CLAIMED, as if its task had stood still before it took them."""
     settled = held.ctx.ledger.move(run_moves.settle(held.record, {}, clock.now()))
     held.ctx.ledger.move(run_moves.announced(settled, clock.now()))
 
@@ -240,6 +241,17 @@ def test_files_that_a_closed_claim_holds_are_given_back(place, caplog):
     assert held.now_in() == [FileState.SUCCEEDED, FileState.ARRIVED]
     assert held.item(1).open == FileRecord.waiting("orders").name
     assert "is CLAIMED by" in caplog.text
+
+
+def test_a_sweep_finds_the_files_that_no_claim_holds_and_gives_them_back(place):
+    lost, held = Held(place, 2), Held(place, 1)
+    closed(lost)
+    place.queue(lost.ctx.feed)
+
+    selecting.take_in(lost.ctx, Selection(sweep=True))
+
+    assert lost.now_in() == [FileState.ARRIVED, FileState.ARRIVED]
+    assert held.now_in() == [FileState.CLAIMED]
 
 
 def test_files_whose_claim_has_no_record_are_given_back(place):
@@ -290,4 +302,11 @@ def test_claims_of_a_feeds_former_name_are_settled_once_they_have_no_heartbeat(p
     assert held.now_in() == [FileState.CLAIMED]
     without_heartbeat(held)
     takeover.take_over_former(renamed, "orders")
+    assert held.now_in() == [FileState.ARRIVED]
+
+
+def test_files_that_a_closed_claim_of_a_feeds_former_name_holds_are_given_back(place):
+    held = Held(place, 1)
+    closed(held)
+    takeover.take_over_former(place.ctx(feed_of("renamed", prefix="orders/")), "orders")
     assert held.now_in() == [FileState.ARRIVED]

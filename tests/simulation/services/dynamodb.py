@@ -26,8 +26,10 @@ _MORE = {"LastEvaluatedKey": "ExclusiveStartKey"}
 
 @dataclass
 class Index:
-    """The index `open` as it is known so far: what was written comes to it later."""
+    """An index as it is known so far: what was written comes to it later."""
 
+    by: str
+    order_by: str
     entries: dict[str, dict[Key, Found]] = field(default_factory=dict)
     pending: list[tuple[datetime, int, Key, Found | None]] = field(default_factory=list)
     where: dict[Key, str] = field(default_factory=dict)
@@ -41,27 +43,34 @@ class Index:
         heapq.heappush(self.pending, (at, next(self.order), key, item))
 
     def partition(self, name: str, now: datetime) -> list[tuple[Key, Found]]:
-        """Return a partition's entries as of now, by when they are due."""
+        """Return a partition's entries as of now, in their order."""
         while self.pending and self.pending[0][0] <= now:
             _, _, key, item = heapq.heappop(self.pending)
             self._replace(key, item)
         found = self.entries.get(name, {})
-        return sorted(found.items(), key=lambda each: (each[1]["due_at"], each[0]))
+        return sorted(found.items(), key=lambda each: (each[1][self.order_by], each[0]))
 
     def _replace(self, key: Key, item: Found | None) -> None:
         if old := self.where.pop(key, None):
             del self.entries[old][key]
-        if item and "open" in item and "due_at" in item:
-            self.entries.setdefault(item["open"], {})[key] = item
-            self.where[key] = item["open"]
+        if item and self.by in item and self.order_by in item:
+            self.entries.setdefault(item[self.by], {})[key] = item
+            self.where[key] = item[self.by]
 
 
 @dataclass
 class Table:
-    """A table with the ledger's keys and its index."""
+    """A table with the ledger's keys and its indexes."""
 
     items: dict[Key, Found] = field(default_factory=dict)
-    index: Index = field(default_factory=Index)
+    indexes: dict[str, Index] = field(
+        default_factory=lambda: {"open": Index("open", "due_at"), "listed": Index("listed", "listed_at")}
+    )
+
+    def index(self, key: Key, item: Found | None, at: datetime) -> None:
+        """Have the indexes know of a write from `at` on."""
+        for index in self.indexes.values():
+            index.write(key, item, at)
 
 
 class DynamoDB(Service):
@@ -148,7 +157,7 @@ class DynamoDB(Service):
     def delete_item(self, TableName: str, Key: Found) -> Found:
         table, key = self._table("delete_item", TableName), _key(Key)
         if table.items.pop(key, None):
-            table.index.write(key, None, self.now() + self.lag())
+            table.index(key, None, self.now() + self.lag())
         return {}
 
     def batch_get_item(self, RequestItems: Mapping[str, Found]) -> Found:
@@ -188,13 +197,15 @@ class DynamoDB(Service):
             for name, operator, value in _key_conditions(KeyConditionExpression)
         ]
         if IndexName:
-            assert IndexName == "open", f"the simulated table has no index {IndexName}"
-            listed = table.index.partition(wanted[0][2], self.now())
+            listed = table.indexes[IndexName].partition(wanted[0][2], self.now())
         else:
             listed = sorted((key, item) for key, item in table.items.items() if key[0] == wanted[0][2])
         found = [(key, item) for key, item in listed if all(_fits(item, *each) for each in wanted)]
         if not ScanIndexForward:
             found.reverse()
+        page = found[: Limit or self.page]
+        for key, item in page if ConsistentRead else ():
+            self.read_in_batch(key, item)
         return _page(found, Limit or self.page, ExclusiveStartKey, Select)
 
     def scan(self, TableName: str, ConsistentRead: bool = False, ExclusiveStartKey: Found | None = None) -> Found:
@@ -209,7 +220,7 @@ class DynamoDB(Service):
         old = table.items.get(key)
         table.items[key] = item
         self.wrote(key, old, item)
-        table.index.write(key, item, self.now() + self.lag())
+        table.index(key, item, self.now() + self.lag())
 
 
 def _key(key: Found) -> Key:
@@ -225,8 +236,8 @@ def _page(found: list[tuple[Key, Found]], limit: int, start: Found | None, selec
     items = {} if select == "COUNT" else {"Items": [encode(item) for _, item in page]}
     more = {}
     if len(found) > limit:
-        pk, sk = page[-1][0]
-        more = {"LastEvaluatedKey": encode({"pk": pk, "sk": sk})}
+        names = ("pk", "sk", "listed_at")
+        more = {"LastEvaluatedKey": encode({name: page[-1][1][name] for name in names if name in page[-1][1]})}
     return {**items, "Count": len(page), **more}
 
 
@@ -236,6 +247,8 @@ def _fits(item: Found, name: str, operator: str, value: Any) -> bool:
             return bool(item[name] == value)
         case "<=":
             return bool(item[name] <= value)
+        case ">=":
+            return bool(item[name] >= value)
         case _:
             return bool(item[name].startswith(value))
 
@@ -243,7 +256,9 @@ def _fits(item: Found, name: str, operator: str, value: Any) -> bool:
 @lru_cache(maxsize=500)
 def _key_conditions(expression: str) -> tuple[tuple[str, str, str], ...]:
     begins = [(name, "begins_with", value) for name, value in re.findall(r"begins_with\((#\w+), (:\w+)\)", expression)]
-    return (*re.findall(r"(#\w+) (=|<=) (:\w+)", expression), *begins)
+    between = re.findall(r"(#\w+) BETWEEN (:\w+) AND (:\w+)", expression)
+    ends = [end for name, low, high in between for end in ((name, ">=", low), (name, "<=", high))]
+    return (*re.findall(r"(#\w+) (=|<=) (:\w+)", expression), *begins, *ends)
 
 
 @lru_cache(maxsize=500)
