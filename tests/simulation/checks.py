@@ -46,7 +46,7 @@ class Checks:
         self.commits: dict[str, Result] = {}
         self.settled_by: Counter[str] = Counter()  # files that a claim settled
         self.results = world.settings.results(world.feed.name)
-        self.begun: set[str] = set()  # files that a worker had trouble with, or a processor began, by when they were put
+        self.begun: set[str] = set()  # files that a worker has begun with, by when they were put
         self.kept: set[str] = set()  # keys of committed results: what lies there stays as it is
         self.job_of: dict[str, str] = {}  # by round
         world.aws.sns.published = self._told

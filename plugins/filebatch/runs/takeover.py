@@ -133,8 +133,8 @@ def free_longest(ctx: FeedContext) -> list[FileRecord]:
 def free(ctx: FeedContext, files: Iterable[FileRecord]) -> list[FileRecord]:
     """Give back files that are CLAIMED by a claim that is closed, or of which there is no record; return these files.
 
-    A task leaves some that stood still before it took them, so that its claim was closed meanwhile, and that dies before
-    it gives them back. Nothing else would ever move them.
+    A task leaves some that stood still before it took them, so that its claim was closed meanwhile, and died before it
+    gave them back. Nothing else would ever move them.
     """
     claimed = [(file, RunRecord.at(file.feed, file.claim or "")) for file in files if file.state is FileState.CLAIMED]
     records = ctx.ledger.get_many([row for _, row in claimed])
