@@ -298,7 +298,7 @@ class Airflow:
         if selection.everything:
             return
         for key in selection.keys:
-            if not selecting.listing.look(ctx.s3, ctx.settings.new_files, ctx.feed, selection).files:
+            if not selecting.listing.look(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, selection).files:
                 raise Fail(f"not in the bucket: {key}")
         deadline = self.world.scheduler.seconds + 6 * 3600
         while not selection.keys and selecting.holders(ctx, selection):

@@ -187,9 +187,12 @@ class Feed(_Strict):
 
     def file_time(self, key: str, last_modified: datetime) -> datetime:
         """Return the time a file is about: the date in its key where the pattern has one, else its LastModified."""
+        return self.date_of(key) or last_modified.astimezone(UTC)
+
+    def date_of(self, key: str) -> datetime | None:
+        """Return the date in a key; None where the pattern has none, or doesn't match it."""
         written = (self._match(key) or {}).get("date")
-        found = key_dates.read(written, self.date_format) if written is not None else None
-        return found or last_modified.astimezone(UTC)
+        return key_dates.read(written, self.date_format) if written is not None else None
 
     def is_history(self, file_time: datetime) -> bool:
         """Tell whether a file is older than the feed."""

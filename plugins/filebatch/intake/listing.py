@@ -6,8 +6,8 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from itertools import chain
+from datetime import UTC, datetime, time, timedelta
+from itertools import chain, islice
 from typing import Any
 
 from filebatch.core import clock, feed_moves, file_moves
@@ -18,7 +18,7 @@ from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.feeds.standing import Standing
-from filebatch.feeds.windows import Window
+from filebatch.feeds.windows import DAY, Window
 from filebatch.intake import arrivals
 from filebatch.intake.arrivals import Taken
 
@@ -28,6 +28,7 @@ MAX_DAYS = 366
 # was begun, which may be as long ago as the bucket lets one lie (7 days); a day more, as clocks differ.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 SWEEP_OVERLAP = timedelta(days=8)
+LOOKED_UP = 1000  # listed files whose records are looked up at once
 NEVER = datetime.min.replace(tzinfo=UTC) + SWEEP_OVERLAP
 
 log = logging.getLogger(__name__)
@@ -79,15 +80,18 @@ class Looked:
     why: Mapping[str, str] = field(default_factory=dict)
 
 
-def look(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Looked:
-    """List the file versions that a selection names, whatever their state; of named keys the current version."""
+def look(s3: Any, bucket: str, feed: Feed, ledger: Ledger, selection: Selection) -> Looked:
+    """List the file versions that a selection names, whatever their state; of named keys the current version.
+
+    Which ones those are is decided by the ledger's time of a file, where it has the file.
+    """
     if selection.keys:
         listed = (versions(s3, bucket, key, latest=True) for key in selection.keys)
     else:
         listed = (versions(s3, bucket, prefix) for prefix in _narrowed(feed, selection))
     files: dict[FileVersion, None] = {}  # one prefix may begin with another: `a.csv` and `a.csv.gz`, day 1 and day 10
     no_work: dict[FileVersion, Standing] = {}
-    for file in chain.from_iterable(listed):
+    for file in as_recorded(ledger, feed, selection.window, chain.from_iterable(listed)):
         found = standing.of(feed, file)
         if not _is_named(feed, selection, file, found):
             continue
@@ -99,9 +103,32 @@ def look(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Looked:
     return Looked(list(files), arrivals.no_work(feed, no_work.items()), why)
 
 
-def selected(s3: Any, bucket: str, feed: Feed, selection: Selection) -> Sequence[FileVersion]:
+def selected(s3: Any, bucket: str, feed: Feed, ledger: Ledger, selection: Selection) -> Sequence[FileVersion]:
     """List the files of a selection alone."""
-    return look(s3, bucket, feed, selection).files
+    return look(s3, bucket, feed, ledger, selection).files
+
+
+def as_recorded(ledger: Ledger, feed: Feed, window: Window, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
+    """Yield listed files, each with the time that the ledger has of it where the two may lie in different windows.
+
+    An event tells when an upload ended; LastModified of a multipart upload is when it was begun. What was recorded
+    first counts from then on, so that a file is of one day whoever asks.
+    """
+    files = iter(files)
+    while page := list(islice(files, LOOKED_UP)):
+        doubtful = [FileRecord.at(file) for file in page if _may_be_of_another(feed, window, file)]
+        known = ledger.get_many(doubtful) if doubtful else {}
+        for file in page:
+            record = known.get(FileRecord.at(file))
+            yield replace(file, last_modified=record.last_modified) if record else file
+
+
+def _may_be_of_another(feed: Feed, window: Window, file: FileVersion) -> bool:
+    """Tell whether the event of a file without a date may have told of a time beyond an edge of window or history."""
+    seen = clock.parse_utc(file.last_modified)
+    edges = (window.start, window.end, datetime.combine(feed.start, time.min, UTC))
+    near = any(edge and seen - DAY <= edge <= seen + SWEEP_OVERLAP for edge in edges)
+    return near and feed.date_of(file.key) is None
 
 
 def sweep(s3: Any, bucket: str, feed: Feed, ledger: Ledger, began: datetime) -> Taken:

@@ -54,7 +54,7 @@ def plan(ctx: FeedContext, selection: Selection, earlier: RunRecord | None) -> l
 
 def holders(ctx: FeedContext, selection: Selection) -> set[str]:
     """Return the ids of the runs that hold files of a selection."""
-    files = listing.selected(ctx.s3, ctx.settings.new_files, ctx.feed, selection)
+    files = listing.selected(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, selection)
     found = ctx.ledger.get_many([FileRecord.at(file) for file in files])
     return {file.run_id or "?" for file in _freed(ctx, list(found.values())) if file.state is FileState.CLAIMED}
 
@@ -73,7 +73,7 @@ def _look(ctx: FeedContext, selection: Selection) -> Looked:
     """Look at the bucket for what is asked for; what waits is in the ledger already."""
     if selection.everything:
         return Looked()
-    return listing.look(ctx.s3, ctx.settings.new_files, ctx.feed, selection)
+    return listing.look(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, selection)
 
 
 def _files(ctx: FeedContext, selection: Selection, earlier: RunRecord | None, looked: Looked) -> list[FileRecord]:

@@ -1,5 +1,6 @@
 """What lies in the bucket: versions, windows, and the sweep that finds what no event brought."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from filebatch.intake import arrivals, listing
 from filebatch.intake.arrivals import Taken
 
 FEED = feed_of()
+HOUR = timedelta(hours=1)
 BROKEN = FileFailure(Reason("bug", "ValueError: x"))
 DATED = feed_of(pattern=r"(?P<date>\d{4}-\d{2}-\d{2})/.+", day_prefix="%Y-%m-%d/")
 # Control characters are left out: the local server itself can't carry them (test_paths.py has them).
@@ -43,7 +45,7 @@ def swept(place, feed=FEED):
 
 def selected(place, feed=FEED, *, start=None, end=None, **fields):
     selection = Selection(window=Window(start, end), **fields)
-    return listing.selected(place.connect("s3"), place.new_files, feed, selection)
+    return listing.selected(place.connect("s3"), place.new_files, feed, place.ledger, selection)
 
 
 def test_every_version_of_every_key_is_listed(place):
@@ -137,6 +139,44 @@ def test_a_window_without_dates_in_the_keys_goes_by_last_modified(place):
     assert selected(place, start=now - timedelta(hours=2), end=now - timedelta(hours=1)) == []
 
 
+def announced_at(place, key, moment):
+    """Put a file and record it with the time of its event, which LastModified may be far from."""
+    file = replace(place.put(key), last_modified=clock.to_iso(moment))
+    arrivals.record(place.ledger, FEED, [file], clock.now())
+    return file
+
+
+@pytest.mark.parametrize("days", [7, 2, -0.5])
+def test_a_file_is_of_the_day_that_was_recorded_first_though_last_modified_is_of_another(place, days):
+    """As of a multipart upload, which was begun days before its event."""
+    now = clock.now()
+    announced_at(place, "orders/a.csv", now + timedelta(days=days))
+    place.put("orders/b.csv")
+
+    begun, ended = (now - HOUR, now + HOUR), (now + timedelta(days=days) - HOUR, now + timedelta(days=days) + HOUR)
+
+    assert keys(selected(place, start=ended[0], end=ended[1])) == ["orders/a.csv"]
+    assert keys(selected(place, start=begun[0], end=begun[1])) == ["orders/b.csv"]
+
+
+def test_a_file_that_was_recorded_as_work_is_no_history_though_last_modified_is_older_than_the_feed(place):
+    tomorrow = clock.now() + timedelta(days=1)
+    announced_at(place, "orders/a.csv", tomorrow)
+    begins = feed_of(start=str(tomorrow.date()))
+
+    assert keys(selected(place, begins, keys=("orders/a.csv",))) == ["orders/a.csv"]
+
+
+def test_only_files_near_an_edge_of_the_window_and_without_a_date_are_looked_up(place):
+    place.put("orders/a.csv")
+    place.put("orders/2026-01-02/a.csv")
+    far = clock.now() - timedelta(days=30)
+    with recorded(place.connect("dynamodb"), "dynamodb.BatchGetItem") as calls:
+        selected(place, start=far, end=far + HOUR)
+        selected(place, feed_of(pattern=DATED.pattern), start=day(2), end=day(3))
+    assert calls == []
+
+
 def test_named_keys_are_each_found_once_although_one_begins_with_the_other(place):
     place.put("orders/a.csv")
     place.put("orders/a.csv.gz")
@@ -148,7 +188,7 @@ def test_history_is_no_work_even_by_name_and_it_is_said_why(place):
     place.put("orders/a.csv")
     late = feed_of(start="2099-01-01")
     assert selected(place, late) == selected(place, late, keys=("orders/a.csv",)) == []
-    looked = listing.look(place.connect("s3"), place.new_files, late, Selection(keys=("orders/a.csv",)))
+    looked = listing.look(place.connect("s3"), place.new_files, late, place.ledger, Selection(keys=("orders/a.csv",)))
     assert looked.why == {"orders/a.csv": "history, as it is of before the feed's start, 2099-01-01"}
 
 
