@@ -192,7 +192,8 @@ def ended(batch: Any, job_id: str) -> dict[str, Any] | None:
 def connector(endpoint: str, key: str) -> Callable[[str], Any]:
     """Return a function that makes a service's client, once."""
     session = boto3.Session(*access.credentials(key).values(), region_name=REGION)
-    config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=20)
+    path_style, attempts = {"addressing_style": "path"}, {"max_attempts": 1}
+    config = Config(retries=attempts, s3=path_style, max_pool_connections=20, inject_host_prefix=False)
     return cache(lambda service: session.client(service, endpoint_url=endpoint, config=config))
 
 

@@ -15,7 +15,7 @@ settings.load_profile("filebatch")
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[LocalAws]:
-    with local_aws() as running:
+    with local_aws(options=("--mwaa-takes", "0.5")) as running:
         yield running
 
 

@@ -59,7 +59,9 @@ class LocalAws:
         from botocore.config import Config
 
         session = boto3.Session(*self.credentials(who).values(), region_name=self.settings["region"])
-        return session.client(service, endpoint_url=self.endpoint, config=Config(proxies={}, **config))
+        return session.client(
+            service, endpoint_url=self.endpoint, config=Config(**{"proxies": {}, "inject_host_prefix": False, **config})
+        )
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the running jobs: jobId, jobName, attempt, pid."""

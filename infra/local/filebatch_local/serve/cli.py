@@ -82,6 +82,9 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     )
     serve.add_argument("--vcpus", type=int, default=4, help="vCPUs that jobs may have together (default: 4)")
     serve.add_argument("--start-delay", type=float, default=0.0, help="seconds that a job stays STARTING (default: 0)")
+    serve.add_argument(
+        "--mwaa-takes", type=float, help="seconds that MWAA takes to make or update an environment (AWS: 1500)"
+    )
     serve.add_argument("--docker", action="store_true", help="run other images with the Docker engine")
     serve.add_argument("--record", type=Path, help="append each request to this file, a line of JSON each")
     serve.add_argument("--tied", action="store_true", help="end when the process that started it does")
@@ -108,6 +111,7 @@ def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
         published=options.published,
         keep_key=options.keep_key,
         record=options.record,
+        mwaa_takes=options.mwaa_takes,
     )
     serve(service)
     logging.shutdown()

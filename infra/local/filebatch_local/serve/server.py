@@ -5,6 +5,7 @@ GET  /_filebatch/network                {"subnets", "securityGroupIds"} of the d
 GET  /_filebatch/jobs                   running jobs: [{"jobId", "jobName", "attempt", "pid"}]
 POST /_filebatch/jobs/ID/vanish         Batch forgets the job; {"kill": false} leaves its process running
 POST /_filebatch/jobs/ID/lose-host      its machine is lost; {"statusReason"} for another than EC2's
+POST /_filebatch/mwaa/NAME/fail         the next change of this MWAA environment fails: {"error": why}
 POST /_filebatch/provision              read the feeds again and provision what is missing; answers the settings
 """
 
@@ -28,6 +29,7 @@ from filebatch_local.batch import api
 from filebatch_local.batch.attempts import Runtime
 from filebatch_local.batch.backend import LocalBatch
 from filebatch_local.moto_gaps import cloudwatch, dynamodb, events, refusing, s3, sqs
+from filebatch_local.mwaa.service import Mwaa
 from filebatch_local.serve.gate import Gate, Names
 from filebatch_local.serve.recording import Recorder
 
@@ -66,6 +68,7 @@ def make(
     refusing.install()
     api.install(runtime)
     app: Any = dynamodb.OneAtATime(moto_server.DomainDispatcherApplication(_service))
+    app = admin.mwaa.in_front_of(app)
     app = Gate(admin.in_front_of(Recorder(app, record) if record else app), names, key)
     host, port = listener.getsockname()
     return make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
@@ -88,10 +91,12 @@ class Admin:
 
     Attributes:
         provision: reads the feeds, creates what is missing, and puts the settings into the state.
+        mwaa: the environments of Amazon MWAA.
         state: what `health` answers, beside its status.
     """
 
     provision: Callable[[], object]
+    mwaa: Mwaa
     state: dict[str, Any] = field(default_factory=dict)
 
     def in_front_of(self, app: Any) -> Any:
@@ -122,6 +127,9 @@ class Admin:
         return self._fault(method, path, body)
 
     def _fault(self, method: str, path: str, body: dict[str, Any]) -> Answer:
+        if method == "POST" and (named := re.fullmatch(r"mwaa/([^/]+)/fail", path)):
+            self.mwaa.fail_next[named[1]] = str(body["error"])
+            return HTTPStatus.OK, body
         found = re.fullmatch(r"jobs/([^/]+)/(vanish|lose-host)", path)
         if method != "POST" or not found:
             return HTTPStatus.NOT_FOUND, {"error": f"no {method} {PREFIX}{path}"}

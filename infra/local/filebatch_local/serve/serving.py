@@ -22,6 +22,7 @@ from filebatch_local.base.proxies import without_proxy
 from filebatch_local.batch.images import Images, Platform
 from filebatch_local.provision import feed_watch
 from filebatch_local.serve.gate import Names
+from filebatch_local.serve.shell import environment
 
 if TYPE_CHECKING:
     from filebatch_local.provision.environment import Provisioned, Provisioner
@@ -48,6 +49,7 @@ class Service:
         published: port on loopback under which it is reached as well, as a container's may be; None for none.
         keep_key: use the key of the last start again.
         record: file that each request is appended to, None for none.
+        mwaa_takes: seconds that making or updating an environment of Amazon MWAA takes; None for as long as AWS.
     """
 
     layout: Layout
@@ -63,6 +65,7 @@ class Service:
     published: int | None = None
     keep_key: bool = False
     record: Path | None = None
+    mwaa_takes: float | None = None
 
 
 def serve(service: Service) -> None:
@@ -85,7 +88,7 @@ def serve(service: Service) -> None:
     endpoint, names = f"http://{service.host}:{port}", Names.of(service.host, port, service.published)
     key = access.key_of_this_start(service.layout.key_file, keep=service.keep_key)
     provisioning = Provisioning(service, endpoint, key)
-    admin = server.Admin(provisioning.run, provisioning.state)
+    admin = server.Admin(provisioning.run, _mwaa(service, endpoint, key), provisioning.state)
     web = server.make(listener, _runtime(service, endpoint, key), admin, names, key, service.record)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     try:
@@ -130,6 +133,23 @@ def _runtime(service: Service, endpoint: str, key: str) -> Any:
     containers = Containers.find() if service.docker else None
     platform = Platform(endpoint, REGION, key)
     return Runtime(service.images, platform, service.layout.scratch, service.clock, service.start_delay, containers)
+
+
+def _mwaa(service: Service, endpoint: str, key: str) -> Any:
+    import boto3
+
+    from filebatch_local.mwaa import runs
+    from filebatch_local.mwaa.service import TAKES, Mwaa
+
+    session = boto3.Session(*access.credentials(key, "mwaa").values(), region_name=REGION)
+    make, one_at_a_time = functools.cache(functools.partial(session.client, endpoint_url=endpoint)), threading.Lock()
+
+    def client(service_name: str) -> Any:
+        with one_at_a_time:  # a session makes clients in one thread at a time
+            return make(service_name)
+
+    run = runs.runner(client, lambda settings: environment(service.layout, endpoint, settings, key))
+    return Mwaa(client, REGION, run, TAKES if service.mwaa_takes is None else service.mwaa_takes)
 
 
 class Provisioning:

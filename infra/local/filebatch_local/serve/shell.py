@@ -25,6 +25,7 @@ def environment(layout: Layout, endpoint: str, settings: Mapping[str, object], k
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # MWAA's hosts have a prefix, which none of this machine's has
         # No profile, role or endpoint of a real account can be reached from here.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
