@@ -71,6 +71,9 @@ def of_files() -> dict[str, Move]:
             f"release {who}": file_moves.release(held_by(token), NOW),
             f"trouble {who}": file_moves.trouble(KEY, token, REASON),
             f"fail {who}": file_moves.fail(KEY, token, FEED, FileFailure(REASON), retry=None, now=NOW),
+            f"fail attempt {who}": file_moves.fail(
+                KEY, token, FEED, FileFailure(REASON), retry=None, now=NOW, attempt=2
+            ),
             f"fail for now {who}": file_moves.fail(
                 KEY, token, FEED, FileFailure(REASON, 2048, suspect=True), retry=LATER, now=NOW
             ),

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from claims import OTHER, RUN_ID, counted
 from filebatch.core import clock, contract, file_moves, paths, run_moves
+from filebatch.core.contract import Reason
+from filebatch.core.file_moves import FileFailure
 from filebatch.core.records import FileState
 from filebatch.core.results import read_result
 from filebatch.runs import rounds, settling
@@ -57,6 +59,19 @@ def test_another_attempt_leaves_alone_what_has_failed_for_good(place):
     assert held.files[0].key not in ended.output
     assert held.item(0) == before
     assert counted(place) == {"Failed": 1}
+
+
+def test_a_worker_of_an_earlier_round_that_outlives_its_job_fails_no_file_of_the_next(place):
+    held, now = held_of(place, "raise"), clock.now()
+    broken = FileFailure(Reason("killed", "its job ended"))
+    held.ctx.ledger.move(file_moves.fail(held.keys[0], held.token, "orders", broken, retry=now, now=now))
+    held.ctx.ledger.move(file_moves.claim(held.keys[0], held.token, RUN_ID, 1, now))
+    before = held.item()
+
+    assert Worker(held).run().code == 70
+
+    assert held.item() == before
+    assert (before.state, before.attempts) == (FileState.CLAIMED, 2)
 
 
 def test_a_later_claim_adopts_what_an_earlier_owner_committed(place):

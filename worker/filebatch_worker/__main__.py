@@ -150,9 +150,8 @@ def _fail_move(unit: Unit, work: Work, reason: Reason, memory: int, now: datetim
     failed = failures.failure(reason.code)
     needed = failures.needed_memory(failed, memory)
     retry = failures.retry_at(failed, work.attempt, unit.max_attempts, now)
-    return file_moves.fail(
-        FileRecord.at(work.file), unit.claim, unit.feed, FileFailure(reason, needed), retry=retry, now=now
-    )
+    row, failure = FileRecord.at(work.file), FileFailure(reason, needed)
+    return file_moves.fail(row, unit.claim, unit.feed, failure, retry=retry, now=now, attempt=work.attempt)
 
 
 def _exit_code(troubles: Iterable[str]) -> int:

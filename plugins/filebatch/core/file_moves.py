@@ -136,9 +136,19 @@ def finish(row: Row[FileRecord], token: str, result: Result, location: str, now:
 
 
 def fail(
-    row: Row[FileRecord], token: str, feed: str, failed: FileFailure, *, retry: datetime | None, now: datetime
+    row: Row[FileRecord],
+    token: str,
+    feed: str,
+    failed: FileFailure,
+    *,
+    retry: datetime | None,
+    now: datetime,
+    attempt: int | None = None,
 ) -> Move[FileRecord]:
-    """Record that a claimed file failed; with `retry` it waits again from then on, else people are asked."""
+    """Record that a claimed file failed; with `retry` it waits again from then on, else people are asked.
+
+    A claim's token holds for all its rounds: with `attempt` only the file of that round fails.
+    """
     told = _told(failed.reason)
     settled = {"reason": told, "code": told["code"], "settled_at": to_iso(now)}
     become: dict[str, Any] = {**_in_state(row, FileState.FAILED, now), **settled}
@@ -148,7 +158,8 @@ def fail(
         become["memory"] = failed.memory
     if failed.suspect:
         become["suspect"] = True
-    return Move(row, _held(token), become=become, drop=("trouble",))
+    of_round = () if attempt is None else (Equal("attempts", attempt),)
+    return Move(row, (*_held(token), *of_round), become=become, drop=("trouble",))
 
 
 def trouble(row: Row[FileRecord], token: str, reason: Reason) -> Move[FileRecord]:

@@ -10,11 +10,12 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from filebatch.core import failures, file_moves, run_moves
 from filebatch.core.contract import FileVersion, Reason, Result, Unit
-from filebatch.core.errors import ContractError, ContractVersionError, FilebatchError
+from filebatch.core.errors import ContractError, ContractVersionError, FilebatchError, MoveRefused
 from filebatch.core.failures import Ending, Failure
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.metrics import Measured
@@ -79,8 +80,19 @@ def settle(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None) -
     if not left:
         return _close(ctx, record, files)
     if unfinished := _adopt(ctx, record, left):
+        _check_round(ctx, record)
         _end(ctx, record, job, unfinished)
     return close(ctx, record)
+
+
+def _check_round(ctx: FeedContext, record: RunRecord) -> None:
+    """Refuse to end files of a later round by this one's job: they were read before this look at the record."""
+    found = ctx.ledger.get(record.row)
+    if found is None or found.round != record.round:
+        raise MoveRefused(
+            f"claim {record.token}: expected round {record.round}, found {found and found.round}: "
+            "its files are the later round's"
+        )
 
 
 def close(ctx: FeedContext, record: RunRecord) -> Settled:
@@ -139,7 +151,7 @@ def _spoilt(
 ) -> tuple[Move[FileRecord], Measured]:
     log.error("%r has failed, as its result can't be used: %s", file.pk, error)
     failed = FileFailure(Reason("configuration", f"its result can't be used: {error}"[:MAX_SENTENCE]))
-    move = file_moves.fail(file.row, record.token, ctx.feed.name, failed, retry=None, now=ctx.now())
+    move = _fail_move(ctx, record, file, failed, retry=None)
     return move, Measured(FileState.FAILED, 0.0, file.size, None)
 
 
@@ -188,16 +200,23 @@ def begun_of(left: UnitLeft, failure: Failure, *, fenced: bool) -> Sequence[File
 def _failed(
     ctx: FeedContext, record: RunRecord, file: FileRecord, failure: Failure, ending: Ending | None
 ) -> tuple[Move[FileRecord], Measured]:
-    now = ctx.now()
     last_word = file.trouble.message if file.trouble and file.trouble.code == failure.code else ""
     failed = FileFailure(
         Reason(failure.code, _message(failure, ending, last_word or record.trouble(failure.code))),
         memory=failures.needed_memory(failure, record.memory),
         suspect=bool(record.fence) and failures.died_at_work(failure, ending) and not failure.from_outside,
     )
-    retry = failures.retry_at(failure, file.attempts, ctx.feed.max_attempts, now)
-    move = file_moves.fail(file.row, record.token, ctx.feed.name, failed, retry=retry, now=now)
+    retry = failures.retry_at(failure, file.attempts, ctx.feed.max_attempts, ctx.now())
+    move = _fail_move(ctx, record, file, failed, retry=retry)
     return move, Measured(FileState.FAILED, 0.0, file.size, None)
+
+
+def _fail_move(
+    ctx: FeedContext, record: RunRecord, file: FileRecord, failed: FileFailure, *, retry: datetime | None
+) -> Move[FileRecord]:
+    return file_moves.fail(
+        file.row, record.token, ctx.feed.name, failed, retry=retry, now=ctx.now(), attempt=file.attempts
+    )
 
 
 def _message(failure: Failure, ending: Ending | None, last_word: str) -> str:

@@ -9,10 +9,10 @@ from aws import feed_of
 from claims import OTHER, RUN_ID, Held, counted, summed
 from filebatch.core import clock, contract, file_moves, paths
 from filebatch.core.contract import Reason
-from filebatch.core.errors import ContractError, ContractVersionError
+from filebatch.core.errors import ContractError, ContractVersionError, MoveRefused
 from filebatch.core.failures import Ending, Failure
 from filebatch.core.records import FileState, RunState
-from filebatch.runs import rounds, settling
+from filebatch.runs import processing, rounds, settling
 from filebatch.runs.settling import NotSettledError, Settled
 from filebatch.runs.summary import summarize
 from moves import arrival
@@ -213,6 +213,38 @@ def test_a_link_in_a_key_or_a_reason_is_broken_where_files_are_named():
 
 def test_of_many_files_some_are_named_and_the_others_counted():
     assert settling.describe([failed(str(number)) for number in range(13)], limit=10).splitlines()[-1] == "… and 3 more"
+
+
+def test_a_late_settling_of_a_round_fails_no_file_of_the_next(place):
+    held = Held(place, 1)
+    first, job = held.record, held.job("exit 75")
+    settling.settle(held.ctx, first, job)
+    processing.claim_for_round(held.ctx, rounds.begin(held.ctx, held.record))
+    assert (held.record.round, held.now_in()) == (2, [FileState.CLAIMED])
+
+    with pytest.raises(MoveRefused, match="expected round 1, found 2"):
+        settling.settle(held.ctx, first, job)
+
+    assert held.now_in() == [FileState.CLAIMED]
+
+
+def test_nor_does_one_that_was_asked_whose_round_it_is_before_the_next_began(place, monkeypatch):
+    held = Held(place, 1)
+    first, job = held.record, held.job("exit 75")
+    monkeypatch.setattr(settling, "_check_round", lambda *_: begin_next_round(held, first, job))
+
+    with pytest.raises((MoveRefused, NotSettledError)):
+        settling.settle(held.ctx, first, job)
+
+    assert (held.item().state, held.item().attempts) == (FileState.CLAIMED, 2)
+
+
+def begin_next_round(held, record, job):
+    """Settle a round and begin the next, as another process does meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settling, "_check_round", lambda *_: None)
+        settling.settle(held.ctx, record, job)
+    processing.claim_for_round(held.ctx, rounds.begin(held.ctx, held.record))
 
 
 def test_a_claim_is_not_closed_while_a_file_of_it_is_claimed(place):
