@@ -10,6 +10,7 @@ from typing import Any
 
 from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Contains, Equal, OneOf, Present
 from filebatch.core.errors import MoveRefused
+from filebatch.core.history import shortened
 from filebatch.core.ledger import Moved, Page, moved
 from filebatch.core.listed import Span
 from filebatch.core.moves import Move
@@ -40,7 +41,11 @@ class FakeTable:
         item = self.items.get(key)
         if not self.allows(move):
             return moved(move, dict(item) if item else None)
-        became = changed({"pk": move.row.pk, "sk": move.row.sk, **(item or {})}, move.become, move.drop, move.add)
+        became = changed(
+            {"pk": move.row.pk, "sk": move.row.sk, **(item or {})}, move.become, move.drop, move.add, move.note
+        )
+        if left := shortened(became.get("history", ())):
+            became["history"] = left
         self.items[key] = became
         return Moved(True, move.row.kind.from_item(became))
 
@@ -102,13 +107,17 @@ class FakeTable:
         return RunRecord.from_item(found[-1]) if found else None
 
 
-def changed(item: Item, become: Item, drop: Iterable[str], add: Mapping[str, int]) -> dict[str, Any]:
+def changed(
+    item: Item, become: Item, drop: Iterable[str], add: Mapping[str, int], note: Item | None = None
+) -> dict[str, Any]:
     """Return an item as an update leaves it."""
     new = {**item, **become}
     for name in drop:
         new.pop(name, None)
     for name, number in add.items():
         new[name] = new.get(name, 0) + number
+    if note:
+        new["history"] = [*new.get("history", ()), dict(note)]
     return new
 
 

@@ -142,6 +142,12 @@ def params(feed: Feed) -> dict[str, Param]:
             title="Wait for named keys",
             description="Seconds to wait for keys that aren't in the bucket yet.",
         ),
+        "reason": Param(
+            None,
+            type=optional,
+            title="Reason",
+            description="Why, in a sentence: it stays with each file that the run takes.",
+        ),
     }
 
 

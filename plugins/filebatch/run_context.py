@@ -38,7 +38,8 @@ def run_of(context: Mapping[str, Any]) -> Run:
     run_hash = jobs.run_hash(found.dag_id, found.run_id)
     # Whatever conf says counts, though Airflow may keep it from params (`[core] dag_run_conf_overrides_params`).
     params = {**context["params"], **(getattr(found, "conf", None) or {})}
-    return Run(found.run_id, run_hash, found.clear_number or 0, origin, params)
+    who = getattr(found, "triggering_user_name", None)
+    return Run(found.run_id, run_hash, found.clear_number or 0, origin, params, who)
 
 
 @cache

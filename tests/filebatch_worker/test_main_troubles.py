@@ -41,7 +41,9 @@ def test_the_last_attempts_cause_counts(place):
     held = held_of(place, "transient", feed=SHOWN)
     Worker(held).run()
     place.connect("s3").put_object(Bucket=held.files[0].bucket, Key=held.files[0].key, Body=b"fine")
-    held.ctx.ledger.move(file_moves.trouble(held.keys[0], held.token, Reason("transient", "ClientError: SlowDown")))
+    held.ctx.ledger.move(
+        file_moves.trouble(held.keys[0], held.token, Reason("transient", "ClientError: SlowDown"), held.ctx.now())
+    )
     Worker(held, attempt=2).run()
     settled_after(held, 75)
     assert reason(held).message.endswith("TransientError: not now")
@@ -57,7 +59,7 @@ def test_what_an_earlier_attempt_met_with_is_no_reason_for_another_end(place):
 
 def test_a_file_that_did_better_says_nothing_of_it(place):
     held = held_of(place, "fine")
-    held.ctx.ledger.move(file_moves.trouble(held.keys[0], held.token, Reason("transient", "not now")))
+    held.ctx.ledger.move(file_moves.trouble(held.keys[0], held.token, Reason("transient", "not now"), held.ctx.now()))
     assert Worker(held, attempt=2).run().code == 0
     assert held.item().trouble is None
 

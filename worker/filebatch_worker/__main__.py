@@ -127,6 +127,7 @@ def _one(ctx: UnitContext, work: Work, ahead: Ahead, outcomes: Outcomes) -> str 
     seconds = time.monotonic() - began
     where = location(ctx.settings.results_bucket, ctx.unit.feed, work)
     move = file_moves.finish(FileRecord.at(work.file), ctx.unit.claim, result, where, clock.now())
+    move = move.noted(round=ctx.unit.round)
     outcomes.add(move, Measured(FileState(result.state), seconds, work.file.size, result.rows))
     log.info("%r %s rows=%s in %.2f s%s", work.file.uri, result.state, result.rows, seconds, _why(result))
     return None
@@ -140,7 +141,7 @@ def _failed(ctx: UnitContext, work: Work, outcomes: Outcomes, error: Exception, 
     if code == "transient":
         trouble.of_file(ctx.ledger, ctx.unit, work, reason)
     else:
-        move = _fail_move(ctx.unit, work, reason, ctx.settings.memory, clock.now())
+        move = _fail_move(ctx.unit, work, reason, ctx.settings.memory, clock.now()).noted(job=ctx.settings.job_id)
         outcomes.add(move, Measured(FileState.FAILED, seconds, work.file.size, None))
         outcomes.flush()  # it has no result to be found by, and must not be blamed for what ends the container later
     return code
@@ -151,7 +152,8 @@ def _fail_move(unit: Unit, work: Work, reason: Reason, memory: int, now: datetim
     needed = failures.needed_memory(failed, memory)
     retry = failures.retry_at(failed, work.attempt, unit.max_attempts, now)
     row, failure = FileRecord.at(work.file), FileFailure(reason, needed)
-    return file_moves.fail(row, unit.claim, unit.feed, failure, retry=retry, now=now, attempt=work.attempt)
+    move = file_moves.fail(row, unit.claim, unit.feed, failure, retry=retry, now=now, attempt=work.attempt)
+    return move.noted(run=unit.run_id, round=unit.round, generation=work.generation)
 
 
 def _exit_code(troubles: Iterable[str]) -> int:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from filebatch.core import file_moves, paths, run_moves
+from filebatch.core import clock, file_moves, paths, run_moves
 from filebatch.core.contract import Reason, Unit, Work
 from filebatch.core.ledger import Ledger
 from filebatch.core.moves import Move
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 def of_file(ledger: Ledger, unit: Unit, work: Work, reason: Reason) -> None:
     """Write down why a file, which stays claimed, could not be done in this attempt."""
-    _write(ledger, file_moves.trouble(FileRecord.at(work.file), unit.claim, reason))
+    move = file_moves.trouble(FileRecord.at(work.file), unit.claim, reason, clock.now())
+    _write(ledger, move.noted(run=unit.run_id, round=unit.round, attempt=work.attempt))
 
 
 def of_unit(environment: Mapping[str, str], reason: Reason) -> None:

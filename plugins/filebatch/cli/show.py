@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -52,7 +53,14 @@ def of_feed(found: Overview) -> dict[str, Any]:
 
 def of_told(told: Told) -> dict[str, Any]:
     """Return what is said of a key as JSON values."""
-    return {"key": told.key, "feed": told.feed, "state": told.state, "said": list(told.said), "next": told.next}
+    return {
+        "key": told.key,
+        "feed": told.feed,
+        "state": told.state,
+        "said": list(told.said),
+        "next": told.next,
+        "timeline": [asdict(each) for each in told.timeline],
+    }
 
 
 def feeds(found: Iterable[Overview]) -> None:
@@ -76,6 +84,9 @@ def told(found: Told) -> None:
     console.print(Text(f"{visible(found.key)}: {found.state}", style="bold"))
     for sentence in (*found.said, f"Next: {found.next}"):
         console.print(Text(sentence), soft_wrap=True)
+    for event in found.timeline:
+        run = f", run {visible(event.run_id)}" if event.run_id else ""
+        console.print(Text(f"  {event.at}  {event.what}{run}", style="dim"), soft_wrap=True)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from filebatch.core import listed
+from filebatch.core import history, listed
 from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AnyOf, Condition, Equal, OneOf, Present
 from filebatch.core.contract import FileVersion, Reason, Result
@@ -33,8 +33,16 @@ class FileFailure:
 _OF_EARLIER_CLAIMS = ("open", "due_at", "reason", "code", "settled_at", "trouble")
 
 
-def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime) -> FileRecord:
-    """Return the record of a file version that is new; written only where there is none."""
+def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime, how: str | None = None) -> FileRecord:
+    """Return the record of a file version that is new; written only where there is none.
+
+    Args:
+        file: the version.
+        feed: feed name.
+        file_time: the time it is about.
+        now: the present moment.
+        how: how it was noticed: `event`, `sweep` or `asked`.
+    """
     row = FileRecord.at(file)
     return FileRecord(
         pk=row.pk,
@@ -55,6 +63,7 @@ def arrive(file: FileVersion, feed: str, file_time: datetime, now: datetime) -> 
         due_at=to_iso(now),
         listed=listed.partition(feed, row),
         listed_at=listed.place(row, FileState.ARRIVED, now),
+        history=[_note(FileState.ARRIVED, now, how=how)],
     )
 
 
@@ -71,6 +80,7 @@ def claim(
         become=_taken(row, token, run_id, now),
         drop=_OF_EARLIER_CLAIMS,
         add={"attempts": 1},
+        note=_note(FileState.CLAIMED, now, run=run_id, generation=generation),
     )
 
 
@@ -81,6 +91,7 @@ def redo(row: Row[FileRecord], token: str, run_id: str, generation: int, now: da
         (Equal("generation", generation - 1), OneOf("state", SETTLED_STATES)),
         become={**_taken(row, token, run_id, now), "generation": generation, "attempts": 1},
         drop=_OF_EARLIER_CLAIMS,
+        note=_note(FileState.CLAIMED, now, run=run_id, generation=generation),
     )
 
 
@@ -96,6 +107,7 @@ def await_redo(row: Row[FileRecord], feed: str, generation: int, now: datetime) 
             **_waits(feed, now),
         },
         drop=("claim", "run_id", "claimed_at", "reason", "code", "settled_at", "trouble"),
+        note=_note("redo", now, generation=generation),
     )
 
 
@@ -105,6 +117,7 @@ def await_retry(row: Row[FileRecord], feed: str, generation: int, now: datetime)
         row,
         (Equal("generation", generation), Equal("state", FileState.FAILED)),
         become={"state": FileState.FAILED, **_waits(feed, now)},
+        note=_note("retry", now, generation=generation),
     )
 
 
@@ -116,6 +129,7 @@ def release(file: FileRecord, now: datetime) -> Move[FileRecord]:
         become={**_in_state(file.row, FileState.ARRIVED, now), **_waits(file.feed, now)},
         drop=("claim", "run_id", "claimed_at", "trouble"),
         add={"attempts": -1},
+        note=_note(FileState.ARRIVED, now, run=file.run_id, generation=file.generation),
     )
 
 
@@ -132,6 +146,15 @@ def finish(row: Row[FileRecord], token: str, result: Result, location: str, now:
         (*_held(token), Equal("generation", result.work.generation)),
         become=become | {name: value for name, value in optional.items() if value is not None},
         drop=("trouble", "suspect", *(name for name, value in optional.items() if value is None)),
+        note=_note(
+            result.state,
+            now,
+            run=result.run_id,
+            generation=result.work.generation,
+            attempt=result.work.attempt,
+            job=result.job_id,
+            code=told and told["code"],
+        ),
     )
 
 
@@ -159,15 +182,25 @@ def fail(
     if failed.suspect:
         become["suspect"] = True
     of_round = () if attempt is None else (Equal("attempts", attempt),)
-    return Move(row, (*_held(token), *of_round), become=become, drop=("trouble",))
+    note = _note(FileState.FAILED, now, attempt=attempt, code=told["code"])
+    return Move(row, (*_held(token), *of_round), become=become, drop=("trouble",), note=note)
 
 
-def trouble(row: Row[FileRecord], token: str, reason: Reason) -> Move[FileRecord]:
+def trouble(row: Row[FileRecord], token: str, reason: Reason, now: datetime) -> Move[FileRecord]:
     """Write down what an attempt met with on a file that stays claimed, for whoever settles it if none does better."""
-    return Move(row, _held(token), become={"trouble": _told(reason)})
+    told = _told(reason)
+    return Move(row, _held(token), become={"trouble": told}, note=_note("trouble", now, code=told["code"]))
 
 
-def rehome(file: FileRecord, feed: str) -> Move[FileRecord]:
+def shorten(file: FileRecord) -> Move[FileRecord] | None:
+    """Take the middle out of a history that has grown too long; None where it hasn't. Refused where it has grown on."""
+    left = history.shortened(file.history or ())
+    if left is None:
+        return None
+    return Move(file.row, (Equal(history.NAME, file.history),), become={history.NAME: left})
+
+
+def rehome(file: FileRecord, feed: str, now: datetime) -> Move[FileRecord]:
     """Have a file that no claim holds be another feed's: the one whose prefix its key begins with now."""
     waits = {"open": FileRecord.waiting(feed).name} if file.open else {}
     return Move(
@@ -179,6 +212,7 @@ def rehome(file: FileRecord, feed: str) -> Move[FileRecord]:
             Present("open") if file.open else Absent("open"),
         ),
         become={"feed": feed, "listed": listed.partition(feed, file.row), **waits},
+        note=_note("moved", now, how=feed),
     )
 
 
@@ -189,6 +223,10 @@ def relist(file: FileRecord) -> Move[FileRecord]:
     become = {"listed": listed.partition(file.feed, file.row), "listed_at": place}
     code = {"code": file.reason.code} if file.reason else {}
     return Move(file.row, _unchanged(file), become=become | code, drop=() if code else ("code",))
+
+
+def _note(what: str, now: datetime, **known: Any) -> dict[str, Any]:
+    return history.note(at=to_iso(now), what=str(what), **known)
 
 
 def _unchanged(file: FileRecord) -> tuple[Condition, ...]:

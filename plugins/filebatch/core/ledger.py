@@ -25,7 +25,7 @@ from typing import Any, Generic
 
 from botocore.exceptions import ClientError
 
-from filebatch.core import requests
+from filebatch.core import file_moves, requests
 from filebatch.core.conditions import Condition
 from filebatch.core.errors import MoveRefused, RecordError
 from filebatch.core.listed import Span
@@ -92,7 +92,18 @@ class Ledger:
                 raise
             found = error.response.get("Item")
             return moved(move, requests.decode(found) if found else self.item(move.row))
-        return Moved(True, move.row.kind.from_item(requests.decode(answer["Attributes"])))
+        became = move.row.kind.from_item(requests.decode(answer["Attributes"]))
+        if isinstance(became, FileRecord) and (shorter := file_moves.shorten(became)):
+            self._shorten(shorter)
+        return Moved(True, became)
+
+    def _shorten(self, move: Move[FileRecord]) -> None:
+        """Keep a file's history bounded; whoever has moved the file meanwhile does it in its turn."""
+        try:
+            self.client.update_item(TableName=self.table, **requests.update(move))
+        except ClientError as error:
+            if not requests.refused(error):
+                raise
 
     def move(self, move: Move[R]) -> R:
         """Make a move that has to succeed; return what the item is now.

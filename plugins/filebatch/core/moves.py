@@ -13,9 +13,10 @@ atomically, so that of any two movers one wins and the other is told. Nothing he
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self
 
+from filebatch.core import history
 from filebatch.core.conditions import Condition
 from filebatch.core.rows import Item, R, Row
 
@@ -30,6 +31,7 @@ class Move(Generic[R]):
         become: attributes that get a value.
         drop: attributes that go.
         add: numbers that are added to attributes.
+        note: what is appended to the item's history (`history.py`); None for a move that leaves no note.
     """
 
     row: Row[R]
@@ -37,12 +39,18 @@ class Move(Generic[R]):
     become: Mapping[str, Any] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     add: Mapping[str, int] = field(default_factory=dict)
+    note: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an attribute that its kind of record doesn't have: TypeError."""
-        unknown = {*self.become, *self.drop, *self.add} - self.row.kind.attributes()
+        noted = () if self.note is None else (history.NAME,)
+        unknown = {*self.become, *self.drop, *self.add, *noted} - self.row.kind.attributes()
         if unknown:
             raise TypeError(f"{self.row.kind.__name__} has no attribute {', '.join(sorted(unknown))}")
+
+    def noted(self, **known: Any) -> Self:
+        """Return the move with more in its note; TypeError where a note has no such field."""
+        return replace(self, note={**(self.note or {}), **history.note(**known)})
 
     def is_made(self, item: Item) -> bool:
         """Tell whether an item is as this move would leave it: the move was made, and its answer was lost.

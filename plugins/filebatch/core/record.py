@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Self, get_args, get_type_hints
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 from filebatch.core.contract import Reason
 from filebatch.core.errors import RecordError
@@ -86,6 +86,8 @@ def _read(item: Item, name: str, kind: Any) -> Any:
             return kind(value)
         if kind in (str, int, bool):
             return _exactly(kind, value)
+        if get_origin(kind) is list:
+            return _exactly(list, value)
         return {str(each): _exactly(int, number) for each, number in value.items()}
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise RecordError(f"{_name(item)}: {name}: expected {_said(kind)}, found {value!r:.100}") from error
@@ -98,7 +100,7 @@ def _exactly(kind: type, value: Any) -> Any:
 
 
 def _said(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) else "numbers by name"
+    return kind.__name__ if isinstance(kind, type) else "a list" if get_origin(kind) is list else "numbers by name"
 
 
 def _written(value: Any) -> Any:

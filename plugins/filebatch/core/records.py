@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from filebatch.core.contract import FileVersion, Reason, Work
 from filebatch.core.record import Record
@@ -73,6 +74,7 @@ class FileRecord(Record):
         listed: partition of the index `listed`.
         listed_at: its place there, by state and time (`listed.py`).
         code: the reason's code, which the index has too.
+        history: what happened to it, as it was written down (`history.py`).
     """
 
     feed: str
@@ -102,6 +104,7 @@ class FileRecord(Record):
     listed: str | None = None
     listed_at: str | None = None
     code: str | None = None
+    history: list[Any] | None = None
 
     @staticmethod
     def at(file: FileVersion) -> Row[FileRecord]:
@@ -138,6 +141,8 @@ class RunRecord(Record):
         epoch: which claim of the run this is, from 1.
         cleared: how often the run had been cleared by then.
         why: what it is responsible for, for people.
+        who: who asked for it, by Airflow's name of them; nobody where it began by itself.
+        reason: why they asked for it, in their words.
         state: how far it is.
         round: the latest round, 0 before the first.
         opened_at: when it began.
@@ -168,6 +173,8 @@ class RunRecord(Record):
     state: RunState
     round: int
     why: str = ""
+    who: str | None = None
+    reason: str | None = None
     opened_at: str = ""
     open: str | None = None
     due_at: str | None = None

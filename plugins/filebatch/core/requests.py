@@ -14,7 +14,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from filebatch.core import listed
+from filebatch.core import history, listed
 from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Contains, Equal, OneOf, Present
 from filebatch.core.listed import Span
@@ -36,8 +36,8 @@ def put(item: Item) -> dict[str, Any]:
 def update(move: Move[Any]) -> dict[str, Any]:
     """Return UpdateItem's arguments for a move."""
     parts = []
-    if move.become:
-        parts.append("SET " + ", ".join(f"#{name} = :new_{name}" for name in move.become))
+    if sets := [*(f"#{name} = :new_{name}" for name in move.become), *([_APPEND] if move.note else [])]:
+        parts.append("SET " + ", ".join(sets))
     if move.drop:
         parts.append("REMOVE " + ", ".join(f"#{name}" for name in move.drop))
     if move.add:
@@ -46,6 +46,8 @@ def update(move: Move[Any]) -> dict[str, Any]:
     names = {*re.findall(r"#(\w+)", condition), *move.become, *move.drop, *move.add}
     values = given | {f":new_{name}": value for name, value in move.become.items()}
     values |= {f":add_{name}": value for name, value in move.add.items()}
+    if move.note:
+        names, values = {*names, history.NAME}, values | {":notes": [], ":note": [dict(move.note)]}
     return {
         "Key": encode(move.row.key),
         "UpdateExpression": " ".join(parts),
@@ -55,6 +57,11 @@ def update(move: Move[Any]) -> dict[str, Any]:
         "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+# An item that was written before there were notes gets its first one by this.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
+_APPEND = f"#{history.NAME} = list_append(if_not_exists(#{history.NAME}, :notes), :note)"
 
 
 def condition_expression(conditions: Sequence[Condition]) -> tuple[str, dict[str, Any]]:

@@ -23,12 +23,23 @@ class RoundJob:
 
 @dataclass(frozen=True)
 class Asked:
-    """Whose claim it is: Airflow's run, which claim of it, how often it had been cleared, and what it was asked for."""
+    """Whose claim it is, and of what.
+
+    Attributes:
+        run_id: Airflow's run.
+        epoch: which claim of it.
+        cleared: how often it had been cleared.
+        why: what it is responsible for.
+        who: who asked for it, None where it began by itself.
+        reason: why they did.
+    """
 
     run_id: str
     epoch: int
     cleared: int
     why: str
+    who: str | None = None
+    reason: str | None = None
 
 
 def begin(feed: str, token: str, asked: Asked, *, timeout: timedelta, now: datetime) -> RunRecord:
@@ -50,6 +61,8 @@ def begin(feed: str, token: str, asked: Asked, *, timeout: timedelta, now: datet
         epoch=asked.epoch,
         cleared=asked.cleared,
         why=asked.why,
+        who=asked.who,
+        reason=asked.reason,
         state=RunState.PLANNED,
         round=0,
         opened_at=to_iso(now),

@@ -23,7 +23,7 @@ from filebatch.feeds.windows import DAY, Window
 
 # A form that lay open for a while still means now; a date further back means that date.
 NOW_IS_WITHIN = timedelta(hours=1)
-PARAMS = ("keys", "prefix", "pattern", "from", "to", "force", "wait")
+PARAMS = ("keys", "prefix", "pattern", "from", "to", "force", "wait", "reason")
 LONGEST_WAIT = 86_400  # seconds
 
 
@@ -49,6 +49,7 @@ class Selection:
         force: also files that are done; they are done again as a new generation.
         sweep: compare bucket and ledger first.
         wait: seconds for which keys are waited for that aren't in the bucket.
+        reason: why somebody asks for it, in their words; it changes nothing of what is done.
     """
 
     keys: tuple[str, ...] = ()
@@ -58,6 +59,7 @@ class Selection:
     force: bool = False
     sweep: bool = False
     wait: int = 0
+    reason: str = ""
 
     @property
     def everything(self) -> bool:
@@ -98,18 +100,19 @@ def select(feed: Feed, origin: Origin, params: Mapping[str, Any]) -> Selection:
     keys, wait = _keys(feed, params.get("keys")), _seconds(params.get("wait"))
     prefix, pattern = _prefix(feed, params.get("prefix")), _regex(params.get("pattern"))
     window, force = _window(params, _dated(feed, origin)), _flag("force", params.get("force"))
+    reason = _words(params.get("reason"))
     some = bool(prefix or pattern or window != Window())
     if keys and some:
         raise SelectionError("keys", "no date, prefix, pattern, from or to beside the keys", list(keys))
     if wait and not keys:
         raise SelectionError("wait", "keys beside it, which are waited for", wait)
     if keys or some:
-        return Selection(keys, "" if keys else prefix or feed.prefix, pattern, window, force, wait=wait)
+        return Selection(keys, "" if keys else prefix or feed.prefix, pattern, window, force, wait=wait, reason=reason)
     if force:
         raise SelectionError(
             "force", f"{', '.join(PARAMS[:5])} or a date beside it: everything isn't done again", force
         )
-    return Selection(sweep=origin.run_type != "asset_triggered")
+    return Selection(sweep=origin.run_type != "asset_triggered", reason=reason)
 
 
 def _dated(feed: Feed, origin: Origin) -> Window:
@@ -148,6 +151,12 @@ def _text(field: str, given: Any) -> str:
     if given is not None and (not isinstance(given, str) or not given):
         raise SelectionError(field, "text; null or nothing where none is meant", given)
     return given or ""
+
+
+def _words(given: Any) -> str:
+    if given is not None and not isinstance(given, str):
+        raise SelectionError("reason", "a sentence; null or nothing where there is none", given)
+    return " ".join((given or "").split())
 
 
 def _prefix(feed: Feed, given: Any) -> str:

@@ -31,6 +31,7 @@ RECEIVE = 10  # messages a call
 DELETE_TRIES = 2
 DRAIN_SECONDS = 30.0
 MAX_NAMED = 10  # files that are no work, of a message of the log
+EVENT, SWEEP, ASKED = "event", "sweep", "asked"  # how a file is noticed
 
 log = logging.getLogger(__name__)
 
@@ -109,17 +110,19 @@ def _as_s3_has_it(key: str) -> str:
     return key
 
 
-def arrivals(feed: Feed, files: Iterable[FileVersion], now: datetime) -> tuple[list[FileRecord], Taken]:
+def arrivals(
+    feed: Feed, files: Iterable[FileVersion], now: datetime, how: str = EVENT
+) -> tuple[list[FileRecord], Taken]:
     """Return the ledger's records of the files that are work for the feed, and how many are not."""
     found = [(file, standing.of(feed, file)) for file in files]
     work = (file for file, what in found if what is Standing.WORK)
-    records = [file_moves.arrive(file, feed.name, standing.time_of(feed, file), now) for file in work]
+    records = [file_moves.arrive(file, feed.name, standing.time_of(feed, file), now, how) for file in work]
     return records, no_work(feed, (each for each in found if each[1] is not Standing.WORK))
 
 
-def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: datetime) -> Taken:
-    """Write arrivals to the ledger; what it has already stays as it is."""
-    records, taken = arrivals(feed, files, now)
+def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: datetime, how: str = EVENT) -> Taken:
+    """Write arrivals to the ledger, with how they were noticed; what it has already stays as it is."""
+    records, taken = arrivals(feed, files, now, how)
     added = ledger.side_by_side(ledger.add, records)
     if any(added):
         ledger.move(feed_moves.arrived(feed.name, now))

@@ -178,18 +178,18 @@ def _compare(ledger: Ledger, feed: Feed, files: Sequence[FileVersion], since: da
     known = ledger.get_many([FileRecord.at(file) for file in recent])
     fresh = [file for file in recent if FileRecord.at(file) not in known]
     taken = arrivals.no_work(feed, (each for each in standings if each[1] is not Standing.WORK))
-    taken += Taken(known=len(known), held_by=rehome(ledger, feed, known.values()))
-    return taken + arrivals.record(ledger, feed, fresh, now)
+    taken += Taken(known=len(known), held_by=rehome(ledger, feed, known.values(), now))
+    return taken + arrivals.record(ledger, feed, fresh, now, arrivals.SWEEP)
 
 
-def rehome(ledger: Ledger, feed: Feed, known: Iterable[FileRecord]) -> frozenset[str]:
+def rehome(ledger: Ledger, feed: Feed, known: Iterable[FileRecord], now: datetime) -> frozenset[str]:
     """Have what another feed had be this one's; return the feeds whose claims hold some.
 
     A feed that gets its name and prefix back looks at everything again, as files of it were taken away meanwhile.
     """
     others = [file for file in known if file.feed != feed.name]
     free = [file for file in others if file.state is not FileState.CLAIMED]
-    ledger.try_all(file_moves.rehome(file, feed.name) for file in free)
+    ledger.try_all(file_moves.rehome(file, feed.name, now) for file in free)
     for former in sorted({file.feed for file in free}):
         ledger.try_move(feed_moves.unswept(former))
     return frozenset(file.feed for file in others if file.state is FileState.CLAIMED)

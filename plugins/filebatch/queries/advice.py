@@ -13,7 +13,9 @@ from filebatch.core.wording import visible
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.standing import Standing
+from filebatch.queries import timeline
 from filebatch.queries.story import Story
+from filebatch.queries.timeline import Event
 
 SOON = "nothing: the feed's next run takes it. Runs begin when files arrive and by the feed's schedule"
 NO_RUN = "see whether runs begin: is the DAG paused, is Airflow's triggerer up? docs/runbook.md, oldest-waiting-file"
@@ -23,13 +25,14 @@ OVERDUE_AFTER = 15 * 60  # seconds for which a file waits before somebody should
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of a key: its state in a word, what is known in sentences, and what to do next."""
+    """What is said of a key: its state in a word, what is known in sentences, what to do next, and what happened."""
 
     key: str
     feed: str | None
     state: str
     said: Sequence[str]
     next: str
+    timeline: Sequence[Event] = ()
 
 
 def of_no_feed(key: str, feeds: Sequence[Feed]) -> Told:
@@ -46,7 +49,7 @@ def of_story(story: Story, now: datetime) -> Told:
         return _unknown(story)
     said, to_do = _known(story, file, now)
     said = [*said, *_beside(story)]
-    return Told(story.key, story.feed.name, str(file.state), said, to_do)
+    return Told(story.key, story.feed.name, str(file.state), said, to_do, timeline.of(story.records))
 
 
 def _unknown(story: Story) -> Told:

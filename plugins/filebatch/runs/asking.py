@@ -52,9 +52,10 @@ def _claim(ctx: FeedContext, run: Run, selection: Selection, is_over: Callable[[
         return planned
     why = f"{selection}{', again' if again else ''}"
     if isinstance(planned, Nothing):
-        claiming.begin(ctx, run, latest, why, planned=[])
+        claiming.begin(ctx, run, latest, why, planned=[], reason=selection.reason)
         return planned
-    return claiming.begin(ctx, run, latest, why, planned=planned) or Nothing("other runs took them all meanwhile")
+    begun = claiming.begin(ctx, run, latest, why, planned=planned, reason=selection.reason)
+    return begun or Nothing("other runs took them all meanwhile")
 
 
 def _resume(ctx: FeedContext, run: Run, selection: Selection, record: RunRecord) -> Claim | Nothing | Held:

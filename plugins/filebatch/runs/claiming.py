@@ -41,7 +41,7 @@ class Claim:
 
 
 def begin(
-    ctx: FeedContext, run: Run, earlier: RunRecord | None, why: str, *, planned: Sequence[Planned]
+    ctx: FeedContext, run: Run, earlier: RunRecord | None, why: str, *, planned: Sequence[Planned], reason: str = ""
 ) -> Claim | None:
     """Open the run's next claim and make it; one without files is closed at once, and known for clearing the run later.
 
@@ -51,8 +51,10 @@ def begin(
         earlier: the record of the run's latest claim, if there was one.
         why: what the run is responsible for, for people.
         planned: the files that it takes.
+        reason: why somebody asked for it, in their words.
     """
-    asked = Asked(run.run_id, earlier.epoch + 1 if earlier else 1, run.cleared, why)
+    epoch = earlier.epoch + 1 if earlier else 1
+    asked = Asked(run.run_id, epoch, run.cleared, why, run.who, reason or None)
     token = jobs.token(run.hash, asked.epoch)
     timeout = ctx.settings.heartbeat_timeout
     record = run_moves.begin(ctx.feed.name, token, asked, timeout=timeout, now=ctx.now())
@@ -110,6 +112,11 @@ def of_plan(ctx: FeedContext, record: RunRecord) -> list[FileRecord]:
     return [found[row] for row in rows if row in found and found[row].claim == record.token]
 
 
+def asked_by(record: RunRecord) -> dict[str, str | None]:
+    """Return who asked for a run and why, for the notes of what it does."""
+    return {"who": record.who, "why": record.reason}
+
+
 def planned_rows(ctx: FeedContext, record: RunRecord) -> list[Row[FileRecord]]:
     """Return the rows of a claim's plan; none where the claim ended before it had one."""
     return [planned.row for planned in plans.read_for(ctx, record)]
@@ -117,7 +124,8 @@ def planned_rows(ctx: FeedContext, record: RunRecord) -> list[Row[FileRecord]]:
 
 def _take(ctx: FeedContext, record: RunRecord, planned: Sequence[Planned]) -> list[FileRecord]:
     now = ctx.now()
-    answers = ctx.ledger.try_all(each.move(record.token, record.run_id, now) for each in planned)
+    moves = (each.move(record.token, record.run_id, now).noted(round=1, **asked_by(record)) for each in planned)
+    answers = ctx.ledger.try_all(moves)
     found = ((answer.record, each.generation) for answer, each in zip(answers, planned, strict=True))
     return [file for file, generation in found if file and file.is_held_by(record.token, generation)]
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 
 from botocore.exceptions import ClientError
 
 from filebatch.core import file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
+from filebatch.core.moves import Move
 from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.runs import claiming, infrastructure, jobs, rounds, settling, takeover
 from filebatch.runs.context import FeedContext
@@ -58,14 +60,17 @@ def claim_for_round(ctx: FeedContext, record: RunRecord) -> list[FileRecord]:
     """Take failed files of the claim for its new round; those that were taken before an interruption count, too."""
     files, now = claiming.of_plan(ctx, record), ctx.now()
     failed = settling.may_be_tried(files, ctx.feed.max_attempts)
-    answers = ctx.ledger.try_all(
-        file_moves.claim(file.row, record.token, record.run_id, file.generation, now, asked=True) for file in failed
-    )
+    answers = ctx.ledger.try_all(_again(record, file, now) for file in failed)
     # What another try of this task took is this round's too: a file in no unit would keep the claim open for ever.
     now_held = [answer.record for answer in answers if answer.record and _is_held(answer.record, record)]
     if refused := len(failed) - len(now_held):
         log.warning("%s of %s failed files were taken by other runs", refused, len(failed))
     return [*(file for file in files if file.state is FileState.CLAIMED), *now_held]
+
+
+def _again(record: RunRecord, file: FileRecord, now: datetime) -> Move[FileRecord]:
+    move = file_moves.claim(file.row, record.token, record.run_id, file.generation, now, asked=True)
+    return move.noted(round=record.round)
 
 
 def _is_held(file: FileRecord, record: RunRecord) -> bool:

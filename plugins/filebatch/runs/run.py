@@ -21,6 +21,7 @@ class Run:
         cleared: how often tasks of it were cleared.
         origin: how it came about.
         params: what the form, the REST API or conf said.
+        who: who started it, as Airflow names them; None where nobody did.
     """
 
     run_id: str
@@ -28,6 +29,7 @@ class Run:
     cleared: int
     origin: Origin
     params: Mapping[str, Any]
+    who: str | None = None
 
     def selection(self, feed: Feed) -> Selection:
         """Decide which files it is responsible for; SelectionError where the params can't be understood."""

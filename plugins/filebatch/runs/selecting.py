@@ -94,10 +94,10 @@ def _selected(ctx: FeedContext, selection: Selection, looked: Looked) -> list[Fi
     known = ctx.ledger.get_many(rows)
     fresh = [file for file in looked.files if FileRecord.at(file) not in known]
     if fresh:
-        arrivals.record(ctx.ledger, ctx.feed, fresh, ctx.now())
+        arrivals.record(ctx.ledger, ctx.feed, fresh, ctx.now(), arrivals.ASKED)
         known = ctx.ledger.get_many(rows)
     if any(file.feed != ctx.feed.name for file in known.values()):
-        listing.rehome(ctx.ledger, ctx.feed, known.values())
+        listing.rehome(ctx.ledger, ctx.feed, known.values(), ctx.now())
         known = ctx.ledger.get_many(rows)
     return [known[row] for row in rows if row in known]
 

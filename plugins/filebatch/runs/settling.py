@@ -160,7 +160,7 @@ def _adopted(
 ) -> tuple[Move[FileRecord], Measured]:
     where = location(ctx.results, ctx.feed.name, file.work)
     measured = Measured(FileState(result.state), sum(result.timings.values()), file.size, result.rows)
-    return file_moves.finish(file.row, record.token, result, where, ctx.now()), measured
+    return file_moves.finish(file.row, record.token, result, where, ctx.now()).noted(round=record.round), measured
 
 
 def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, files: Sequence[FileRecord]) -> None:
@@ -214,9 +214,10 @@ def _failed(
 def _fail_move(
     ctx: FeedContext, record: RunRecord, file: FileRecord, failed: FileFailure, *, retry: datetime | None
 ) -> Move[FileRecord]:
-    return file_moves.fail(
+    move = file_moves.fail(
         file.row, record.token, ctx.feed.name, failed, retry=retry, now=ctx.now(), attempt=file.attempts
     )
+    return move.noted(run=record.run_id, round=record.round, generation=file.generation, job=record.job)
 
 
 def _message(failure: Failure, ending: Ending | None, last_word: str) -> str:

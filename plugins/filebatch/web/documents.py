@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,13 +12,11 @@ from botocore.exceptions import ClientError
 from filebatch.cli import show
 from filebatch.core import aws_errors, clock, paths
 from filebatch.core.records import FileRecord, FileState
-from filebatch.queries import advice, story
-from filebatch.queries.story import Story
+from filebatch.queries import advice, story, timeline
 from filebatch.runs.context import FeedContext
 
 PROFILE = "profile.json"
 MAX_PROFILE = 2**20  # bytes; a larger one is for programs rather than for a page
-SHOWN_VERSIONS = 20
 SHOWN = ("name", "type", "nulls", "min", "max", "distinct")  # of a column
 
 
@@ -28,26 +26,10 @@ def of_key(ctx: FeedContext, key: str) -> dict[str, Any]:
     newest = found.newest
     return {
         **show.of_told(advice.of_story(found, clock.now())),
-        "timeline": [{"at": at, "what": what, "run_id": run} for at, what, run in timeline(found)],
-        "versions": [_version(file) for file in found.records[:SHOWN_VERSIONS]],
+        "versions": [_version(file) for file in found.records[: timeline.SHOWN_VERSIONS]],
         "job": found.run.job if found.run else None,
         "profile": profile(ctx, newest) if newest and newest.state is FileState.SUCCEEDED else None,
     }
-
-
-def timeline(found: Story) -> list[tuple[str, str, str | None]]:
-    """Return what happened to a key's versions and when, the last thing first, with Airflow's run where one did it."""
-    events = [event for file in found.records[:SHOWN_VERSIONS] for event in _events(file)]
-    return sorted(events, key=lambda event: event[0], reverse=True)
-
-
-def _events(file: FileRecord) -> Iterator[tuple[str, str, str | None]]:
-    yield file.last_modified, f"S3 has {file.size:,} bytes, version {file.version_id}", None
-    yield file.arrived_at, "written to the ledger", None
-    if file.claimed_at:
-        yield file.claimed_at, f"claimed, generation {file.generation}, attempt {file.attempts}", file.run_id
-    if file.settled_at and file.state is not FileState.CLAIMED:
-        yield file.settled_at, str(file.state), file.run_id
 
 
 def _version(file: FileRecord) -> Mapping[str, Any]:

@@ -114,7 +114,7 @@ class Files(RuleBasedStateMachine):
     @rule(worker=waiting_workers)
     def meet_trouble(self, worker):
         key, token, _ = worker
-        self.by_owner(key, token, file_moves.trouble(key, token, REASON))
+        self.by_owner(key, token, file_moves.trouble(key, token, REASON, NOW))
 
     @rule(worker=consumes(waiting_workers))
     def die(self, worker):

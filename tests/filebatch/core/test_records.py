@@ -41,9 +41,9 @@ def test_what_is_none_is_no_attribute():
 
 
 def test_what_this_version_does_not_know_is_kept():
-    item = {**arrival().to_item(), "priority": 3, "history": [{"who": "x"}]}
+    item = {**arrival().to_item(), "priority": 3, "owners": [{"who": "x"}]}
     record = FileRecord.from_item(item)
-    assert record.more == {"priority": 3, "history": [{"who": "x"}]}
+    assert record.more == {"priority": 3, "owners": [{"who": "x"}]}
     assert record.to_item() == item
 
 
@@ -67,6 +67,7 @@ def test_an_item_without_what_every_item_has_is_refused(kind):
         ("reason", "bug", "Reason"),
         ("reason", {"code": "bug"}, "Reason"),
         ("suspect", "yes", "bool"),
+        ("history", "claimed", "a list"),
     ],
 )
 def test_a_value_of_another_type_is_refused_with_its_name(name, value, expected):
@@ -89,7 +90,7 @@ def test_the_message_of_a_wrong_value_is_bounded():
 
 
 def test_a_processors_word_is_cut_where_it_enters_the_ledger():
-    move = file_moves.trouble(arrival().row, OWN, Reason("c" * 300, "m" * 500_000))
+    move = file_moves.trouble(arrival().row, OWN, Reason("c" * 300, "m" * 500_000), NOW)
     assert (len(move.become["trouble"]["code"]), len(move.become["trouble"]["message"])) == (100, 2000)
 
 

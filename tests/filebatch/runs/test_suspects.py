@@ -74,7 +74,7 @@ def test_of_files_that_failed_in_order_one_is_suspected_when_a_later_container_d
 
 def test_a_suspect_is_packed_alone_beside_others_that_failed(place):
     held = Held(place, 4, feed_of(packing={"files": 2}))
-    held.ctx.ledger.move(file_moves.trouble(held.keys[2], held.token, Reason("transient", "S3 is slow")))
+    held.ctx.ledger.move(file_moves.trouble(held.keys[2], held.token, Reason("transient", "S3 is slow"), clock.now()))
     job = held.job(DIES_OR_ENDS)
     settling.settle(held.ctx, held.record, job)
     assert held.now_in() == [FileState.FAILED, FileState.ARRIVED, FileState.FAILED, FileState.ARRIVED]
@@ -109,7 +109,9 @@ def test_nobody_is_suspected_where_a_container_was_ended_from_outside(place, wor
 def test_a_container_that_ended_in_order_with_75_fails_what_it_met_trouble_with_and_gives_back_the_rest(place):
     held = Held(place, 4)
     for number in (1, 2):
-        held.ctx.ledger.move(file_moves.trouble(held.keys[number], held.token, Reason("transient", f"slow {number}")))
+        held.ctx.ledger.move(
+            file_moves.trouble(held.keys[number], held.token, Reason("transient", f"slow {number}"), clock.now())
+        )
     job = held.job("exit 75")
     settling.settle(held.ctx, held.record, job)
     assert held.now_in() == [FileState.ARRIVED, FileState.FAILED, FileState.FAILED, FileState.ARRIVED]
@@ -149,7 +151,7 @@ def test_files_that_wait_again_are_another_claims_and_not_of_the_next_round(plac
 
 def test_a_container_that_dies_after_trouble_with_a_file_was_at_that_one_again_or_at_the_next(place):
     held = Held(place, 4)
-    held.ctx.ledger.move(file_moves.trouble(held.keys[0], held.token, Reason("transient", "S3 is slow")))
+    held.ctx.ledger.move(file_moves.trouble(held.keys[0], held.token, Reason("transient", "S3 is slow"), clock.now()))
     held.fence()
     settling.settle(held.ctx, held.record, ended(exitCode=139))
     assert held.now_in() == [FileState.FAILED, FileState.FAILED, FileState.ARRIVED, FileState.ARRIVED]

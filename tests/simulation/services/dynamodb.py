@@ -140,13 +140,15 @@ class DynamoDB(Service):
         if not all(holds(each, item or {}) for each in _conditions(ConditionExpression, names, given)):
             told = {"Item": encode(item)} if item and ReturnValuesOnConditionCheckFailure == "ALL_OLD" else {}
             raise refusal("update_item", "ConditionalCheckFailedException", "The conditional request failed", **told)
-        become, drop, add = _update(UpdateExpression)
+        become, drop, add, appended = _update(UpdateExpression)
         new = changed(
             {"pk": key[0], "sk": key[1], **(item or {})},
             {names[name]: values[value] for name, value in become},
             [names[name] for name in drop],
             {names[name]: values[value] for name, value in add},
         )
+        for name, none, more in appended:
+            new[names[name]] = [*new.get(names[name], values[none]), *values[more]]
         if size(encoded := encode(new)) > MAX_ITEM:
             raise refusal(
                 "update_item", "ValidationException", "Item size to update has exceeded the maximum allowed size"
@@ -264,14 +266,15 @@ def _key_conditions(expression: str) -> tuple[tuple[str, str, str], ...]:
 @lru_cache(maxsize=500)
 def _update(
     expression: str,
-) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Return what an UpdateExpression sets, removes and adds, by placeholder."""
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[tuple[str, str], ...], tuple[tuple[str, str, str], ...]]:
+    """Return what an UpdateExpression sets, removes, adds and appends, by placeholder."""
     parts = re.split(r"\b(SET|REMOVE|ADD) ", expression)[1:]
     clauses = dict(zip(parts[::2], parts[1::2], strict=True))
     return (
         tuple(re.findall(r"(#\w+) = (:\w+)", clauses.get("SET", ""))),
         tuple(re.findall(r"#\w+", clauses.get("REMOVE", ""))),
         tuple(re.findall(r"(#\w+) (:\w+)", clauses.get("ADD", ""))),
+        tuple(re.findall(r"#\w+ = list_append\(if_not_exists\((#\w+), (:\w+)\), (:\w+)\)", clauses.get("SET", ""))),
     )
 
 
