@@ -1,6 +1,7 @@
-"""Starting runs of a feed's DAG: through Airflow's REST API where one answers, as a person with a name there.
+"""Asking Airflow's REST API, as a person with a name there: over HTTP, or of Amazon MWAA through AWS.
 
 https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
+https://docs.aws.amazon.com/mwaa/latest/userguide/access-mwaa-apache-airflow-rest-api.html
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
 from filebatch.core.errors import FilebatchError
 
-URL, TOKEN = "FILEBATCH_AIRFLOW_URL", "FILEBATCH_AIRFLOW_TOKEN"
+URL, TOKEN, MWAA = "FILEBATCH_AIRFLOW_URL", "FILEBATCH_AIRFLOW_TOKEN", "FILEBATCH_MWAA_ENVIRONMENT"
 PORT, PASSWORDS = "FILEBATCH_AIRFLOW_PORT", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 TIMEOUT = 60.0  # seconds
 
 
 class AirflowError(FilebatchError):
-    """Airflow answers, and doesn't start the run."""
+    """Airflow answers, and doesn't do what it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,26 @@ class Airflow:
         url: where it is.
         token: a token of whoever acts; "" to log in by `passwords`.
         passwords: file of a local Airflow's passwords by user.
+        mwaa: name of the environment of Amazon MWAA that it is; "" for one that is asked over HTTP.
     """
 
-    url: str
+    url: str = ""
     token: str = field(default="", repr=False)
     passwords: Path | None = None
+    mwaa: str = ""
 
     @classmethod
     def here(cls) -> Airflow:
         """Return what the shell's variables say; a local one on its usual port where they say nothing."""
         file = os.environ.get(PASSWORDS)
         local = f"http://127.0.0.1:{os.environ.get(PORT) or 8080}"
-        return cls(os.environ.get(URL) or local, os.environ.get(TOKEN, ""), Path(file) if file else None)
+        url, token = os.environ.get(URL) or local, os.environ.get(TOKEN, "")
+        return cls(url, token, Path(file) if file else None, os.environ.get(MWAA, ""))
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return f"MWAA environment {self.mwaa}" if self.mwaa else self.url
 
 
 def start(airflow: Airflow, dag_id: str, conf: Mapping[str, Any], note: str) -> str | None:
@@ -54,19 +65,55 @@ def start(airflow: Airflow, dag_id: str, conf: Mapping[str, Any], note: str) -> 
     Raises:
         AirflowError: it refuses.
     """
+    body = {"logical_date": None, "conf": dict(conf), "note": note}
+    answer = ask(airflow, "POST", f"/dags/{dag_id}/dagRuns", body=body)
+    return None if answer is None else str(answer["dag_run_id"])
+
+
+def ask(
+    airflow: Airflow,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> Any:
+    """Ask for a path, which has no `/api/v2` in front; return the answer's document, None where no Airflow answers.
+
+    Raises:
+        AirflowError: it refuses.
+    """
+    if airflow.mwaa:
+        return _through_aws(airflow.mwaa, method, path, query or {}, body)
     # No proxy for this machine: it couldn't reach it, and would get the password.
     with httpx.Client(
         base_url=airflow.url, timeout=TIMEOUT, trust_env=not airflow.url.startswith("http://127.")
     ) as client:
         try:
             headers = {"Authorization": f"Bearer {airflow.token or _log_in(airflow, client)}"}
-            body = {"logical_date": None, "conf": dict(conf), "note": note}
-            answer = client.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body, headers=headers)
+            answer = client.request(method, f"/api/v2{path}", params=query, json=body, headers=headers)
         except httpx.ConnectError:
             return None
     if answer.is_error:
-        raise AirflowError(f"{airflow.url}: expected a run of {dag_id}, found {answer.status_code} {answer.text[:300]}")
-    return str(answer.json()["dag_run_id"])
+        raise _refused(airflow.name, method, path, answer.status_code, answer.text)
+    return answer.json()
+
+
+def _through_aws(name: str, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None) -> Any:
+    asked: dict[str, Any] = {"Name": name, "Method": method, "Path": path}
+    asked |= {key: dict(value) for key, value in (("QueryParameters", query), ("Body", body)) if value}
+    try:
+        return boto3.client("mwaa").invoke_rest_api(**asked)["RestApiResponse"]
+    except ClientError as error:
+        status = error.response.get("RestApiStatusCode", error.response["Error"]["Code"])
+        told = error.response.get("RestApiResponse") or error.response["Error"].get("Message", "")
+        raise _refused(f"MWAA environment {name}", method, path, status, str(told)) from error
+    except BotoCoreError as error:
+        raise AirflowError(f"MWAA environment {name}: can't be asked: {error}") from error
+
+
+def _refused(name: str, method: str, path: str, status: int | str, told: str) -> AirflowError:
+    return AirflowError(f"{name}: expected an answer to {method} {path}, found {status} {told[:300]}")
 
 
 def _log_in(airflow: Airflow, client: httpx.Client) -> str:

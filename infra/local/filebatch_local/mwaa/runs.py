@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from filebatch_local.mwaa.airflow import Files, lay_down
 
 KWARGS = "secrets.backend_kwargs"
@@ -31,7 +33,11 @@ def runner(client: Callable[[str], Any], variables: Callable[[Any], Mapping[str,
     def run(environment: Mapping[str, Any], dag: str, conf: Any, files: Files) -> bool:
         with tempfile.TemporaryDirectory() as folder:
             lay_down(files, Path(folder))
-            settings = _settings(client, environment.get("AirflowConfigurationOptions", {}))
+            try:
+                settings = _settings(client, environment.get("AirflowConfigurationOptions", {}))
+            except (ClientError, KeyError) as error:
+                log.warning("MWAA: run of %s failed: no Variable %s: %s", dag, VARIABLE, error)
+                return False
             env = {**os.environ, **variables(settings), "AIRFLOW__CORE__DAGS_FOLDER": folder}
             command = [sys.executable, "-m", "airflow", "dags", "test", dag, "--conf", json.dumps(conf or {})]
             ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)

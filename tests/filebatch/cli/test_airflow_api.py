@@ -1,0 +1,64 @@
+"""Airflow's REST API as the command line asks it: Amazon MWAA's through AWS."""
+
+import pytest
+
+import mwaa
+from aws import ROOT, until
+from filebatch.cli import airflow_api
+from filebatch.cli.airflow_api import Airflow, AirflowError
+
+
+@pytest.fixture
+def environment(server, tmp_path, monkeypatch):
+    """An environment with the repository's feeds, in a shell that names it."""
+    made = mwaa.bucket(server)
+    for file in ("file_to_batch.py", "feeds/tables.yaml"):
+        made.put(f"dags/{file}", (ROOT / "dags" / file).read_bytes())
+    made.create(mwaa.plugins_zip(tmp_path), b"")
+    shell = {
+        **server.credentials(),
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        airflow_api.MWAA: made.name,
+    }
+    for name, value in shell.items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+def test_a_run_is_started_through_aws_where_the_shell_names_an_environment(environment):
+    airflow = Airflow.here()
+
+    run = airflow_api.start(airflow, "tables", {"keys": ["tables/a.csv"]}, "retry: once more")
+
+    def started():
+        return airflow_api.ask(airflow, "GET", "/dags/tables/dagRuns", query={"limit": 5})["dag_runs"]
+
+    assert [(each["dag_run_id"], each["conf"]) for each in started()] == [(run, {"keys": ["tables/a.csv"]})]
+    until(lambda: started()[0]["state"] == "failed")  # nobody has made the environment's settings
+
+
+def test_what_airflow_refuses_is_told_with_its_words(environment):
+    with pytest.raises(
+        AirflowError, match=r"MWAA environment mwaa-\w+: .* POST /dags/none/dagRuns, found 404 .*Not Found"
+    ):
+        airflow_api.start(Airflow.here(), "none", {}, "")
+
+
+def test_an_environment_that_isnt_there_is_told(environment, monkeypatch):
+    monkeypatch.setenv(airflow_api.MWAA, "none")
+    with pytest.raises(AirflowError, match="ResourceNotFoundException no environment none"):
+        airflow_api.start(Airflow.here(), "tables", {}, "")
+
+
+def test_a_path_that_is_too_long_for_mwaa_is_told(environment):
+    with pytest.raises(AirflowError, match="at most 64 characters"):
+        airflow_api.start(Airflow.here(), "x" * 60, {}, "")
+
+
+def test_without_a_name_of_an_environment_airflow_is_asked_over_http(monkeypatch):
+    monkeypatch.delenv(airflow_api.MWAA, raising=False)
+    monkeypatch.setenv(airflow_api.URL, "http://127.0.0.1:9")
+
+    assert airflow_api.start(Airflow.here(), "tables", {}, "") is None
