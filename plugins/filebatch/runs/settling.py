@@ -200,13 +200,14 @@ def begun_of(left: UnitLeft, failure: Failure, *, fenced: bool) -> Sequence[File
 def _failed(
     ctx: FeedContext, record: RunRecord, file: FileRecord, failure: Failure, ending: Ending | None
 ) -> tuple[Move[FileRecord], Measured]:
-    last_word = file.trouble.message if file.trouble and file.trouble.code == failure.code else ""
+    died = failures.died_at_work(failure, ending)
     failed = FileFailure(
-        Reason(failure.code, _message(failure, ending, last_word or record.trouble(failure.code))),
+        # What a file met with tells more than what its container died of, which another file may have done.
+        file.trouble if died and file.trouble else _reason(record, file, failure, ending),
         memory=failures.needed_memory(failure, record.memory),
-        suspect=bool(record.fence) and failures.died_at_work(failure, ending) and not failure.from_outside,
+        suspect=bool(record.fence) and died and not failure.from_outside,
     )
-    retry = failures.retry_at(failure, file.attempts, ctx.feed.max_attempts, ctx.now())
+    retry = failures.retry_at(failures.failure(failed.reason.code), file.attempts, ctx.feed.max_attempts, ctx.now())
     move = _fail_move(ctx, record, file, failed, retry=retry)
     return move, Measured(FileState.FAILED, 0.0, file.size, None)
 
@@ -218,6 +219,11 @@ def _fail_move(
         file.row, record.token, ctx.feed.name, failed, retry=retry, now=ctx.now(), attempt=file.attempts
     )
     return move.noted(run=record.run_id, round=record.round, generation=file.generation, job=record.job)
+
+
+def _reason(record: RunRecord, file: FileRecord, failure: Failure, ending: Ending | None) -> Reason:
+    last_word = file.trouble.message if file.trouble and file.trouble.code == failure.code else ""
+    return Reason(failure.code, _message(failure, ending, last_word or record.trouble(failure.code)))
 
 
 def _message(failure: Failure, ending: Ending | None, last_word: str) -> str:

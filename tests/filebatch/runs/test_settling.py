@@ -11,7 +11,7 @@ from filebatch.core import clock, contract, file_moves, paths
 from filebatch.core.contract import Reason
 from filebatch.core.errors import ContractError, ContractVersionError, MoveRefused
 from filebatch.core.failures import Ending, Failure
-from filebatch.core.records import FileState, RunState
+from filebatch.core.records import FileRecord, FileState, RunState
 from filebatch.runs import processing, rounds, settling
 from filebatch.runs.settling import NotSettledError, Settled
 from filebatch.runs.summary import summarize
@@ -98,6 +98,20 @@ def test_a_job_that_vanished_is_settled_from_the_results(place):
     assert settled.counts == {"SUCCEEDED": 1, "FAILED": 1}
     assert held.item(1).reason.code == "vanished"
     assert counted(place) == {"Succeeded": 1, "Failed": 1}
+
+
+def test_a_file_that_met_with_trouble_before_another_killed_the_container_fails_for_its_own_reason(place):
+    held = Held(place, 2)
+    [unit] = held.units()
+    met = FileRecord.at(unit.files[0].file)
+    place.ledger.move(file_moves.trouble(met, held.record.token, Reason("transient", "S3 answered SlowDown")))
+
+    job = held.job("exit 139")
+
+    settling.settle(held.ctx, held.record, job)
+
+    files = settling.read(held.ctx, held.record).files
+    assert {file.row == met: file.reason.code for file in files} == {True: "transient", False: "bug"}
 
 
 def test_a_file_is_due_again_after_its_backoff_until_its_attempts_are_used_up(place):
