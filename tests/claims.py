@@ -89,6 +89,7 @@ class Held:
             quarantine=None,
             notes={},
             timings={"fetch": 0.5, "process": 1.0, "upload": 0.5},
+            used={"vcpu_seconds": 1.0, "gib_seconds": 2.0},
             worker="0.1.0",
             started_at=clock.to_iso(clock.now()),
             committed_at=clock.to_iso(clock.now()),

@@ -14,6 +14,7 @@ from filebatch.core.moves import Move
 from filebatch.core.record import Record
 from filebatch.core.records import FileRecord, FileState, RunRecord, Sweeping
 from filebatch.core.run_moves import Asked, RoundJob
+from filebatch.core.usage import Billed, Usage
 
 FEED = "orders"
 FILE = FileVersion("new-files", "orders/a.csv", "v1", "0" * 32, 8, "2026-01-02T03:04:05.000Z")
@@ -35,7 +36,7 @@ def result_of(token: str, generation: int, state: str = FileState.SUCCEEDED) -> 
     work = Work(FILE, "2026-01-02T00:00:00.000Z", generation, 1)
     reason = REASON if state == FileState.INVALID else None
     return Result(
-        FEED, state, work, token, RUN_ID, "job", (), 3, reason, None, {}, {}, "0.1.0", "2026-01-02", "2026-01-02"
+        FEED, state, work, token, RUN_ID, "job", (), 3, reason, None, {}, {}, None, "0.1.0", "2026-01-02", "2026-01-02"
     )
 
 
@@ -110,6 +111,9 @@ def of_runs() -> dict[str, Move]:
             moves[f"submitted {number} {job}"] = run_moves.submitted(record, job)
             moves[f"fence {number} {job}"] = run_moves.fence(FEED, token, number, job)
     return moves | {
+        "settle again 2 with a bill": run_moves.settle(
+            in_round(2), {"SUCCEEDED": 3}, NOW, Billed(3, Usage(30, 60), Usage(15.5, 31), estimated=True)
+        ),
         "announcing": run_moves.announcing(in_round(0), until=LATER, now=NOW),
         "announcing again": run_moves.announcing(
             in_round(0), until=LATER + timedelta(seconds=1), now=NOW + timedelta(seconds=1)

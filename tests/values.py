@@ -114,6 +114,7 @@ RESULTS = st.builds(
     quarantine=st.none() | KEYS,
     notes=OBJECTS,
     timings=st.dictionaries(st.sampled_from(("fetch", "process", "upload")), st.floats(0, 1e6)),
+    used=st.none() | st.fixed_dictionaries({"vcpu_seconds": st.floats(0, 1e6), "gib_seconds": st.floats(0, 1e6)}),
     worker=st.just("0.1.0"),
     started_at=TIMES,
     committed_at=TIMES,

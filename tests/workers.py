@@ -62,6 +62,7 @@ class Worker:
             "FILEBATCH_NAMESPACE": ctx.settings.namespace,
             "FILEBATCH_ROUND": paths.round_units(ctx.feed.name, self.held.token, self.round),
             "FILEBATCH_MEMORY_MIB": str(ctx.feed.memory),
+            "FILEBATCH_VCPU": str(ctx.feed.vcpu),
             **self.more,
         }
         return {name: value for name, value in found.items() if value is not None}

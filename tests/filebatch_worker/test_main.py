@@ -101,6 +101,14 @@ class TestAUnitWithEveryKindOfFile:
         assert result.timings.keys() == {"fetch", "process", "upload"}
         assert result.started_at <= result.committed_at <= clock.to_iso(clock.now())
 
+    def test_a_result_says_what_the_file_took_of_its_container(self, done):
+        held, _ = done
+        for number in (FINE, INVALID):
+            result = result_of(held, number)
+            seconds = result.used["vcpu_seconds"] / ACTS.vcpu
+            assert sum(result.timings.values()) <= seconds + 0.01 < 60
+            assert result.used["gib_seconds"] == pytest.approx(seconds * ACTS.memory / 1024, abs=0.01)
+
     def test_outputs_lie_where_no_other_attempt_writes(self, done):
         held, _ = done
         prefix = paths.of_generation(paths.RESULTS, "orders", held.item(FINE).work)

@@ -10,6 +10,7 @@ ENVIRONMENT = {
     "FILEBATCH_NAMESPACE": "filebatch",
     "FILEBATCH_ROUND": "manifests/orders/0123456789abcdef-0001/round-1.units",
     "FILEBATCH_MEMORY_MIB": "2048",
+    "FILEBATCH_VCPU": "0.5",
     "AWS_BATCH_JOB_ID": "job:3",
     "AWS_BATCH_JOB_ARRAY_INDEX": "3",
     "AWS_BATCH_JOB_ATTEMPT": "2",
@@ -19,7 +20,7 @@ ENVIRONMENT = {
 def test_a_child_knows_its_parent_its_unit_and_its_attempt():
     told = settings.read(ENVIRONMENT)
     assert (told.job_id, told.parent_id, told.index, told.attempt, told.memory) == ("job:3", "job", 3, 2, 2048)
-    assert (told.feed, told.dimensions) == ("orders", {})
+    assert (told.feed, told.dimensions, told.vcpu) == ("orders", {}, 0.5)
     assert (told.ledger, told.results_bucket, told.namespace) == ("ledger", "results", "filebatch")
 
 
@@ -40,7 +41,12 @@ def test_every_attempt_has_a_path_element_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in ENVIRONMENT if name not in ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ATTEMPT")]
+    "name",
+    [
+        name
+        for name in ENVIRONMENT
+        if name not in ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ATTEMPT", "FILEBATCH_VCPU")
+    ],
 )
 def test_a_variable_that_is_missing_is_named(name):
     with pytest.raises(ConfigurationError, match=f"^environment: expected {name}$"):

@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from filebatch.core import clock
 from filebatch.core.records import FileRecord
-from filebatch.runs.jobs import TERMINAL
+from filebatch.runs import billing, jobs
 
 FOLDER = Path(__file__).parent
 
@@ -54,18 +54,25 @@ def metric_rows(cloudwatch: Any, namespace: str, feed: str) -> list[dict[str, An
 
 
 def job_row(batch: Any, queue: str) -> dict[str, Any] | None:
-    """Return the newest job of a queue."""
-    listed = [job for status in TERMINAL for job in batch.list_jobs(jobQueue=queue, jobStatus=status)["jobSummaryList"]]
+    """Return the newest job of a queue, and what AWS would bill for its containers."""
+    listed = [
+        job for status in jobs.TERMINAL for job in batch.list_jobs(jobQueue=queue, jobStatus=status)["jobSummaryList"]
+    ]
     if not listed:
         return None
     newest = max(listed, key=lambda job: job["createdAt"])
-    job = batch.describe_jobs(jobs=[newest["jobId"]])["jobs"][0]
+    units = newest.get("arrayProperties", {}).get("size", 1)
+    job, containers = jobs.describe_round(batch, newest["jobId"], units)
+    if job is None:
+        return None
+    used = billing.of_round(containers, units, "-batch-spot-").usage
     return {
         "id": job["jobId"],
         "name": job["jobName"],
         "status": job["status"],
-        "units": job.get("arrayProperties", {}).get("size", 1),
+        "units": units,
         "attempts": len(job.get("attempts", [])),
+        "billed": used.to_json(),
     }
 
 
@@ -104,7 +111,8 @@ def show(summary: Mapping[str, Any]) -> str:
     parts.append(tabulate(metrics, ["metric", "unit", "sum", "samples"]))
     job = summary["job"]
     if job:
-        parts.append(f"Batch job {job['name']} {job['status']}: {job['units']} unit(s), one SubmitJob")
+        billed = "{vcpu_seconds:g} vCPU·s and {gib_seconds:g} GiB·s billed".format(**job["billed"])
+        parts.append(f"Batch job {job['name']} {job['status']}: {job['units']} unit(s), one SubmitJob, {billed}")
     return "\n\n".join(parts)
 
 

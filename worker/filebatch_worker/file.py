@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filebatch.core import clock, paths
+from filebatch.core import clock, paths, usage
 from filebatch.core.contract import Output, Reason, Result, Unit, Work
 from filebatch.core.errors import ConfigurationError, ContractError
 from filebatch.core.ledger import Ledger
@@ -63,7 +63,8 @@ def do(ctx: UnitContext, work: Work, ahead: Ahead) -> Result:
         LostClaim: the file is no longer this claim's.
         Exception: whatever `classify` gives a name to.
     """
-    started, timings = clock.to_iso(clock.now()), dict.fromkeys(("fetch", "process", "upload"), 0.0)
+    began, started = time.monotonic(), clock.to_iso(clock.now())
+    timings = dict.fromkeys(("fetch", "process", "upload"), 0.0)
     try:
         with ahead.fetched(work) as (workdir, source):
             processed, outputs = _produce(ctx, work, workdir, source, timings)
@@ -82,6 +83,7 @@ def do(ctx: UnitContext, work: Work, ahead: Ahead) -> Result:
         run_id=ctx.unit.run_id,
         job_id=ctx.settings.job_id,
         timings={name: round(seconds, 3) for name, seconds in timings.items()},
+        used=_used(ctx.settings, time.monotonic() - began),
         worker=__version__,
         started_at=started,
         committed_at=clock.to_iso(clock.now()),
@@ -103,6 +105,11 @@ def classify(error: Exception) -> str:
         return "transient"
     ours = isinstance(error, (ConfigurationError, ContractError, processor.ConfigurationError))
     return "configuration" if ours or refusals.is_permanent(error) else "bug"
+
+
+def _used(settings: Settings, seconds: float) -> dict[str, float] | None:
+    """Return the file's share of its container; what comes before and after its files is no file's."""
+    return None if settings.vcpu is None else usage.of_container(seconds, settings.vcpu, settings.memory).to_json()
 
 
 def _produce(

@@ -20,6 +20,7 @@ class Settings:
         dimensions: their dimensions beside `Feed`, by name, as they were written.
         round: key of the round's units in the results bucket.
         memory: MiB that the container may use.
+        vcpu: vCPUs that it has, None where nobody says so.
         job_id: Batch's id of this job or child.
         parent_id: Batch's id of the job that was submitted: the array's, or the same.
         index: which unit of the round is this child's.
@@ -33,6 +34,7 @@ class Settings:
     dimensions: Mapping[str, str]
     round: str
     memory: int
+    vcpu: float | None
     job_id: str
     parent_id: str
     index: int
@@ -80,6 +82,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             dimensions=_pairs(environment.get("FILEBATCH_DIMENSIONS", "")),
             round=environment["FILEBATCH_ROUND"],
             memory=int(environment["FILEBATCH_MEMORY_MIB"]),
+            vcpu=_number(environment, "FILEBATCH_VCPU"),
             job_id=job_id,
             parent_id=job_id.split(":", 1)[0],
             index=int(environment.get("AWS_BATCH_JOB_ARRAY_INDEX", "0")),

@@ -2,7 +2,8 @@
 
 Nothing but the standard library is imported here, as both sides and the container share it. The golden documents in
 tests/golden hold both sides to it. A unit of this version or the previous one is read, and a result of every version
-there was; another fails loudly.
+there was; another fails loudly. Results have a version of their own: a field more of theirs is no reason for a worker
+to refuse units.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from typing import Any, Self
 
 from filebatch.core.errors import ContractError, ContractVersionError
 
-VERSION = FIRST = 1
+FIRST = 1
+VERSION = 1  # of units and plans
+RESULT_VERSION = 2
 
-# What makes of a document of this version ("unit", "result" or a plan) one of the next. Workers and Airflow are updated
-# one after the other, so that units and plans of the previous version are read; results are data, and always are.
-UPGRADES: dict[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {}
+# What makes of a document of this version one of the next. Workers and Airflow are updated one after the other, so that
+# units and plans of the previous version are read; results are data, and always are.
+Upgrades = dict[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
+UPGRADES: Upgrades = {}
+RESULT_UPGRADES: Upgrades = {1: lambda result: {**result, "used": None}}
 
 # Characters of a reason in the ledger, whose items have room for 400 kB in all.
 MAX_CODE, MAX_MESSAGE = 100, 2000
@@ -187,6 +192,7 @@ class Result:
         quarantine: key of the quarantined copy, in the results bucket.
         notes: small facts of the processor.
         timings: seconds of fetch, process and upload.
+        used: `vcpu_seconds` and `gib_seconds` of the container while it was at this file; None where nobody knows.
         worker: version of the worker.
         started_at: ISO 8601.
         committed_at: ISO 8601.
@@ -204,18 +210,21 @@ class Result:
     quarantine: str | None
     notes: Mapping[str, Any]
     timings: Mapping[str, float]
+    used: Mapping[str, float] | None
     worker: str
     started_at: str
     committed_at: str
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values, with the contract's version."""
-        return {"contract": VERSION, **asdict(self)}
+        return {"contract": RESULT_VERSION, **asdict(self)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read it back; ContractError where version or fields don't fit."""
-        values = _fitting("result", cls, readable("result", document, oldest=FIRST))
+        values = _fitting(
+            "result", cls, _readable("result", document, range(FIRST, RESULT_VERSION + 1), RESULT_UPGRADES)
+        )
         nested = {
             "work": Work.from_json(values["work"]),
             "outputs": tuple(
@@ -243,35 +252,37 @@ def _shallow(value: Any) -> dict[str, Any]:
     return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
-def readable(what: str, document: Any, oldest: int | None = None) -> Mapping[str, Any]:
-    """Return a document as this version has it, written by this one or an earlier.
+def readable(what: str, document: Any) -> Mapping[str, Any]:
+    """Return a unit or plan as this version has it, written by this one or the previous.
 
     Args:
         what: what it is, for the message.
         document: JSON values with the field `contract`.
-        oldest: the first version that is still read; None for the previous one.
 
     Raises:
         ContractVersionError: it is of no such version.
     """
+    return _readable(what, document, range(max(FIRST, VERSION - 1), VERSION + 1), UPGRADES)
+
+
+def _readable(what: str, document: Any, versions: range, upgrades: Upgrades) -> Mapping[str, Any]:
     found = document.get("contract") if isinstance(document, Mapping) else document
-    first = max(1, VERSION - 1) if oldest is None else oldest
-    if type(found) is not int or not first <= found <= VERSION:
-        versions = f"contract {VERSION}" if first == VERSION else f"a contract from {first} to {VERSION}"
-        raise ContractVersionError(f"{what}: expected {versions}, found {found!r}; deploy image and DAGs together")
+    if type(found) is not int or found not in versions:
+        told = f"a contract from {versions[0]} to {versions[-1]}" if len(versions) > 1 else f"contract {versions[0]}"
+        raise ContractVersionError(f"{what}: expected {told}, found {found!r}; deploy image and DAGs together")
     values: Mapping[str, Any] = {name: value for name, value in document.items() if name != "contract"}
-    for version in range(found, VERSION):
-        values = UPGRADES[version](what, values)
+    for version in range(found, versions[-1]):
+        values = upgrades[version](values)
     return values
 
 
 def _fitting(what: str, cls: Any, values: Any) -> dict[str, Any]:
     """Return values that are exactly the fields of `cls`: a default must not hide what got lost on the way."""
     if not isinstance(values, Mapping):
-        raise ContractError(f"{what}: expected the fields of contract {VERSION}, found {values!r}")
+        raise ContractError(f"{what}: expected the fields of the contract, found {values!r}")
     odd = sorted(values.keys() ^ {each.name for each in fields(cls)})
     if odd:
-        raise ContractError(f"{what}: expected the fields of contract {VERSION}, missing or unknown: {', '.join(odd)}")
+        raise ContractError(f"{what}: expected the fields of the contract, missing or unknown: {', '.join(odd)}")
     return dict(values)
 
 

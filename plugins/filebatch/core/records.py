@@ -160,6 +160,10 @@ class RunRecord(Record):
         trouble_configuration: likewise.
         trouble_transient: likewise.
         counts: files by state, once settled.
+        billed_containers: containers of each settled round, by its number; `runs/billing.py` has these four.
+        billed_vcpu_seconds: vCPU·s that AWS bills for them, by round; what ran on Spot is that of ROUND-spot.
+        billed_gib_seconds: GiB·s, likewise.
+        billed_estimated: whether some containers were taken to be like the others.
         settled_at: when it was settled.
         announcing_until: until when somebody is announcing it.
         notified_at: when it was announced.
@@ -190,6 +194,10 @@ class RunRecord(Record):
     trouble_configuration: str | None = None
     trouble_transient: str | None = None
     counts: Mapping[str, int] | None = None
+    billed_containers: Mapping[str, int] | None = None
+    billed_vcpu_seconds: Mapping[str, int] | None = None
+    billed_gib_seconds: Mapping[str, int] | None = None
+    billed_estimated: bool | None = None
     settled_at: str | None = None
     announcing_until: str | None = None
     notified_at: str | None = None

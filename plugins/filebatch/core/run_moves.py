@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
 
 from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AnyOf, Below, Condition, Equal, OneOf, Present
 from filebatch.core.contract import Reason
 from filebatch.core.moves import Move
 from filebatch.core.records import UNIT_TROUBLES, RunRecord, RunState, trouble_of
+from filebatch.core.usage import Billed
 
 
 @dataclass(frozen=True)
@@ -163,16 +166,36 @@ def heartbeat(feed: str, token: str, *, timeout: timedelta, now: datetime) -> Mo
     return Move(RunRecord.at(feed, token), (Present("open"),), become={"due_at": to_iso(now + timeout)})
 
 
-def settle(record: RunRecord, counts: Mapping[str, int], now: datetime) -> Move[RunRecord]:
-    """All files of the record's round are settled or given back; what is settled is due for announcement."""
+def settle(
+    record: RunRecord, counts: Mapping[str, int], now: datetime, billed: Billed | None = None
+) -> Move[RunRecord]:
+    """All files of the record's round are settled or given back; what is settled is due for announcement.
+
+    What AWS bills for the round's containers is written down where it is known.
+    """
+    told = {"state": RunState.SETTLED, "counts": dict(counts), "settled_at": to_iso(now), "due_at": to_iso(now)}
     return Move(
         record.row,
         (
             Equal("round", record.round),
             OneOf("state", (RunState.PLANNED, RunState.CLAIMED, RunState.SETTLED)),
         ),
-        become={"state": RunState.SETTLED, "counts": dict(counts), "settled_at": to_iso(now), "due_at": to_iso(now)},
+        become={**told, **(_billed(record, billed) if billed else {})},
     )
+
+
+def _billed(record: RunRecord, billed: Billed) -> dict[str, Any]:
+    """Return what an owner record says of the bills of its rounds: whole numbers, rounded up."""
+    number = str(record.round)
+    parts = {number: billed.on_demand, f"{number}-spot": billed.spot}
+    vcpu = {key: ceil(used.vcpu_seconds) for key, used in parts.items()}
+    gib = {key: ceil(used.gib_seconds) for key, used in parts.items()}
+    return {
+        "billed_containers": {**(record.billed_containers or {}), number: billed.containers},
+        "billed_vcpu_seconds": {**(record.billed_vcpu_seconds or {}), **vcpu},
+        "billed_gib_seconds": {**(record.billed_gib_seconds or {}), **gib},
+        **({"billed_estimated": True} if billed.estimated else {}),
+    }
 
 
 def announcing(record: RunRecord, *, until: datetime, now: datetime) -> Move[RunRecord]:

@@ -10,7 +10,7 @@ from filebatch.core.metrics import datum
 from filebatch.core.records import Arrival, FileRecord, RunRecord, Sweep
 from filebatch.feeds.feed import Feed
 from filebatch.queries.capacity import JobQueue
-from filebatch.runs import open_items
+from filebatch.runs import billing, open_items
 from filebatch.runs.context import FeedContext
 
 # A claim is taken over when its heartbeat is overdue and its feed runs; one that nobody took over for so long is stuck.
@@ -20,11 +20,16 @@ MAX_COUNTED = 20_000
 
 
 def of_run(feed: str, record: RunRecord | None) -> list[dict[str, Any]]:
-    """Return a run's metrics: that it came to its end, and how many files it had claimed."""
-    return [
+    """Return a run's metrics: that it came to its end, how many files it had claimed, and what its round is billed."""
+    billed = billing.of_record(record, round_only=True) if record else None
+    found = [
         datum(feed, "RunCompleted", "Count", [1.0]),
         datum(feed, "FilesClaimed", "Count", [float(record.files if record else 0)]),
     ]
+    if billed and billed.containers:
+        found.append(datum(feed, "BilledVcpuSeconds", "None", [billed.usage.vcpu_seconds]))
+        found.append(datum(feed, "BilledGibSeconds", "None", [billed.usage.gib_seconds]))
+    return found
 
 
 def of_doorbell(feed: str, turns: int) -> dict[str, Any]:

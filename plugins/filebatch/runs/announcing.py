@@ -14,9 +14,9 @@ from datetime import timedelta
 from filebatch.core import paths, run_moves
 from filebatch.core.errors import MoveRefused
 from filebatch.core.records import RunRecord, RunState
-from filebatch.runs import claiming, open_items, sns_message, takeover
+from filebatch.runs import billing, claiming, open_items, prices, sns_message, takeover
 from filebatch.runs.context import FeedContext
-from filebatch.runs.summary import Summary, summarize
+from filebatch.runs.summary import Bill, Summary, summarize
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,24 @@ def _announce_settled(ctx: FeedContext, record: RunRecord, own: str) -> list[Tol
 
 def _summary(ctx: FeedContext, record: RunRecord) -> Summary:
     manifest = f"s3://{ctx.results}/{paths.plan(ctx.feed.name, record.token)}"
-    return summarize(record, claiming.of_plan(ctx, record), manifest)
+    return summarize(record, claiming.of_plan(ctx, record), manifest, _bill(ctx, record))
+
+
+def _bill(ctx: FeedContext, record: RunRecord) -> Bill | None:
+    billed = billing.of_record(record)
+    if billed is None:
+        return None
+    cost = prices.at_most(billed, ctx.settings.region, ctx.feed.architecture)
+    all_of_it, spot = billed.usage, billed.spot
+    return Bill(
+        billed.containers,
+        all_of_it.vcpu_seconds,
+        all_of_it.gib_seconds,
+        spot.vcpu_seconds,
+        spot.gib_seconds,
+        None if cost is None else round(cost, 6),
+        billed.estimated,
+    )
 
 
 def _topics(ctx: FeedContext, summary: Summary) -> Iterator[str]:

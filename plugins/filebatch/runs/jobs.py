@@ -124,6 +124,18 @@ def describe(batch: Any, job_id: str) -> Mapping[str, Any] | None:
     return found[0] if found else None
 
 
+def describe_round(batch: Any, job_id: str, units: int) -> tuple[Mapping[str, Any] | None, list[Mapping[str, Any]]]:
+    """Return a round's job, or None where Batch doesn't know it, and those of its jobs that do units, in one request.
+
+    Of more than 99 children these are some, evenly spread: how long a job took is told by its children alone.
+    """
+    asked = min(units, DESCRIBE - 1) if units > 1 else 0
+    children = [child(job_id, index * units // asked, units) for index in range(asked)]
+    found = {job["jobId"]: job for job in described(batch, [job_id, *children])}
+    job = found.pop(job_id, None)
+    return job, [*found.values()] if units > 1 else [job] if job else []
+
+
 def endings(batch: Any, job_ids: Sequence[str]) -> dict[str, Ending]:
     """Return how jobs or children ended, by id, as far as Batch knows them."""
     return {job["jobId"]: ending(job) for job in described(batch, job_ids)}

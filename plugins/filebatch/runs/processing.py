@@ -15,7 +15,7 @@ from filebatch.core import file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
 from filebatch.core.moves import Move
 from filebatch.core.records import FileRecord, FileState, RunRecord
-from filebatch.runs import claiming, infrastructure, jobs, rounds, settling, takeover
+from filebatch.runs import billing, claiming, infrastructure, jobs, rounds, settling, takeover
 from filebatch.runs.context import FeedContext
 from filebatch.runs.settling import NotSettledError, Settled
 
@@ -125,10 +125,10 @@ def settle(ctx: FeedContext, record: RunRecord, job_id: str | None) -> Settled:
     """
     if record.is_settled:
         return settling.read(ctx, record)
-    job = jobs.describe(ctx.batch, job_id) if job_id else None
+    job, billed = billing.job_of(ctx, record, job_id) if job_id else (None, None)
     if job and job["status"] not in jobs.TERMINAL:
         raise NotSettledError(f"claim {record.token}: job {job_id} is {job['status']}; a retry waits for its end")
-    return settling.settle(ctx, record, job)
+    return settling.settle(ctx, record, job, billed)
 
 
 def complaint(ctx: FeedContext, record: RunRecord, settled: Settled) -> str:

@@ -23,6 +23,7 @@ from filebatch.core.moves import Move
 from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.results import location, read_result
 from filebatch.core.rows import Row
+from filebatch.core.usage import Billed
 from filebatch.core.wording import MAX_SENTENCE, plain, quoted
 from filebatch.runs import claiming, jobs, rounds
 from filebatch.runs.context import FeedContext
@@ -62,13 +63,14 @@ class UnitLeft:
     ending: Ending | None
 
 
-def settle(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None) -> Settled:
+def settle(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, billed: Billed | None = None) -> Settled:
     """Move whatever the workers left CLAIMED, then say what became of every file of the claim.
 
     Args:
         ctx: the feed's context.
         record: the claim's owner record.
         job: the round's job as DescribeJobs has it; None if Batch no longer knows it.
+        billed: what AWS bills for the round's containers, where it is known.
 
     Raises:
         MoveRefused: somebody else has moved the record meanwhile.
@@ -78,11 +80,11 @@ def settle(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None) -
     files = claiming.of_plan(ctx, record)
     left = [file for file in files if file.state is FileState.CLAIMED]
     if not left:
-        return _close(ctx, record, files)
+        return _close(ctx, record, files, billed)
     if unfinished := _adopt(ctx, record, left):
         _check_round(ctx, record)
         _end(ctx, record, job, unfinished)
-    return close(ctx, record)
+    return close(ctx, record, billed)
 
 
 def _check_round(ctx: FeedContext, record: RunRecord) -> None:
@@ -95,22 +97,22 @@ def _check_round(ctx: FeedContext, record: RunRecord) -> None:
         )
 
 
-def close(ctx: FeedContext, record: RunRecord) -> Settled:
+def close(ctx: FeedContext, record: RunRecord, billed: Billed | None = None) -> Settled:
     """Write the claim's counts into its owner record, and return them with the files.
 
     Raises:
         NotSettledError: files are still CLAIMED.
     """
-    return _close(ctx, record, claiming.of_plan(ctx, record))
+    return _close(ctx, record, claiming.of_plan(ctx, record), billed)
 
 
-def _close(ctx: FeedContext, record: RunRecord, files: Sequence[FileRecord]) -> Settled:
+def _close(ctx: FeedContext, record: RunRecord, files: Sequence[FileRecord], billed: Billed | None) -> Settled:
     settled = _settled(files)
     if claimed := settled.of(FileState.CLAIMED):
         raise NotSettledError(
             f"claim {record.token}: {len(claimed)} files are still CLAIMED, such as {claimed[0].pk!r}"
         )
-    ctx.ledger.move(run_moves.settle(record, settled.counts, ctx.now()))
+    ctx.ledger.move(run_moves.settle(record, settled.counts, ctx.now(), billed))
     return settled
 
 

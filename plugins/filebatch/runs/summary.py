@@ -43,6 +43,34 @@ class FileLine:
 
 
 @dataclass(frozen=True)
+class Bill:
+    """What AWS bills for a run's containers.
+
+    Attributes:
+        containers: how many there were; each attempt of Batch has one of its own.
+        vcpu_seconds: vCPU·s, of which `spot_vcpu_seconds` ran on Spot.
+        gib_seconds: GiB·s, likewise.
+        usd: what they cost at most, at `prices.json`'s prices; None for a region that it hasn't.
+        estimated: whether some containers were taken to be like the others.
+    """
+
+    containers: int
+    vcpu_seconds: float
+    gib_seconds: float
+    spot_vcpu_seconds: float
+    spot_gib_seconds: float
+    usd: float | None
+    estimated: bool
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        about, cost = "about " if self.estimated else "", "" if self.usd is None else f": at most {self.usd:.4f} USD"
+        taken = f"{self.vcpu_seconds:g} vCPU·s and {self.gib_seconds:g} GiB·s"
+        return f"{about}{taken} of {self.containers} containers{cost}"
+
+
+@dataclass(frozen=True)
 class Summary:
     """What became of a run.
 
@@ -55,6 +83,7 @@ class Summary:
         more: how many files are not among them.
         manifest: URI of the plan that names all files.
         job_id: Batch's job, if there was one.
+        bill: what AWS bills for its containers, where that is known.
     """
 
     feed: str
@@ -65,6 +94,7 @@ class Summary:
     more: int
     manifest: str
     job_id: str | None
+    bill: Bill | None = None
 
     @property
     def subject(self) -> str:
@@ -81,6 +111,7 @@ class Summary:
             f"run      {plain(self.run_id)}",
             f"job      {plain(self.job_id or '-')}",
             f"manifest {self.manifest}",
+            *([f"billed   {self.bill.text}"] if self.bill else []),
             "",
         ]
         for file in self.files:
@@ -104,7 +135,7 @@ class Summary:
         return {"feed": self.feed, "status": self.status}
 
 
-def summarize(record: RunRecord, files: Sequence[FileRecord], manifest: str) -> Summary:
+def summarize(record: RunRecord, files: Sequence[FileRecord], manifest: str, bill: Bill | None = None) -> Summary:
     """Sum up a claim from its owner record and its files; what is settled counts, whoever has the files by now."""
     counts = dict(record.counts) if record.counts is not None else Counter(str(file.state) for file in files)
     worst = sorted(files, key=lambda file: _ORDER.get(file.state, -1))
@@ -117,6 +148,7 @@ def summarize(record: RunRecord, files: Sequence[FileRecord], manifest: str) -> 
         max(0, len(files) - MAX_FILES),
         manifest,
         record.job,
+        bill,
     )
 
 

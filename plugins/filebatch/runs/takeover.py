@@ -14,7 +14,7 @@ from datetime import timedelta
 from filebatch.core import clock, run_moves
 from filebatch.core.records import SETTLED_STATES, FileRecord, FileState, RunRecord, RunState
 from filebatch.core.rows import Row
-from filebatch.runs import claiming, jobs, open_items, settling
+from filebatch.runs import billing, claiming, jobs, open_items, settling
 from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
@@ -98,13 +98,13 @@ def _settle(ctx: FeedContext, record: RunRecord) -> bool:
             return False
         close_unsubmitted(ctx, record)
         return True
-    job = jobs.describe(ctx.batch, job_id)
+    job, billed = billing.job_of(ctx, record, job_id)
     if job is not None and job["status"] not in jobs.TERMINAL:
         _look_again_later(ctx, record)
         return False
     if job is None and not _is_due(ctx, record):
         return False
-    settling.settle(ctx, record, job)
+    settling.settle(ctx, record, job, billed)
     return True
 
 

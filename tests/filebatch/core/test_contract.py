@@ -42,6 +42,7 @@ SUCCEEDED = Result(
     quarantine=None,
     notes={"format": "csv"},
     timings={"fetch": 0.1, "process": 0.2, "upload": 0.3},
+    used={"vcpu_seconds": 0.35, "gib_seconds": 0.7},
     worker="0.1.0",
     started_at="2026-01-02T03:05:00.000Z",
     committed_at="2026-01-02T03:05:01.000Z",
@@ -118,10 +119,12 @@ def test_a_round_file_is_as_both_sides_know_it():
     assert round_file.decode("".join(golden("round")).encode()) == units
 
 
-@pytest.mark.parametrize("found", [0, 2, "1", None])
-@pytest.mark.parametrize(("kind", "name"), [(Unit, "unit"), (Result, "result-succeeded")])
-def test_a_document_of_another_contract_says_what_to_do(kind, name, found):
-    with pytest.raises(ContractError, match=r"expected contract 1, found .*deploy image and DAGs together"):
+@pytest.mark.parametrize("found", [0, 3, "1", None])
+@pytest.mark.parametrize(
+    ("kind", "name", "read"), [(Unit, "unit", "contract 1"), (Result, "result-succeeded", "a contract from 1 to 2")]
+)
+def test_a_document_of_another_contract_says_what_to_do(kind, name, read, found):
+    with pytest.raises(ContractError, match=rf"expected {read}, found .*deploy image and DAGs together"):
         kind.from_json({**golden(name), "contract": found})
 
 
@@ -194,18 +197,26 @@ def test_a_round_without_units_is_empty():
     assert round_file.decode(b"") == []
 
 
+def test_a_result_that_an_older_worker_wrote_is_read():
+    """As version 1 had it; `used` came with 2."""
+    written = {**golden("result-succeeded"), "contract": 1}
+    del written["used"]
+    assert Result.from_json(written) == replace(SUCCEEDED, used=None)
+
+
 class TestContractsOfOtherVersions:
     """Image and DAGs are updated one after the other; results stay for good."""
 
     @pytest.fixture(autouse=True)
     def third(self, monkeypatch):
-        monkeypatch.setattr(contract, "VERSION", 3)
-        monkeypatch.setitem(contract.UPGRADES, 1, lambda what, values: {**values, "run_id": f"{what} 1 to 2"})
-        monkeypatch.setitem(contract.UPGRADES, 2, lambda _, values: {**values, "run_id": values["run_id"] + ", 2 to 3"})
+        for version, upgrades in (("VERSION", contract.UPGRADES), ("RESULT_VERSION", contract.RESULT_UPGRADES)):
+            monkeypatch.setattr(contract, version, 3)
+            monkeypatch.setitem(upgrades, 1, lambda values: {**values, "run_id": "1 to 2"})
+            monkeypatch.setitem(upgrades, 2, lambda values: {**values, "run_id": values["run_id"] + ", 2 to 3"})
 
     def test_a_result_of_any_version_is_read(self):
         document = golden("result-succeeded")
-        assert Result.from_json({**document, "contract": 1}).run_id == "result 1 to 2, 2 to 3"
+        assert Result.from_json({**document, "contract": 1}).run_id == "1 to 2, 2 to 3"
         assert Result.from_json({**document, "contract": 3}).run_id == document["run_id"]
 
     def test_a_unit_of_the_previous_version_is_read_and_no_older_one(self):
@@ -217,6 +228,7 @@ class TestContractsOfOtherVersions:
 
 def test_every_version_there_was_has_a_way_to_this_one():
     assert sorted(contract.UPGRADES) == list(range(contract.FIRST, contract.VERSION))
+    assert sorted(contract.RESULT_UPGRADES) == list(range(contract.FIRST, contract.RESULT_VERSION))
 
 
 def test_the_contract_depends_on_nothing_but_the_standard_library():

@@ -36,7 +36,7 @@ def test_a_result_that_is_another_files_is_refused(place):
         read_result(held.ctx.s3, place.results, "orders", held.result(0).work)
 
 
-@pytest.mark.parametrize("change", [{"contract": 2}, {"surprise": 1}])
+@pytest.mark.parametrize("change", [{"contract": 3}, {"surprise": 1}])
 def test_a_result_of_another_contract_is_refused(place, change):
     held = Held(place, 1)
     work = held.result().work
@@ -44,7 +44,7 @@ def test_a_result_of_another_contract_is_refused(place, change):
     held.ctx.s3.put_object(
         Bucket=place.results, Key=paths.result("orders", work), Body=encoded(held.result(), **change)
     )
-    with pytest.raises(ContractError, match="contract 1"):
+    with pytest.raises(ContractError, match="contract"):
         read_result(held.ctx.s3, place.results, "orders", work)
 
 

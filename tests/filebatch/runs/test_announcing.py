@@ -14,8 +14,10 @@ from claims import OTHER, Held, run_of
 from filebatch.core import clock, paths, run_moves
 from filebatch.core.errors import MoveRefused
 from filebatch.core.records import RunState
+from filebatch.core.usage import Billed, Usage
 from filebatch.feeds.feed import Notify
 from filebatch.runs import announcing, settling, takeover
+from filebatch.runs.summary import Bill
 
 OWN = "0000000000000000"
 
@@ -212,3 +214,13 @@ def test_a_further_try_of_a_task_that_told_nobody_does_not_say_that_nothing_was_
 
     announcing.close(held.ctx, announcing.announce(later(held.ctx, 6), own))
     assert announcing.announce(held.ctx, own) == []
+
+
+@pytest.mark.parametrize(("region", "usd"), [("us-east-1", 0.000424), ("mars-north-1", None)])
+def test_a_summary_says_what_its_runs_containers_cost_where_the_region_has_prices(place, topics, region, usd):
+    held = Held(place, 1)
+    held.finish()
+    settling.settle(held.ctx, held.record, None, Billed(1, Usage(30, 60), Usage(0.5, 1)))
+    ctx = replace(held.ctx, settings=replace(held.ctx.settings, topics=topics, region=region))
+    (told,) = announcing.announce(ctx, run_of(held.token))
+    assert told.summary.bill == Bill(1, 31, 61, spot_vcpu_seconds=1, spot_gib_seconds=1, usd=usd, estimated=False)

@@ -311,7 +311,7 @@ def test_a_result_that_is_none_fails_its_file_alone(place, change, why):
 
 def test_a_result_of_a_later_version_keeps_the_claim_open_for_a_version_that_can_read_it(place):
     held = Held(place, 1)
-    written = {**held.result().to_json(), "contract": contract.VERSION + 1}
+    written = {**held.result().to_json(), "contract": contract.RESULT_VERSION + 1}
     key = paths.result("orders", held.item().work)
     held.ctx.s3.put_object(Bucket=held.ctx.results, Key=key, Body=contract.encode(written))
     with pytest.raises(ContractVersionError, match="deploy image and DAGs together"):

@@ -33,8 +33,11 @@ BAD = file_of("orders/b\n.csv", FileState.INVALID, reason=Reason("truncated", "e
 BROKEN = file_of("orders/c.csv", FileState.FAILED, reason=Reason("bug", "ValueError: x"))
 
 
-def summary(*files, **record):
-    return summaries.summarize(replace(RECORD, **record), files, MANIFEST)
+BILL = summaries.Bill(3, 45.5, 91, spot_vcpu_seconds=15.5, spot_gib_seconds=31, usd=0.000624, estimated=False)
+
+
+def summary(*files, bill=None, **record):
+    return summaries.summarize(replace(RECORD, **record), files, MANIFEST, bill)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +70,25 @@ def test_every_status_has_a_title():
 
 
 def test_a_summary_is_as_its_readers_know_it():
-    found = summary(DONE, BAD, BROKEN)
+    found = summary(DONE, BAD, BROKEN, bill=BILL)
     assert agrees("summary", {"subject": found.subject, "text": found.text.splitlines(), "document": found.to_json()})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "billed   45.5 vCPU·s and 91 GiB·s of 3 containers: at most 0.0006 USD"),
+        ({"usd": None}, "billed   45.5 vCPU·s and 91 GiB·s of 3 containers"),
+        ({"estimated": True, "usd": None}, "billed   about 45.5 vCPU·s and 91 GiB·s of 3 containers"),
+    ],
+)
+def test_a_run_says_what_aws_bills_for_its_containers(change, said):
+    assert said in summary(DONE, bill=replace(BILL, **change)).text.splitlines()
+
+
+def test_a_run_of_which_no_bill_is_known_says_nothing_of_it():
+    assert "billed" not in summary(DONE).text
+    assert summary(DONE).to_json()["bill"] is None
 
 
 def test_the_worst_files_come_first_and_the_rest_is_counted():

@@ -48,7 +48,7 @@ class Job:
 
     @property
     def created_at(self) -> int:
-        return int(self.created.timestamp() * 1000)
+        return _milliseconds(self.created)
 
     @property
     def definition_names(self) -> tuple[str, str]:
@@ -71,6 +71,8 @@ class Attempt:
     batch: "Batch"
     job: Job
     outcome: Outcome | None = None
+    started: int | None = None
+    stopped: int | None = None
     stop: Callable[[Outcome], None] | None = None
 
     @property
@@ -90,17 +92,19 @@ class Attempt:
         """Have it run; False where the job has ended before it could."""
         if not self.job.ended:
             self.job.status = states.RUNNING
+            self.started = _milliseconds(self.batch.now())
         return not self.job.ended
 
     def end(self, outcome: Outcome) -> None:
         """Say how it ended; the first word counts."""
         if self.outcome is None:
-            self.outcome = outcome
+            self.outcome, self.stopped = outcome, _milliseconds(self.batch.now())
             self.batch._attempt_ended(self)
 
     def shown(self) -> Found:
         ended = self.outcome or Outcome()
-        return {"container": _container(ended), "statusReason": ended.status_reason}
+        times = {"startedAt": self.started, "stoppedAt": self.stopped} if self.started else {}
+        return {"container": _container(ended), "statusReason": ended.status_reason, **times}
 
 
 class Batch(Service):
@@ -256,6 +260,16 @@ def _counts(parent: Job) -> dict[str, int]:
     return {**states.empty_summary(), **Counter(child.status for child in parent.children)}
 
 
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _needs(job: Job) -> list[Found]:
+    defined = job.definition.get("containerProperties", {}).get("resourceRequirements", [])
+    merged = {**{each["type"]: each["value"] for each in defined}, "MEMORY": str(job.memory)}
+    return [{"type": kind, "value": value} for kind, value in merged.items()]
+
+
 def _container(outcome: Outcome) -> Found:
     found = {"exitCode": outcome.exit_code, "reason": outcome.reason}
     return {name: value for name, value in found.items() if value is not None}
@@ -276,7 +290,7 @@ def _described(job: Job) -> Found:
         "jobQueue": job.queue,
         "jobDefinition": job.definition["jobDefinitionName"],
         "attempts": [each.shown() for each in job.attempts if each.outcome],
-        "container": _container(last) if last and job.ended else {},
+        "container": {"resourceRequirements": _needs(job), **(_container(last) if last and job.ended else {})},
         **({"statusReason": job.status_reason} if job.status_reason else {}),
         **array,
     }
