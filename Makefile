@@ -100,6 +100,9 @@ bench-doorbells: setup  ## what 60 idle feeds add to a triggerer, beside stock t
 bench-worker: setup  ## a file's cost beside the engine's alone; makes the table in docs/benchmarks.md
 	@.venv-worker/bin/python bench/worker.py --json bench/worker.json --write docs/benchmarks.md $(ARGS)
 
+cost: made  ## make the tables of docs/cost.md, from the price table and the counted calls of a file
+	@$(RUN) -m cost
+
 wheel: setup  ## build the wheel into dist/, for deployments that install packages
 	@$(BIN)/python -m hatchling build -t wheel -d dist
 
