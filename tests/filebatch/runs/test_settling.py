@@ -104,7 +104,7 @@ def test_a_file_that_met_with_trouble_before_another_killed_the_container_fails_
     held = Held(place, 2)
     [unit] = held.units()
     met = FileRecord.at(unit.files[0].file)
-    place.ledger.move(file_moves.trouble(met, held.record.token, Reason("transient", "S3 answered SlowDown")))
+    place.ledger.move(file_moves.trouble(met, held.record.token, Reason("transient", "SlowDown"), now=clock.now()))
 
     job = held.job("exit 139")
 
