@@ -70,6 +70,7 @@ def of_files() -> dict[str, Move]:
             }
         moves |= {
             f"release {who}": file_moves.release(held_by(token), NOW),
+            f"release suspect {who}": file_moves.release(held_by(token), NOW, suspect=True),
             f"trouble {who}": file_moves.trouble(KEY, token, REASON, NOW),
             f"fail {who}": file_moves.fail(KEY, token, FEED, FileFailure(REASON), retry=None, now=NOW),
             f"fail attempt {who}": file_moves.fail(

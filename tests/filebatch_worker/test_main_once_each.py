@@ -3,6 +3,7 @@
 import signal
 from dataclasses import replace
 
+from aws import until
 from claims import OTHER, RUN_ID, counted
 from filebatch.core import clock, contract, file_moves, paths, run_moves
 from filebatch.core.contract import Reason
@@ -155,6 +156,7 @@ def test_a_worker_killed_half_way_is_finished_by_the_next_attempt(place, tmp_pat
     held = held_of(place, *["fine"] * 5, f"wait {tmp_path}", *["fine"] * 4)
     with Worker(held).started() as worker:
         worker.begun(tmp_path)
+        until(lambda: result_of(held, 4))  # which is committed while the sixth is processed
         worker.process.kill()
         assert worker.end().code == -signal.SIGKILL
     (tmp_path / "go").touch()

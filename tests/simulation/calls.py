@@ -86,7 +86,7 @@ class Calls:
                 self.scheduler.wait(actor.random.uniform(0.1, 5.0))
             answer = method()
         if fault.caller_dies:
-            actor.dead = True
+            self.scheduler.kill(actor)
             raise Crashed
         told = fault.refusal(service)
         if told:

@@ -139,5 +139,5 @@ class Containers:
             self._die(me, SEGFAULT)
 
     def _die(self, me: Actor, outcome: Outcome) -> None:
-        me.dead, me.death = True, outcome
+        self.world.scheduler.kill(me, outcome)
         raise Crashed

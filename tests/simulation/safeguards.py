@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-import filebatch_worker.__main__ as worker
 from filebatch.core import file_moves, run_moves
 from filebatch.core.contract import Reason
 from filebatch.core.moves import Move
@@ -71,22 +70,7 @@ def _unconditional(module: Any, *names: str) -> Callable[[ExitStack], None]:
     return _all(*(_replaced(module, name, _without_conditions(getattr(module, name))) for name in names))
 
 
-def _commit_without_asking(*args: Any, **kwargs: Any) -> Any:
-    class Held:
-        def is_held_by(self, claim: str, generation: int) -> bool:
-            return True
-
-    class Asked:
-        def get(self, row: Any) -> Any:
-            return Held()
-
-    s3, bucket, _, result = args
-    return _COMMIT(s3, bucket, Asked(), result)
-
-
-def _put_without_condition(*args: Any, **kwargs: Any) -> Any:
-    s3, bucket, ledger, result = args
-
+def _write_without_condition(s3: Any, bucket: str, result: Any) -> Any:
     class Unconditional:
         def __getattr__(self, name: str) -> Any:
             return getattr(s3, name)
@@ -94,10 +78,10 @@ def _put_without_condition(*args: Any, **kwargs: Any) -> Any:
         def put_object(self, IfNoneMatch: str = "", **request: Any) -> Any:  # noqa: N803
             return s3.put_object(**request)
 
-    return _COMMIT(Unconditional(), bucket, ledger, result)
+    return _WRITE(Unconditional(), bucket, result)
 
 
-_COMMIT = committing.commit
+_WRITE = committing.write
 
 
 def _blind_close(ctx: Any, record: Any, files: Any) -> Any:
@@ -156,10 +140,10 @@ _CLAIM = asking._claim
 SAFEGUARDS: dict[str, Safeguard] = {
     "ask before commit": Safeguard(
         "a worker asks the ledger whether the file is still its own before it commits",
-        _replaced(worker.file, "commit", _commit_without_asking),
+        _replaced(committing, "check_held", lambda *_: None),
     ),
     "commit once": Safeguard(
-        "`_result.json` is written with If-None-Match", _replaced(worker.file, "commit", _put_without_condition)
+        "`_result.json` is written with If-None-Match", _replaced(committing, "write", _write_without_condition)
     ),
     "finish's condition": Safeguard(
         "only the claim that holds a file settles it", _unconditional(file_moves, "finish", "fail")

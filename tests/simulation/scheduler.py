@@ -26,15 +26,21 @@ class Crashed(BaseException):
 
 @dataclass
 class Actor:
-    """A process: a task's try, a container, a doorbell, somebody at a keyboard."""
+    """A process: a task's try, a container, a doorbell, somebody at a keyboard; or a thread, which dies with it."""
 
     name: str
     random: Random
+    process: "Actor | None" = None  # of a thread
     death: Any = None
-    dead: bool = False
+    gone: bool = False
     ended: bool = False
+    threads: int = 0  # so far
     baton: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     known: dict[Any, Any] = field(default_factory=dict)  # what it has read, for checks
+
+    @property
+    def dead(self) -> bool:
+        return self.process.dead if self.process else self.gone
 
 
 class Scheduler:
@@ -60,13 +66,36 @@ class Scheduler:
         work: Callable[[], object],
         delay: float = 0.0,
         crashed: Callable[[Actor], None] = lambda _: None,
+        process: Actor | None = None,
     ) -> Actor:
         """Start an actor after `delay` seconds; `crashed` is called, and must not wait, should it die."""
-        actor = Actor(name, Random(f"{self.seed}/{name}"))
+        actor = Actor(name, Random(f"{self.seed}/{name}"), process)
         self._alive[id(actor)] = actor
         threading.Thread(target=self._live, args=(actor, work, crashed), daemon=True).start()
         self._push(actor, delay)
         return actor
+
+    def thread(self, work: Callable[[], object]) -> None:
+        """Start a thread of the current actor's process."""
+        me = self.current
+        assert me is not None
+        process = me.process or me
+        process.threads += 1
+        self.spawn(f"{process.name} thread {process.threads}", work, process=process)
+
+    def park(self) -> None:
+        """Let the current actor wait until it is woken; raise Crashed once it is dead."""
+        me = self.current
+        assert me is not None
+        if me.dead:
+            raise Crashed
+        self._hand_on(me)
+        if me.dead:
+            raise Crashed
+
+    def wake(self, actor: Actor) -> None:
+        """Have an actor that is parked go on."""
+        self._push(actor, 0.0)
 
     def wait(self, seconds: float) -> None:
         """Let the current actor wait; raise Crashed once it is dead."""
@@ -80,10 +109,11 @@ class Scheduler:
             raise Crashed
 
     def kill(self, actor: Actor, death: Any = None) -> None:
-        """End an actor: now, as far as anybody else can tell."""
-        if not actor.ended and not actor.dead:
-            actor.dead, actor.death = True, death
-            self._push(actor, 0.0)
+        """End an actor's process: now, as far as anybody else can tell."""
+        process = actor.process or actor
+        if not process.ended and not process.gone:
+            process.gone, process.death = True, death
+            self._push(process, 0.0)
 
     def run(self, until: float) -> None:
         """Let actors go on until then; raise what one of them failed with."""
@@ -99,7 +129,7 @@ class Scheduler:
         """End all actors."""
         self.failure = self.failure or Crashed()
         for actor in list(self._alive.values()):
-            actor.dead = True
+            (actor.process or actor).gone = True
             self.current = actor
             actor.baton.release()
             self._main.acquire()

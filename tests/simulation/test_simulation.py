@@ -12,7 +12,7 @@ from aws import ROOT
 from filebatch.core import clock, run_moves
 from filebatch.intake import arrivals, doorbell
 from filebatch.queries import health
-from filebatch_worker import file as worker_file
+from filebatch_worker import commit as worker_commit
 from simulation import airflow, run, safeguards
 from simulation import plan as plans
 from simulation.__main__ import outcomes
@@ -60,7 +60,7 @@ def test_where_nothing_goes_wrong_events_bring_each_file_and_it_is_done_at_once(
 
 
 def test_where_no_file_can_be_committed_that_is_found(monkeypatch):
-    monkeypatch.setattr(worker_file, "commit", lambda *_: [].commit)
+    monkeypatch.setattr(worker_commit, "check_held", lambda *_: [].commit)
 
     assert run.one(QUIET).rule == "files end as they are"
 

@@ -4,7 +4,6 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +22,7 @@ from filebatch_worker import ahead, trouble
 from filebatch_worker import aws as worker_aws
 from filebatch_worker import commit as worker_commit
 from filebatch_worker import file as worker_file
+from filebatch_worker import flow as worker_flow
 from simulation.airflow import Airflow
 from simulation.calls import Calls, Client
 from simulation.checks import Checks
@@ -32,6 +32,7 @@ from simulation.people import People
 from simulation.plan import Plan
 from simulation.scheduler import Scheduler
 from simulation.services import Aws
+from simulation.threads import Pool
 from simulation.trace import Trace
 
 NEW_FILES, RESULTS, TABLE, QUEUE = "new-files", "results", "ledger", "jobs"
@@ -203,28 +204,11 @@ class _Time:
         self.monotonic, self.sleep = lambda: scheduler.seconds, scheduler.wait
 
 
-class _Pool:
-    """A pool without threads: what is submitted is done before anything else goes on."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(function(*args))
-        except Exception as error:
-            done.set_exception(error)
-        return done
-
-    def shutdown(self, **_: Any) -> None:
-        pass
-
-
 @contextmanager
 def simulated(world: World) -> Iterator[None]:
     """Have clocks, chance and threads of the code be the world's."""
     time, connect = _Time(world.scheduler), lambda: _worker_clients(world)
+    pool = lambda *_, **__: Pool(world.scheduler)
     random.seed(world.plan.seed)
     logged = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # what is logged costs more time than all else
@@ -233,12 +217,14 @@ def simulated(world: World) -> Iterator[None]:
         patch.object(outcomes, "time", time),
         patch.object(publishing, "time", time),
         patch.object(arrivals, "time", time),
-        patch.object(worker, "time", time),
+        patch.object(worker_flow, "time", time),
         patch.object(worker_file, "time", time),
         patch.object(worker_aws, "connect", connect),
         patch.object(worker, "Ledger", world.ledger),
-        patch.object(ahead, "ThreadPoolExecutor", _Pool),
+        patch.object(ahead, "ThreadPoolExecutor", pool),
+        patch.object(worker_flow, "ThreadPoolExecutor", pool),
         patch.object(worker_commit, "side_by_side", world.side_by_side),
+        patch.object(worker_file, "side_by_side", world.side_by_side),
         patch.object(trouble, "Ledger", world.ledger),
     ):
         try:

@@ -14,7 +14,6 @@ if __name__ == "__main__":
 import logging
 import os
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -29,8 +28,7 @@ from filebatch.core.outcomes import Outcomes
 from filebatch.core.publishing import Publisher, usable
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.results import location
-from filebatch_worker import aws, file, job_log, processor, reasons, settings, trouble
-from filebatch_worker.ahead import Ahead
+from filebatch_worker import aws, file, flow, job_log, processor, reasons, settings, trouble
 from filebatch_worker.file import UnitContext
 from filebatch_worker.job_log import JobLog
 from filebatch_worker.unit import read_unit
@@ -98,38 +96,32 @@ def _each(ctx: UnitContext, outcomes: Outcomes, stop: Stop) -> Iterable[str]:
         for work in unit.files
         if (record := found.get(FileRecord.at(work.file))) and record.is_held_by(unit.claim, work.generation)
     ]
-    ahead = Ahead(ctx.s3, mine)
+    done = 0
     try:
-        for work in mine:
-            if stop.asked:
-                log.warning("SIGTERM: the rest of the unit is left to the next attempt")
-                yield "transient"
-                return
-            trouble = _one(ctx, work, ahead, outcomes)
-            if trouble:
+        for ended in flow.each(ctx, mine, stop):
+            done += 1
+            if trouble := _told(ctx, ended, outcomes):
                 yield trouble
+        if done < len(mine):
+            log.warning("SIGTERM: the rest of the unit is left to the next attempt")
+            yield "transient"
     finally:
-        try:
-            outcomes.flush()
-        finally:
-            ahead.close()  # it may wait for a fetch, and what is done is told by then
+        outcomes.flush()
 
 
-def _one(ctx: UnitContext, work: Work, ahead: Ahead, outcomes: Outcomes) -> str | None:
-    began = time.monotonic()
-    try:
-        result = file.committed_earlier(ctx, work) or file.do(ctx, work, ahead)
-    except LostClaim as lost:
-        log.warning("%s", lost)
+def _told(ctx: UnitContext, ended: flow.Ended, outcomes: Outcomes) -> str | None:
+    """Tell what became of a file; return the taxonomy's code if it failed."""
+    work, result = ended.work, ended.became
+    if isinstance(result, LostClaim):
+        log.warning("%s", result)
         return None
-    except Exception as error:  # noqa: BLE001 - whatever a file does to a processor, the others go on
-        return _failed(ctx, work, outcomes, error, time.monotonic() - began)
-    seconds = time.monotonic() - began
+    if isinstance(result, Exception):
+        return _failed(ctx, work, outcomes, result, ended.seconds)
     where = location(ctx.settings.results_bucket, ctx.unit.feed, work)
     move = file_moves.finish(FileRecord.at(work.file), ctx.unit.claim, result, where, clock.now())
     move = move.noted(round=ctx.unit.round)
-    outcomes.add(move, Measured(FileState(result.state), seconds, work.file.size, result.rows))
-    log.info("%r %s rows=%s in %.2f s%s", work.file.uri, result.state, result.rows, seconds, _why(result))
+    outcomes.add(move, Measured(FileState(result.state), ended.seconds, work.file.size, result.rows))
+    log.info("%r %s rows=%s in %.2f s%s", work.file.uri, result.state, result.rows, ended.seconds, _why(result))
     return None
 
 

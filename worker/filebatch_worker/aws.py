@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from filebatch.core.contract import IN_FLIGHT
 from filebatch.core.parallel import THREADS
 from filebatch.core.publishing import SHORT_TIMEOUTS
-from filebatch_worker.ahead import FILES
 
 RETRIES = {"mode": "standard", "total_max_attempts": 6}
 
@@ -27,6 +27,6 @@ def connect() -> Aws:
     from botocore.config import Config
 
     session = boto3.session.Session()
-    config = Config(retries=RETRIES, max_pool_connections=THREADS + FILES)
+    config = Config(retries=RETRIES, max_pool_connections=THREADS + 4 * IN_FLIGHT)
     s3, dynamodb = (session.client(name, config=config) for name in ("s3", "dynamodb"))
     return Aws(s3, dynamodb, session.client("cloudwatch", config=SHORT_TIMEOUTS))

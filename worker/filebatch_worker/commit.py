@@ -51,18 +51,14 @@ def quarantine(s3: Any, bucket: str, feed: str, work: Work, reason: Reason, *, r
     """
     prefix = paths.of_generation(paths.QUARANTINE, feed, work)
     document = {"file": work.to_json()["file"], "reason": asdict(reason)}
-    s3.put_object(
-        Bucket=bucket, Key=prefix + "_reason.json", Body=contract.encode(document), ContentType="application/json"
-    )
-    if not readable:
-        return prefix + "_reason.json"
-    try:
-        _copy(s3, work.file, bucket, prefix + "file")
-    except ClientError as error:
-        if aws_errors.is_not_there(error) or aws_errors.is_precondition_failed(error):
-            return prefix + "_reason.json"
-        raise
-    return prefix + "file"
+    body = contract.encode(document)
+
+    def tell() -> bool:
+        s3.put_object(Bucket=bucket, Key=prefix + "_reason.json", Body=body, ContentType="application/json")
+        return True
+
+    copied, _ = side_by_side(lambda do: do(), [lambda: readable and _copied(s3, work.file, bucket, prefix), tell])
+    return prefix + ("file" if copied else "_reason.json")
 
 
 def commit(s3: Any, bucket: str, ledger: Ledger, result: Result) -> Result:
@@ -71,9 +67,19 @@ def commit(s3: Any, bucket: str, ledger: Ledger, result: Result) -> Result:
     Raises:
         LostClaim: the file is no longer this claim's; nothing was written.
     """
-    found = ledger.get(FileRecord.at(result.work.file))
-    if not (found and found.is_held_by(result.claim, result.work.generation)):
-        raise LostClaim(f"{result.work.file.uri!r}: claimed by {result.claim}, now by {found and found.claim}")
+    check_held(ledger, result.claim, result.work)
+    return write(s3, bucket, result)
+
+
+def check_held(ledger: Ledger, claim: str, work: Work) -> None:
+    """Ask the ledger whether a file is still the claim's. Raises LostClaim."""
+    found = ledger.get(FileRecord.at(work.file))
+    if not (found and found.is_held_by(claim, work.generation)):
+        raise LostClaim(f"{work.file.uri!r}: claimed by {claim}, now by {found and found.claim}")
+
+
+def write(s3: Any, bucket: str, result: Result) -> Result:
+    """Do as `commit`, of a file of which the ledger was asked a moment ago."""
     try:
         s3.put_object(
             Bucket=bucket,
@@ -109,6 +115,17 @@ def _stage_one(s3: Any, bucket: str, prefix: str, output: processor.Output) -> c
     return contract.Output(output.name, key, size, digest, output.rows)
 
 
+def _copied(s3: Any, file: FileVersion, bucket: str, prefix: str) -> bool:
+    """Copy a file below `prefix`; False where it is gone."""
+    try:
+        _copy(s3, file, bucket, prefix + "file")
+    except ClientError as error:
+        if aws_errors.is_not_there(error) or aws_errors.is_precondition_failed(error):
+            return False
+        raise
+    return True
+
+
 def _copy(s3: Any, file: FileVersion, bucket: str, key: str) -> None:
     """Copy this very version within S3, in parts where the file is large.
 
@@ -116,4 +133,8 @@ def _copy(s3: Any, file: FileVersion, bucket: str, key: str) -> None:
     """
     source = {"Bucket": file.bucket, "Key": file.key, "VersionId": file.version_id}
     condition = {"CopySourceIfMatch": f'"{file.etag}"'} if file.version_id == NO_VERSION else {}
-    s3.copy(source, bucket, key, ExtraArgs={"TaggingDirective": "REPLACE", **condition})
+    more = {"TaggingDirective": "REPLACE", **condition}
+    if file.size <= SMALL:  # in one request, where `copy` would ask for the size first
+        s3.copy_object(CopySource=source, Bucket=bucket, Key=key, **more)
+    else:
+        s3.copy(source, bucket, key, ExtraArgs=more)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +13,16 @@ from filebatch.core import clock, paths, usage
 from filebatch.core.contract import Output, Reason, Result, Unit, Work
 from filebatch.core.errors import ConfigurationError, ContractError
 from filebatch.core.ledger import Ledger
+from filebatch.core.parallel import side_by_side
 from filebatch.core.records import FileState
 from filebatch.core.results import read_result
-from filebatch_worker import __version__, processor, reasons, refusals, returned
-from filebatch_worker.ahead import Ahead
+from filebatch_worker import __version__, commit, processor, reasons, refusals, returned
+from filebatch_worker.ahead import SMALL
 from filebatch_worker.calling import call
-from filebatch_worker.commit import commit, quarantine, stage
-from filebatch_worker.fetch import Unreadable
+from filebatch_worker.fetch import Unreadable, fetch
 from filebatch_worker.settings import Settings
 
-log = logging.getLogger(__name__)
+LONG_UPLOAD = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,28 @@ class UnitContext:
 
 
 @dataclass(frozen=True)
+class Made:
+    """What processing made of a file: what it became, or what is wrong with it.
+
+    Attributes:
+        outcome: the processor's word.
+        started: ISO 8601.
+        timings: seconds of fetch and process.
+    """
+
+    outcome: processor.Processed | processor.InvalidFile
+    started: str
+    timings: Mapping[str, float]
+
+    @property
+    def is_large(self) -> bool:
+        """Whether what is to be uploaded has the container for itself."""
+        if isinstance(self.outcome, processor.InvalidFile):
+            return False
+        return sum(output.path.stat().st_size for output in self.outcome.outputs) > SMALL
+
+
+@dataclass(frozen=True)
 class _Became:
     """The part of a result that depends on how processing ended."""
 
@@ -49,33 +70,51 @@ class _Became:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def committed_earlier(ctx: UnitContext, work: Work) -> Result | None:
-    """Return what an earlier attempt committed for this generation; nobody came before a first attempt."""
+def fetched(ctx: UnitContext, work: Work, folder: Path) -> Result | processor.Source:
+    """Return what an earlier attempt committed for this generation, else the file, fetched into `folder`."""
+    return _committed_earlier(ctx, work) or fetch(ctx.s3, work.file, folder)
+
+
+def _committed_earlier(ctx: UnitContext, work: Work) -> Result | None:
     if ctx.settings.attempt == 1 and work.attempt == 1:
-        return None
+        return None  # nobody came before
     return read_result(ctx.s3, ctx.settings.results_bucket, ctx.unit.feed, work)
 
 
-def do(ctx: UnitContext, work: Work, ahead: Ahead) -> Result:
-    """Process one file, fetched by `ahead`, and commit its result, SUCCEEDED or INVALID.
+def make(ctx: UnitContext, fetching: Future[Result | processor.Source], workdir: Path) -> Result | Made:
+    """Have a file processed in `workdir` once it is there; return an earlier attempt's result, if there is one.
+
+    Raises:
+        Exception: whatever `classify` gives a name to.
+    """
+    started, timings = clock.to_iso(clock.now()), dict.fromkeys(("fetch", "process"), 0.0)
+    try:
+        with _Timed(timings, "fetch"):
+            source = fetching.result()
+        if isinstance(source, Result):
+            return source
+        with _Timed(timings, "process"):
+            return Made(returned.check(call(ctx.process, source, workdir, ctx.unit.options)), started, timings)
+    except processor.InvalidFile as error:
+        return Made(error, started, timings)
+
+
+def deliver(ctx: UnitContext, work: Work, made: Made) -> Result:
+    """Upload what was made of a file and commit its result, SUCCEEDED or INVALID; return the one that counts.
+
+    The ledger is asked beside the upload whether the file is still this claim's; after one that takes long, again.
 
     Raises:
         LostClaim: the file is no longer this claim's.
         Exception: whatever `classify` gives a name to.
     """
-    began, started = time.monotonic(), clock.to_iso(clock.now())
-    timings = dict.fromkeys(("fetch", "process", "upload"), 0.0)
-    try:
-        with ahead.fetched(work) as (workdir, source):
-            processed, outputs = _produce(ctx, work, workdir, source, timings)
-    except processor.InvalidFile as error:
-        readable = not isinstance(error, Unreadable)
-        told = reasons.whole(returned.check_invalid(error))
-        kept = quarantine(ctx.s3, ctx.settings.results_bucket, ctx.unit.feed, work, told, readable=readable)
-        reason = reasons.of_invalid(error, show_values=ctx.unit.show_values)
-        became = _Became(FileState.INVALID, reason=reason, quarantine=kept)
-    else:
-        became = _Became(FileState.SUCCEEDED, outputs, processed.rows, notes=processed.notes)
+    timings = {**made.timings, "upload": 0.0}
+    both: list[Callable[[], Any]] = [
+        lambda: commit.check_held(ctx.ledger, ctx.unit.claim, work),
+        lambda: _uploaded(ctx, work, made.outcome),
+    ]
+    with _Timed(timings, "upload"):
+        _, became = side_by_side(lambda do: do(), both)
     result = Result(
         feed=ctx.unit.feed,
         work=work,
@@ -83,13 +122,28 @@ def do(ctx: UnitContext, work: Work, ahead: Ahead) -> Result:
         run_id=ctx.unit.run_id,
         job_id=ctx.settings.job_id,
         timings={name: round(seconds, 3) for name, seconds in timings.items()},
-        used=_used(ctx.settings, time.monotonic() - began),
+        used=_used(ctx.settings, made, timings["upload"]),
         worker=__version__,
-        started_at=started,
+        started_at=made.started,
         committed_at=clock.to_iso(clock.now()),
         **vars(became),
     )
-    return commit(ctx.s3, ctx.settings.results_bucket, ctx.ledger, result)
+    if timings["upload"] > LONG_UPLOAD:
+        return commit.commit(ctx.s3, ctx.settings.results_bucket, ctx.ledger, result)
+    return commit.write(ctx.s3, ctx.settings.results_bucket, result)
+
+
+def _uploaded(ctx: UnitContext, work: Work, outcome: processor.Processed | processor.InvalidFile) -> _Became:
+    """Stage a result's outputs, or quarantine the file."""
+    bucket, feed = ctx.settings.results_bucket, ctx.unit.feed
+    if isinstance(outcome, processor.Processed):
+        prefix = f"{paths.of_generation(paths.RESULTS, feed, work)}{ctx.settings.attempt_name}/"
+        outputs = commit.stage(ctx.s3, bucket, prefix, outcome.outputs)
+        return _Became(FileState.SUCCEEDED, outputs, outcome.rows, notes=outcome.notes)
+    told = reasons.whole(returned.check_invalid(outcome))
+    kept = commit.quarantine(ctx.s3, bucket, feed, work, told, readable=not isinstance(outcome, Unreadable))
+    reason = reasons.of_invalid(outcome, show_values=ctx.unit.show_values)
+    return _Became(FileState.INVALID, reason=reason, quarantine=kept)
 
 
 def classify(error: Exception) -> str:
@@ -107,22 +161,15 @@ def classify(error: Exception) -> str:
     return "configuration" if ours or refusals.is_permanent(error) else "bug"
 
 
-def _used(settings: Settings, seconds: float) -> dict[str, float] | None:
-    """Return the file's share of its container; what comes before and after its files is no file's."""
-    return None if settings.vcpu is None else usage.of_container(seconds, settings.vcpu, settings.memory).to_json()
+def _used(settings: Settings, made: Made, upload: float) -> dict[str, float] | None:
+    """Return the file's share of its container, which is at one file at a time: small uploads are beside the next ones.
 
-
-def _produce(
-    ctx: UnitContext, work: Work, workdir: Path, fetched: Future[processor.Source], timings: dict[str, float]
-) -> tuple[processor.Processed, tuple[Output, ...]]:
-    with _Timed(timings, "fetch"):
-        source = fetched.result()
-    with _Timed(timings, "process"):
-        processed = returned.check(call(ctx.process, source, workdir, ctx.unit.options))
-    prefix = f"{paths.of_generation(paths.RESULTS, ctx.unit.feed, work)}{ctx.settings.attempt_name}/"
-    with _Timed(timings, "upload"):
-        outputs = stage(ctx.s3, ctx.settings.results_bucket, prefix, processed.outputs)
-    return processed, outputs
+    What comes before and after its files is no file's.
+    """
+    if settings.vcpu is None:
+        return None
+    seconds = sum(made.timings.values()) + (upload if made.is_large else 0.0)
+    return usage.of_container(seconds, settings.vcpu, settings.memory).to_json()
 
 
 class _Timed:

@@ -29,6 +29,11 @@ RESULT_UPGRADES: Upgrades = {1: lambda result: {**result, "used": None}}
 # Characters of a reason in the ledger, whose items have room for 400 kB in all.
 MAX_CODE, MAX_MESSAGE = 100, 2000
 
+# Files of a unit that a worker has in flight at the same time: one is processed, those before it are uploaded and
+# committed. Any of them may be what its container died of, so it is also the number of suspects; and as many are
+# fetched ahead.
+IN_FLIGHT = 4
+
 # S3's id of a version that was written while its bucket kept no versions.
 NO_VERSION = "null"
 

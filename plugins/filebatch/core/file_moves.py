@@ -121,12 +121,16 @@ def await_retry(row: Row[FileRecord], feed: str, generation: int, now: datetime)
     )
 
 
-def release(file: FileRecord, now: datetime) -> Move[FileRecord]:
-    """Give back a claimed file that was never worked on: it waits again, and this attempt isn't counted."""
+def release(file: FileRecord, now: datetime, *, suspect: bool = False) -> Move[FileRecord]:
+    """Give back a claimed file for which this attempt isn't counted, as nobody knows that it was begun: it waits again.
+
+    A `suspect` may be what its container died of.
+    """
+    marked = {"suspect": True} if suspect else {}
     return Move(
         file.row,
         (*_held(file.claim or ""), Equal("claimed_at", file.claimed_at)),
-        become={**_in_state(file.row, FileState.ARRIVED, now), **_waits(file.feed, now)},
+        become={**_in_state(file.row, FileState.ARRIVED, now), **_waits(file.feed, now), **marked},
         drop=("claim", "run_id", "claimed_at", "trouble"),
         add={"attempts": -1},
         note=_note(FileState.ARRIVED, now, run=file.run_id, generation=file.generation),

@@ -70,7 +70,7 @@ class FileRecord(Record):
         result: URI of its `_result.json`.
         rows: rows read, where the processor counts them.
         memory: MiB that the next attempt needs at least, after one that ran out of memory.
-        suspect: whether its container died while it was at work, so that it gets a container of its own.
+        suspect: whether its container died while it may have been at work, so that it gets a container of its own.
         listed: partition of the index `listed`.
         listed_at: its place there, by state and time (`listed.py`).
         code: the reason's code, which the index has too.

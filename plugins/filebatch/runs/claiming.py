@@ -91,11 +91,14 @@ def make_claim(ctx: FeedContext, record: RunRecord, planned: Sequence[Planned]) 
     return Claim.of(ctx, rounds.write(ctx, record, taken))
 
 
-def give_back(ctx: FeedContext, token: str, files: Sequence[FileRecord]) -> None:
-    """Release claimed files: they wait again, and no attempt is counted; one that has moved on stays as it is."""
+def give_back(ctx: FeedContext, token: str, files: Sequence[FileRecord], suspects: Sequence[FileRecord] = ()) -> None:
+    """Release claimed files: they wait again, and no attempt is counted; one that has moved on stays as it is.
+
+    Those among them that are `suspects` wait for a container of their own.
+    """
     now = ctx.now()
     held = [file for file in files if file.state is FileState.CLAIMED and file.claim == token]
-    answers = ctx.ledger.try_all(file_moves.release(file, now) for file in held)
+    answers = ctx.ledger.try_all(file_moves.release(file, now, suspect=file in suspects) for file in held)
     moved_on = sum(not answer.done for answer in answers)
     if moved_on:
         log.warning("%s of %s files of claim %s were not given back, as they have moved on", moved_on, len(held), token)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from filebatch.core import failures, file_moves, run_moves
-from filebatch.core.contract import FileVersion, Reason, Result, Unit
+from filebatch.core.contract import IN_FLIGHT, FileVersion, Reason, Result, Unit
 from filebatch.core.errors import ContractError, ContractVersionError, FilebatchError, MoveRefused
 from filebatch.core.failures import Ending, Failure
 from filebatch.core.file_moves import FileFailure
@@ -29,9 +29,6 @@ from filebatch.runs import claiming, jobs, rounds
 from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
-
-# Files of a unit that a worker has in flight at the same time: any of them may have killed its container.
-IN_FLIGHT = 1
 
 
 class NotSettledError(FilebatchError):
@@ -167,7 +164,8 @@ def _adopted(
 
 def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, files: Sequence[FileRecord]) -> None:
     """Fail the files that were begun without a result, and give back the others."""
-    outcomes, unbegun, handed_out = ctx.outcomes(), list[FileRecord](), set[Row[FileRecord]]()
+    outcomes, handed_out = ctx.outcomes(), set[Row[FileRecord]]()
+    unbegun, suspects = list[FileRecord](), list[FileRecord]()
     for left in _by_unit(ctx, record, job, files):
         failure = failures.classify(left.ending)
         begun = begun_of(left, failure, fenced=record.fence is not None)
@@ -176,11 +174,12 @@ def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, fil
                 outcomes.add(*_failed(ctx, record, file, failure, left.ending))
             else:
                 unbegun.append(file)
+        suspects += suspects_of(left, failure, fenced=record.fence is not None)
         handed_out.update(file.row for file in left.files)
     unbegun += [file for file in files if file.row not in handed_out]  # no worker was ever told of these
     outcomes.flush()
     if unbegun:
-        claiming.give_back(ctx, record.token, unbegun)
+        claiming.give_back(ctx, record.token, unbegun, suspects)
         log.warning("%s files wait again: their container ended before it had begun with them", len(unbegun))
 
 
@@ -188,15 +187,30 @@ def begun_of(left: UnitLeft, failure: Failure, *, fenced: bool) -> Sequence[File
     """Return which of a unit's unfinished files its failure is counted for.
 
     A worker writes down its trouble with each file that it has begun and leaves behind. A container that died at work
-    was at one of these again, or at the first ones of the others, as many as are in flight at the same time. Where one
+    was at one of these again, or had begun the first one of the others: they are begun in their order. Where one
     ended in order and had begun none, all have failed for the same reason: it never started, or could not do its unit.
     So they have where no worker of the round got as far as its files, which is when the round is `fenced`: an image
     that can't run says nothing of any file.
     """
-    troubled = [file for file in left.files if file.trouble]
+    troubled, others = _by_trouble(left)
     if fenced and failures.died_at_work(failure, left.ending):
-        return [*troubled, *[file for file in left.files if not file.trouble][:IN_FLIGHT]]
+        return [*troubled, *others[:1]]
     return troubled or left.files
+
+
+def suspects_of(left: UnitLeft, failure: Failure, *, fenced: bool) -> Sequence[FileRecord]:
+    """Return which of a unit's unfinished files its container may have died of beside those that were begun for sure.
+
+    A worker has IN_FLIGHT files in flight, and nobody knows how many it had. No attempt is counted for these; alone in
+    their next containers they are found out.
+    """
+    if not fenced or failure.from_outside or not failures.died_at_work(failure, left.ending):
+        return []
+    return _by_trouble(left)[1][1:IN_FLIGHT]
+
+
+def _by_trouble(left: UnitLeft) -> tuple[list[FileRecord], list[FileRecord]]:
+    return [file for file in left.files if file.trouble], [file for file in left.files if not file.trouble]
 
 
 def _failed(

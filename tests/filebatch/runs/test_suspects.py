@@ -1,13 +1,15 @@
 """Whom a container's end is counted for: what it was at, and none of the files that only shared it."""
 
+from dataclasses import replace
+
 import pytest
 
 from aws import feed_of
-from claims import Held
+from claims import OTHER, RUN_ID, Held
 from filebatch.core import clock, file_moves
-from filebatch.core.contract import Reason
+from filebatch.core.contract import IN_FLIGHT, Reason
 from filebatch.core.records import FileRecord, FileState
-from filebatch.runs import processing, settling
+from filebatch.runs import processing, rounds, settling
 
 KILLED = ("killed", {"exitCode": 137})
 SEGFAULT = ("bug", {"exitCode": 139})
@@ -27,12 +29,14 @@ def ended(**container):
 def waits_uncounted(held, number):
     file = held.item(number)
     assert file.open == FileRecord.waiting("orders").name
-    assert (file.claim, file.reason, file.suspect, file.memory) == (None, None, None, None)
+    assert (file.claim, file.reason, file.memory) == (None, None, None)
     return (file.state, file.attempts) == (FileState.ARRIVED, 0)
 
 
 @pytest.mark.parametrize(("code", "container"), [KILLED, SEGFAULT, MEMORY, TIMEOUT])
-def test_of_many_files_one_fails_when_their_container_dies_and_the_others_wait_again_uncounted(place, code, container):
+def test_of_many_files_the_first_fails_when_their_container_dies_and_the_others_wait_again_uncounted(
+    place, code, container
+):
     held = Held(place, 20)
     held.finish(0)
     held.fence()
@@ -42,6 +46,30 @@ def test_of_many_files_one_fails_when_their_container_dies_and_the_others_wait_a
     assert (suspect.state, suspect.attempts, suspect.suspect) == (FileState.FAILED, 1, True)
     assert suspect.reason.code == code
     assert all(waits_uncounted(held, number) for number in range(2, 20))
+    assert [held.item(number).suspect for number in range(20)] == [None] + [True] * IN_FLIGHT + [None] * (
+        19 - IN_FLIGHT
+    )
+
+
+def test_what_waits_again_as_a_suspect_gets_a_container_of_its_own_and_is_none_once_it_is_done(place):
+    held = Held(place, 8)
+    held.fence()
+    settling.settle(held.ctx, held.record, ended(exitCode=139))
+    again = [held.ctx.ledger.move(file_moves.claim(key, OTHER, RUN_ID, 1, clock.now())) for key in held.keys[1:]]
+    units = rounds.pack_units(held.ctx.feed, held.record, again)
+    assert [len(unit.files) for unit in units] == [1] * (IN_FLIGHT - 1) + [8 - IN_FLIGHT]
+    result = replace(held.result(1), claim=OTHER)
+    done = held.ctx.ledger.move(file_moves.finish(held.keys[1], OTHER, result, "s3://r/_result.json", clock.now()))
+    assert done.suspect is None
+
+
+@pytest.mark.parametrize("at", range(IN_FLIGHT))
+def test_a_file_that_kills_its_container_is_among_the_suspects_wherever_it_was_in_flight(place, at):
+    """Those before it were in flight, and had no result yet."""
+    held = Held(place, 6)
+    held.fence()
+    settling.settle(held.ctx, held.record, ended(exitCode=139))
+    assert held.item(at).suspect
 
 
 @pytest.mark.parametrize(("script", "code"), [("kill -KILL $$", "killed"), ("kill -SEGV $$", "bug")])
@@ -69,7 +97,7 @@ def test_of_files_that_failed_in_order_one_is_suspected_when_a_later_container_d
     settled = settling.settle(held.ctx, held.record, ended(exitCode=139))
     assert settled.counts == {"FAILED": 1}
     again = [held.item(number) for number in range(4)]
-    assert [file.suspect for file in again] == [True, None, None, None]
+    assert [file.suspect for file in again] == [True, True, True, True]
 
 
 def test_a_suspect_is_packed_alone_beside_others_that_failed(place):
@@ -103,7 +131,7 @@ def test_nobody_is_suspected_where_a_container_was_ended_from_outside(place, wor
     held.fence()
     settling.settle(held.ctx, held.record, {**ended(exitCode=137), "statusReason": words})
     assert held.now_in() == [FileState.FAILED, FileState.ARRIVED, FileState.ARRIVED]
-    assert held.item().suspect is None
+    assert [held.item(number).suspect for number in range(3)] == [None] * 3
 
 
 def test_a_container_that_ended_in_order_with_75_fails_what_it_met_trouble_with_and_gives_back_the_rest(place):
