@@ -15,6 +15,7 @@ from airflow.sdk import (
     get_parsing_context,
 )
 
+from filebatch.core.records import FileState
 from filebatch.feeds import windows
 from filebatch.feeds.feed import Feed, load_feed, load_feeds
 from filebatch.feeds.selection import Selection
@@ -96,10 +97,10 @@ def params(feed: Feed) -> dict[str, Param]:
     return {
         "keys": Param(
             None,
-            type=["null", "array"],
+            type=["null", "array", "string"],
             items={"type": "string"},
             title="Keys",
-            description=f"Exactly these object keys, one a line, each under {feed.prefix} . "
+            description=f"Exactly these object keys, or s3:// URLs, one a line, each under {feed.prefix} . "
             "Each is done, or the log says why not.",
         ),
         "prefix": Param(
@@ -126,6 +127,27 @@ def params(feed: Feed) -> dict[str, Param]:
             title="To",
             description="Only files of up to this day, which is included, or of before this time, UTC. "
             "The same day as in From is one day.",
+        ),
+        "state": Param(
+            None,
+            type=optional,
+            enum=[None, *map(str, FileState)],
+            title="State",
+            description="Only files that the ledger has in this state: FAILED ones are tried again, ARRIVED ones "
+            "taken; SUCCEEDED and INVALID ones need the tick below. CLAIMED ones are given back, and taken, if their "
+            "job has ended.",
+        ),
+        "code": Param(
+            None,
+            type=optional,
+            title="Code",
+            description="Only files that are FAILED, or INVALID, for this reason, such as timeout .",
+        ),
+        "since": Param(
+            None,
+            type=optional,
+            title="Since",
+            description="Only files that have been in their state since this day or time, UTC, or later.",
         ),
         "force": Param(
             False,

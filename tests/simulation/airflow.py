@@ -308,7 +308,7 @@ class Airflow:
 
     def _selection(self, ctx: FeedContext, run: DagRun) -> Any:
         try:
-            return self._run(ctx, run).selection(ctx.feed)
+            return self._run(ctx, run).selection(ctx.feed, ctx.settings.new_files)
         except SelectionError as error:
             raise Fail(str(error)) from error
 

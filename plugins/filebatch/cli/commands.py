@@ -172,8 +172,8 @@ def act(verb: acting.Verb) -> Callable[[F], F]:
             main.command(verb.name, help=verb.meaning),
             click.argument("feed"),
             with_filters,
-            click.option("--dry-run", is_flag=True, help="only say how many files it would be"),
-            click.option("--reason", required=True, help="why; it stays with the run in Airflow"),
+            click.option("--dry-run", is_flag=True, help="only say how many files, bytes and units it would be"),
+            click.option("--reason", required=True, help="why; it stays with the run and with each file"),
             as_json,
             click.pass_obj,
             told_plainly,
@@ -198,17 +198,23 @@ def redo(place: Place, **options: Any) -> None:
     _act(place, acting.REDO, **options)
 
 
+@act(acting.RELEASE)
+def release(place: Place, **options: Any) -> None:
+    """Give back files whose job has ended."""
+    _act(place, acting.RELEASE, **options)
+
+
 def _act(
     place: Place, verb: acting.Verb, *, feed: str, dry_run: bool, reason: str, json_: bool, **filters: Any
 ) -> None:
     if not reason.strip():
         raise click.UsageError("--reason: expected a sentence, found nothing")
     ctx, wanted = place.ctx(place.feed(feed)), wanted_of(place, **filters)
-    found = list(acting.meant(ctx, verb, wanted))
-    if not found:
+    found = acting.meant(ctx, verb, wanted)
+    if not found.files:
         click.echo(f"there is no file to {verb.name}: {verb.meaning}", err=True)
         raise click.exceptions.Exit(NOTHING_FOUND)
-    done = acting.act(ctx, verb, found, reason, None if dry_run else Airflow.here())
+    done = acting.act(ctx, verb, wanted, found, reason.strip(), None if dry_run else Airflow.here())
     if json_:
         show.as_json(done)
     else:

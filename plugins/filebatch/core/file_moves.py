@@ -222,8 +222,7 @@ def rehome(file: FileRecord, feed: str, now: datetime) -> Move[FileRecord]:
 
 def relist(file: FileRecord) -> Move[FileRecord]:
     """Put a file, as it is, into its place of the index `listed`: a version without that index moved it."""
-    since = {FileState.ARRIVED: file.due_at, FileState.CLAIMED: file.claimed_at}.get(file.state, file.settled_at)
-    place = listed.place(file.row, file.state, since or file.arrived_at)
+    place = listed.place(file.row, file.state, listed.moved_at(file))
     become = {"listed": listed.partition(file.feed, file.row), "listed_at": place}
     code = {"code": file.reason.code} if file.reason else {}
     return Move(file.row, _unchanged(file), become=become | code, drop=() if code else ("code",))

@@ -87,6 +87,22 @@ def span(state: FileState, since: datetime | None = None) -> Span:
     return Span(f"{rank}#{to_iso(since) if since else ''}", f"{rank}#{_AFTER_ALL}")
 
 
+def before(place: str) -> str:
+    """Return the end of a stretch that holds all that comes before a place, and not that place itself."""
+    return place[:-1] + chr(ord(place[-1]) - 1) + _AFTER_ALL
+
+
+def since(file: FileRecord) -> str:
+    """Return since when a file is in its state, ISO 8601, as it is listed; of one that isn't, as its attributes say."""
+    return file.listed_at.split("#")[1] if file.listed_at else moved_at(file)
+
+
+def moved_at(file: FileRecord) -> str:
+    """Return since when a file is in its state by its attributes, ISO 8601."""
+    at = {FileState.ARRIVED: file.due_at, FileState.CLAIMED: file.claimed_at}.get(file.state, file.settled_at)
+    return at or file.arrived_at
+
+
 EVERYTHING = Span("0", _AFTER_ALL)
 
 

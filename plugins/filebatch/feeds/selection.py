@@ -2,6 +2,7 @@
 
 a date (backfill, dags test, form, REST)   the files of the window that begins at it
 params from, to, prefix, pattern           the files that fit all that is given, and the date if there is one
+params state, code, since                  of these the files that the ledger has so, whatever their number; alone too
 params keys                                exactly these
 nothing of it                              all that waits; unless an event rang, the bucket is swept first
 
@@ -10,20 +11,22 @@ nothing of it                              all that waits; unless an event rang,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
-from filebatch.core import clock
+from filebatch.core import clock, listed
 from filebatch.core.errors import SelectionError, did_you_mean
+from filebatch.core.records import FileRecord, FileState
 from filebatch.feeds import patterns, windows
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.windows import DAY, Window
 
 # A form that lay open for a while still means now; a date further back means that date.
 NOW_IS_WITHIN = timedelta(hours=1)
-PARAMS = ("keys", "prefix", "pattern", "from", "to", "force", "wait", "reason")
+FILTERS = ("keys", "prefix", "pattern", "from", "to", "state", "code", "since")
+PARAMS = (*FILTERS, "force", "wait", "reason")
 LONGEST_WAIT = 86_400  # seconds
 
 
@@ -46,6 +49,9 @@ class Selection:
         prefix: only keys that begin with it.
         pattern: only keys whose rest after `prefix` it matches as a whole.
         window: only files whose time lies in it.
+        state: only files that the ledger has in this state. CLAIMED ones are given back where their job has ended.
+        code: only files that are INVALID or FAILED for this reason.
+        since: only files that have been in their state since this moment or later.
         force: also files that are done; they are done again as a new generation.
         sweep: compare bucket and ledger first.
         wait: seconds for which keys are waited for that aren't in the bucket.
@@ -56,6 +62,9 @@ class Selection:
     prefix: str = ""
     pattern: str = ""
     window: Window = field(default_factory=Window)
+    state: FileState | None = None
+    code: str = ""
+    since: datetime | None = None
     force: bool = False
     sweep: bool = False
     wait: int = 0
@@ -64,7 +73,23 @@ class Selection:
     @property
     def everything(self) -> bool:
         """Whether it is all that waits for the feed."""
-        return not (self.keys or self.prefix or self.pattern or self.window != Window())
+        return not (self.keys or self.prefix or self.pattern or self.window != Window() or self.filtered)
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the ledger says which files are meant, and not the bucket alone."""
+        return bool(self.state or self.code or self.since)
+
+    @property
+    def releases(self) -> bool:
+        """Whether files that a run holds are meant."""
+        return self.state is FileState.CLAIMED
+
+    def fits(self, file: FileRecord) -> bool:
+        """Tell whether the ledger has a file as it is wanted."""
+        if self.state not in (None, file.state) or self.code not in ("", file.reason and file.reason.code):
+            return False
+        return self.since is None or listed.since(file) >= clock.to_iso(self.since)
 
     def takes(self, key: str, file_time: datetime) -> bool:
         """Tell whether a file is one of these."""
@@ -84,34 +109,50 @@ class Selection:
         if self.everything:
             return "all files that wait"
         if self.keys:
-            return f"{len(self.keys)} named file{'s' if len(self.keys) > 1 else ''}"
+            return f"{len(self.keys)} named file{'s' if len(self.keys) > 1 else ''}{self._as_is()}"
         span = f" {self.window}" if self.window != Window() else ""
         rest = f" that go on as {self.pattern!r}" if self.pattern else ""
-        return f"files{span} under {self.prefix!r}{rest}"
+        return f"files{span} under {self.prefix!r}{rest}{self._as_is()}"
+
+    def _as_is(self) -> str:
+        state = [str(self.state)] if self.state else []
+        code = [f"for the reason {self.code!r}"] if self.code else []
+        since = [f"since {clock.to_iso(self.since)}"] if self.since else []
+        return f", of these what is {' '.join([*state, *code, *since])}" if self.filtered else ""
 
 
-def select(feed: Feed, origin: Origin, params: Mapping[str, Any]) -> Selection:
+def select(feed: Feed, origin: Origin, params: Mapping[str, Any], bucket: str) -> Selection:
     """Decide what a run is responsible for.
+
+    Args:
+        feed: the feed.
+        origin: how the run came about.
+        params: what it was told, as people paste it: several keys in one field, `s3://` URLs, spaces around.
+        bucket: the bucket that URLs are of.
 
     Raises:
         SelectionError: a param is unknown, can't be understood, or doesn't go with another; it names the param.
     """
     _check_names(params)
-    keys, wait = _keys(feed, params.get("keys")), _seconds(params.get("wait"))
-    prefix, pattern = _prefix(feed, params.get("prefix")), _regex(params.get("pattern"))
+    keys, wait = _keys(feed, params.get("keys"), bucket), _seconds(params.get("wait"))
+    prefix, pattern = _prefix(feed, params.get("prefix"), bucket), _regex(params.get("pattern"))
     window, force = _window(params, _dated(feed, origin)), _flag("force", params.get("force"))
     reason = _words(params.get("reason"))
+    state, code, since = (
+        _state(params.get("state")),
+        _text("code", params.get("code")),
+        _time("since", params.get("since")),
+    )
     some = bool(prefix or pattern or window != Window())
     if keys and some:
         raise SelectionError("keys", "no date, prefix, pattern, from or to beside the keys", list(keys))
     if wait and not keys:
         raise SelectionError("wait", "keys beside it, which are waited for", wait)
-    if keys or some:
-        return Selection(keys, "" if keys else prefix or feed.prefix, pattern, window, force, wait=wait, reason=reason)
+    if keys or some or state or code or since:
+        under = "" if keys else prefix or feed.prefix
+        return Selection(keys, under, pattern, window, state, code, since, force, wait=wait, reason=reason)
     if force:
-        raise SelectionError(
-            "force", f"{', '.join(PARAMS[:5])} or a date beside it: everything isn't done again", force
-        )
+        raise SelectionError("force", f"{', '.join(FILTERS)} or a date beside it: everything isn't done again", force)
     return Selection(sweep=origin.run_type != "asset_triggered", reason=reason)
 
 
@@ -133,24 +174,53 @@ def _check_names(params: Mapping[str, Any]) -> None:
             raise SelectionError(str(name), f"one of the params {', '.join(PARAMS)}{meant}", params[name])
 
 
-def _keys(feed: Feed, given: Any) -> tuple[str, ...]:
+def _keys(feed: Feed, given: Any, bucket: str) -> tuple[str, ...]:
     if given is None:
         return ()
-    if not isinstance(given, list) or not all(isinstance(key, str) for key in given) or not any(given):
+    pasted = [given] if isinstance(given, str) else given
+    if (
+        not isinstance(pasted, list)
+        or not all(isinstance(key, str) for key in pasted)
+        or not any(map(str.strip, pasted))
+    ):
         raise SelectionError("keys", "a list of object keys, at least one; null or nothing where none is meant", given)
-    keys = tuple(dict.fromkeys(filter(None, given)))  # the form makes an empty one of a line end
-    if len(keys) > feed.packing.claim:
-        raise SelectionError("keys", f"at most {feed.packing.claim} keys, as many as a run claims", f"{len(keys)} keys")
+    keys = tuple(dict.fromkeys(key for each in pasted for key in _pasted(feed, each, bucket)))
     for key in keys:
         if why := feed.mismatch(key):
             raise SelectionError("keys", f"keys of files of the feed; {why}", key)
     return keys
 
 
+def _pasted(feed: Feed, given: str, bucket: str) -> Iterator[str]:
+    """Yield the keys that somebody meant: what is a key as it stands, else each line without what is around it."""
+    if not feed.mismatch(given):
+        yield given
+        return
+    for line in given.splitlines():  # the form makes an empty one of a line end
+        if line.strip():
+            yield _without_bucket("keys", line.strip(), bucket)
+
+
+def _without_bucket(field: str, given: str, bucket: str) -> str:
+    if not given.startswith("s3://"):
+        return given
+    if not given.startswith(f"s3://{bucket}/"):
+        raise SelectionError(field, f"a key, or a URL that begins with s3://{bucket}/", given)
+    return given.removeprefix(f"s3://{bucket}/")
+
+
+def _state(given: Any) -> FileState | None:
+    if given is None:
+        return None
+    if not isinstance(given, str) or given.strip().upper() not in list(FileState):
+        raise SelectionError("state", f"one of {', '.join(FileState)}; null or nothing for any", given)
+    return FileState(given.strip().upper())
+
+
 def _text(field: str, given: Any) -> str:
-    if given is not None and (not isinstance(given, str) or not given):
+    if given is not None and (not isinstance(given, str) or not given.strip()):
         raise SelectionError(field, "text; null or nothing where none is meant", given)
-    return given or ""
+    return (given or "").strip()
 
 
 def _words(given: Any) -> str:
@@ -159,8 +229,8 @@ def _words(given: Any) -> str:
     return " ".join((given or "").split())
 
 
-def _prefix(feed: Feed, given: Any) -> str:
-    prefix = _text("prefix", given)
+def _prefix(feed: Feed, given: Any, bucket: str) -> str:
+    prefix = _without_bucket("prefix", _text("prefix", given), bucket)
     if prefix and not (prefix.startswith(feed.prefix) or feed.prefix.startswith(prefix)):
         raise SelectionError("prefix", f"a prefix under the feed's {feed.prefix!r}", prefix)
     return prefix
@@ -203,6 +273,7 @@ def _time(field: str, given: Any, *, whole_day: bool = False) -> datetime | None
     """Return a time in UTC; of a date its midnight, or where the whole day is meant the next one."""
     if given is None:
         return None
+    given = given.strip() if isinstance(given, str) else given
     try:
         moment = clock.parse_utc(given).astimezone(UTC)
         return moment + DAY if whole_day and _is_date(given) else moment

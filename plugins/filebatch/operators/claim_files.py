@@ -37,8 +37,8 @@ class ClaimFilesOperator(BaseOperator):
         """Claim; the same again for a repeated task, the next epoch for a run that was settled and cleared."""
         run = run_of(context)
         try:
-            selection = run.selection(self.feed)
             ctx = feed_context(self.feed, self.aws_conn_id)
+            selection = run.selection(self.feed, ctx.settings.new_files)
             found = asking.claim(ctx, run, selection, lambda run_id: is_over(context["ti"], self.feed.name, run_id))
         except (SelectionError, ConfigurationError) as error:
             raise AirflowFailException(str(error)) from error

@@ -137,7 +137,7 @@ def _claimed(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], 
         said.append(f"So far it met with {file.trouble.code}: {visible(file.trouble.message)}")
     if run is None or run.is_settled:
         said.append("That run's claim is closed, so that nobody is at it.")
-        return said, f"give it to a run, which frees it: {_command('retry', file)}"
+        return said, f"have a run take it, which frees it: {_command('release', file)}"
     if run.job:
         said.append(f"The job of its round {run.round}: {run.job}.")
     if run.due_at and clock.parse_utc(run.due_at) < now:

@@ -47,7 +47,7 @@ def _claim(ctx: FeedContext, run: Run, selection: Selection, is_over: Callable[[
     # Airflow numbers how often a run was cleared. One that has its number already is a run of the same name, made anew
     # after the first was deleted, or a task whose run another has settled: it takes what a new run would take.
     again = latest if latest and run.cleared > latest.cleared else None
-    planned = selecting.plan(ctx, selection, again)
+    planned = selecting.plan(ctx, selection, again, _note(run, selection))
     if isinstance(planned, Held) or (isinstance(planned, Nothing) and selection.everything):
         return planned
     why = f"{selection}{', again' if again else ''}"
@@ -65,11 +65,16 @@ def _resume(ctx: FeedContext, run: Run, selection: Selection, record: RunRecord)
         return Claim.of(ctx, record)
     planned = plans.read(ctx, record.token)
     if planned is None:
-        found = selecting.plan(ctx, selection, _cleared(ctx, run, record))
+        found = selecting.plan(ctx, selection, _cleared(ctx, run, record), _note(run, selection))
         if isinstance(found, Held):
             return found
         planned = [] if isinstance(found, Nothing) else found
     return claiming.make_claim(ctx, record, planned) or Nothing("its first try had nothing to do")
+
+
+def _note(run: Run, selection: Selection) -> dict[str, str | None]:
+    """Return what files that are left to later runs say of this one."""
+    return {"run": run.run_id, "who": run.who, "why": selection.reason}
 
 
 def _cleared(ctx: FeedContext, run: Run, record: RunRecord) -> RunRecord | None:

@@ -31,6 +31,6 @@ class Run:
     params: Mapping[str, Any]
     who: str | None = None
 
-    def selection(self, feed: Feed) -> Selection:
-        """Decide which files it is responsible for; SelectionError where the params can't be understood."""
-        return selection.select(feed, self.origin, self.params)
+    def selection(self, feed: Feed, bucket: str) -> Selection:
+        """Decide which files of a bucket it is responsible for; SelectionError where the params can't be understood."""
+        return selection.select(feed, self.origin, self.params, bucket)

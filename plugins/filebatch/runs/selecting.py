@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.feeds.selection import Selection
 from filebatch.intake import arrivals, listing
 from filebatch.intake.listing import Looked
-from filebatch.runs import answers, claiming, infrastructure, open_items, plans, takeover
+from filebatch.runs import answers, claiming, infrastructure, listed_files, open_items, plans, takeover
 from filebatch.runs.answers import Held, Nothing
 from filebatch.runs.context import FeedContext
 from filebatch.runs.plans import Planned
 
 log = logging.getLogger(__name__)
+
+NO_NOTE: Mapping[str, Any] = MappingProxyType({})
 
 
 def take_in(ctx: FeedContext, selection: Selection) -> None:
@@ -34,10 +39,23 @@ def take_in(ctx: FeedContext, selection: Selection) -> None:
         takeover.free_longest(ctx)
 
 
-def plan(ctx: FeedContext, selection: Selection, earlier: RunRecord | None) -> list[Planned] | Nothing | Held:
-    """Plan the files of a selection; with an earlier claim of the same run its files too, all done again."""
+def plan(
+    ctx: FeedContext, selection: Selection, earlier: RunRecord | None, note: Mapping[str, Any] = NO_NOTE
+) -> list[Planned] | Nothing | Held:
+    """Plan the files of a selection; with an earlier claim of the same run its files too, all done again.
+
+    Args:
+        ctx: the feed's context.
+        selection: what the run is responsible for.
+        earlier: the claim that it does again.
+        note: what is noted of files that are left to later runs, as a run claims so many only.
+    """
+    if selection.filtered and not selection.keys and earlier is None:
+        return _plan_listed(ctx, selection, note)
     looked = _look(ctx, selection)
-    files = _freed(ctx, _files(ctx, selection, earlier, looked))
+    files = _freed(ctx, _files(ctx, selection, earlier, looked), selection)
+    if selection.filtered and earlier is None:
+        files = [file for file in files if selection.fits(file) or selection.releases]
     asked, force = earlier is not None or not selection.everything, earlier is not None or selection.force
     planned = [each for file in files if (each := plans.plan_one(file, asked=asked, force=force))]
     held = _held(files)
@@ -49,24 +67,61 @@ def plan(ctx: FeedContext, selection: Selection, earlier: RunRecord | None) -> l
         log.warning("%s", held)
     for line in answers.left_out(selection, files, looked, {each.row for each in planned}):
         log.warning("not done: %s", line)
-    return _bounded(ctx, planned)
+    return _bounded(ctx, planned, note)
+
+
+def _plan_listed(ctx: FeedContext, selection: Selection, note: Mapping[str, Any]) -> list[Planned] | Nothing | Held:
+    """Plan the files that the ledger says are meant, a page at a time: they may be more than memory holds."""
+    taken: list[Planned] = []
+    held: set[str] = set()
+    counts: Counter[str] = Counter()
+    for page in listed_files.pages(ctx, selection):
+        files = _freed(ctx, page, selection)
+        planned = [each for file in files if (each := plans.plan_one(file, asked=True, force=selection.force))]
+        room = ctx.feed.packing.claim - len(taken)
+        taken += planned[:room]
+        _leave(ctx, planned[room:], note)
+        held |= _holders(files)
+        counts.update({"left": len(planned[room:]), "no work": len(files) - len(planned)})
+    if not taken:
+        return (
+            Held(f"held by other runs: {sorted(held)}; clear this task when they have ended") if held else _none(counts)
+        )
+    log.info("%s files are taken, %s are left for the runs that the bell starts", len(taken), counts["left"])
+    return taken
+
+
+def _none(counts: Mapping[str, int]) -> Nothing:
+    done = counts["no work"]
+    return Nothing(f"{done} {answers.DONE}; {answers.AGAIN}" if done else "the ledger has no such file")
 
 
 def holders(ctx: FeedContext, selection: Selection) -> set[str]:
-    """Return the ids of the runs that hold files of a selection."""
+    """Return the ids of the runs that hold files of a selection; none of one that the ledger's states decide."""
+    if selection.filtered:
+        return set()
     files = listing.selected(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, selection)
     found = ctx.ledger.get_many([FileRecord.at(file) for file in files])
-    return {file.run_id or "?" for file in _freed(ctx, list(found.values())) if file.state is FileState.CLAIMED}
+    return _holders(_freed(ctx, list(found.values()), selection))
 
 
-def _bounded(ctx: FeedContext, planned: list[Planned]) -> list[Planned]:
+def _holders(files: Iterable[FileRecord]) -> set[str]:
+    return {file.run_id or "?" for file in files if file.state is FileState.CLAIMED}
+
+
+def _bounded(ctx: FeedContext, planned: list[Planned], note: Mapping[str, Any]) -> list[Planned]:
     """Return as many as a run claims; the others wait for the runs that the bell starts, until all are done."""
     left = planned[ctx.feed.packing.claim :]
     if left:
-        now = ctx.now()
-        ctx.ledger.try_all(move for each in left if (move := each.waiting(ctx.feed.name, now)))
+        _leave(ctx, left, note)
         log.warning("%s of %s files are left for the runs that the bell starts for them", len(left), len(planned))
     return planned[: ctx.feed.packing.claim]
+
+
+def _leave(ctx: FeedContext, left: Sequence[Planned], note: Mapping[str, Any]) -> None:
+    now = ctx.now()
+    moves = (move.noted(**note) for each in left if (move := each.waiting(ctx.feed.name, now)))
+    ctx.ledger.try_all(moves)
 
 
 def _look(ctx: FeedContext, selection: Selection) -> Looked:
@@ -102,9 +157,12 @@ def _selected(ctx: FeedContext, selection: Selection, looked: Looked) -> list[Fi
     return [known[row] for row in rows if row in known]
 
 
-def _freed(ctx: FeedContext, files: Sequence[FileRecord]) -> Sequence[FileRecord]:
-    """Return the files as they are once those are given back that no claim holds any more."""
-    freed = takeover.free(ctx, files)
+def _freed(ctx: FeedContext, files: Sequence[FileRecord], selection: Selection) -> Sequence[FileRecord]:
+    """Return the files as they are once those are given back that no claim holds any more.
+
+    Where files are asked for that are held, a claim holds them no longer than its job lasts.
+    """
+    freed = [*takeover.free(ctx, files), *(takeover.release(ctx, files) if selection.releases else ())]
     if not freed:
         return files
     now = ctx.ledger.get_many([file.row for file in freed])

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+from botocore.exceptions import ClientError
+
 from filebatch.core import clock, run_moves
+from filebatch.core.errors import FilebatchError
 from filebatch.core.records import SETTLED_STATES, FileRecord, FileState, RunRecord, RunState
 from filebatch.core.rows import Row
 from filebatch.runs import billing, claiming, jobs, open_items, settling
@@ -143,6 +146,33 @@ def free(ctx: FeedContext, files: Iterable[FileRecord]) -> list[FileRecord]:
         log.error("%r is CLAIMED by %s, which is closed: it waits again", file.pk, file.claim)
         claiming.give_back(ctx, file.claim or "", [file])
     return held_by_none
+
+
+def release(ctx: FeedContext, files: Iterable[FileRecord]) -> list[FileRecord]:
+    """Settle the claims that hold files and whose job has ended, as somebody asks for it; return the files of these.
+
+    A run that lives settles its claim itself a moment after its job; whoever is first does it, and the other is told.
+    One that can't be settled is logged, and the others are.
+    """
+    claimed = [file for file in files if file.state is FileState.CLAIMED and file.claim]
+    rows = {RunRecord.at(file.feed, file.claim or "") for file in claimed}
+    records = ctx.ledger.get_many(sorted(rows, key=lambda row: row.sk))
+    settled = {record.token for record in records.values() if not record.is_settled and _has_let_go(ctx, record)}
+    return [file for file in claimed if file.claim in settled]
+
+
+def _has_let_go(ctx: FeedContext, record: RunRecord) -> bool:
+    """Settle a claim if its job has ended or never was; False where it is at work, or can't be settled."""
+    job_id = record.job or _find(ctx, record)
+    job = jobs.describe(ctx.batch, job_id) if job_id else None
+    at_work = job is not None and job["status"] not in jobs.TERMINAL
+    if at_work or (job is None and not _is_due(ctx, record)):
+        return False
+    try:
+        return _settle(ctx, record)
+    except (FilebatchError, ClientError):
+        log.exception("run %s could not be settled: claim %s stays open", record.run_id, record.token)
+        return False
 
 
 def _is_closed(ctx: FeedContext, row: Row[RunRecord], record: RunRecord | None) -> bool:

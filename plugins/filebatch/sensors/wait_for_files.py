@@ -15,6 +15,7 @@ from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
 from filebatch.runs import selecting
+from filebatch.runs.run import Run
 from filebatch.triggers.pause import PauseTrigger
 
 HELD_FILES_TIMEOUT = timedelta(hours=6)
@@ -49,7 +50,7 @@ class WaitForFilesSensor(S3KeySensor):
         """Look once; then wait in the triggerer."""
         run = run_of(context)
         try:
-            selection = run.selection(self.feed)
+            selection = self._selection(run)
         except SelectionError as error:
             raise AirflowFailException(str(error)) from error
         self.log.info("this run is responsible for %s", selection)
@@ -61,7 +62,10 @@ class WaitForFilesSensor(S3KeySensor):
     def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> None:
         """Look again after a pause."""
         deadline = clock.parse_utc(event["deadline"]) if event else clock.now()
-        self._look(context, run_of(context).selection(self.feed), deadline)
+        self._look(context, self._selection(run_of(context)), deadline)
+
+    def _selection(self, run: Run) -> Selection:
+        return run.selection(self.feed, self.bucket_name or "")
 
     def _look(self, context: Any, selection: Selection, deadline: datetime) -> None:
         missing = self._missing_keys(context, selection) or self._held(selection)

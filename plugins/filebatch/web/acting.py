@@ -35,7 +35,7 @@ class Asked(BaseModel):
 
 def conf_of(asked: Asked) -> dict[str, Any]:
     """Return the conf of the run that does it."""
-    return {"keys": asked.keys, **({"force": True} if VERBS[asked.action].force else {})}
+    return {"keys": asked.keys, "reason": asked.reason, **({"force": True} if VERBS[asked.action].force else {})}
 
 
 async def start(asked: Asked, headers: Mapping[str, str]) -> tuple[int, Any]:

@@ -1,6 +1,7 @@
 """`filebatch` from a shell: files found and explained in every state and on every way of not being in the ledger."""
 
 import json
+import shlex
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -175,7 +176,7 @@ def test_why_of_a_file_whose_run_is_silent(shell):
 
 def test_why_of_a_file_that_a_closed_claim_holds(shell):
     shell.claim(shell.put())
-    assert f"filebatch retry orders --key {KEY}" in why(shell)[1]
+    assert f"filebatch release orders --key {KEY}" in why(shell)[1]
 
 
 @pytest.mark.parametrize(
@@ -299,24 +300,58 @@ def test_why_of_a_file_that_a_sweep_must_have_seen(shell):
 # Acting.
 
 
-@pytest.mark.parametrize("verb", ["retry", "redo"])
+@pytest.mark.parametrize("verb", ["retry", "redo", "release"])
 def test_doing_files_again_needs_a_reason(shell, verb):
     assert shell.run(verb, "orders").exit_code == 2
     assert shell.run(verb, "orders", "--reason", " ").exit_code == 2
 
 
-def test_a_dry_run_says_how_many_files_and_bytes(shell):
+def test_a_dry_run_says_how_many_files_bytes_and_units(shell):
     shell.fail(shell.put())
     shell.fail(shell.put("orders/2026-01-02/b.csv"), code="timeout")
-    assert shell.json("retry", "orders", "--reason", "x", "--dry-run") == {"files": 2, "bytes": 16}
-    assert shell.json("retry", "orders", "--reason", "x", "--dry-run", "--code", "bug") == {"files": 1, "bytes": 8}
+    whole, some = {"files": 2, "bytes": 16, "units": 1}, {"files": 1, "bytes": 8, "units": 1}
+    assert shell.json("retry", "orders", "--reason", "x", "--dry-run") == whole
+    assert shell.json("retry", "orders", "--reason", "x", "--dry-run", "--code", "bug") == some
+
+
+def by_hand(shell, *arguments):
+    """Return the confs of the runs that a command asks for where no Airflow answers."""
+    commands = shell.json(*arguments, "--reason", "wrong rates")["no Airflow answers; do it with"]
+    return [json.loads(shlex.split(command)[-1]) for command in commands]
+
+
+def test_a_request_names_its_filters_and_not_each_file(shell):
+    shell.fail(shell.put())
+    shell.fail(shell.put("orders/2026-01-02/b.csv"), code="timeout")
+    assert by_hand(shell, "retry", "orders", "--code", "timeout", "--since", "2026-01-02") == [
+        {"state": "FAILED", "code": "timeout", "since": "2026-01-02T00:00:00.000Z", "reason": "wrong rates"}
+    ]
+    assert by_hand(shell, "redo", "orders") == [{"state": "FAILED", "force": True, "reason": "wrong rates"}]
+
+
+def test_a_request_by_part_of_the_key_names_the_keys_as_many_as_a_run_is_told(shell, monkeypatch):
+    monkeypatch.setattr("filebatch.cli.acting.MAX_KEYS", 2)
+    keys = [f"orders/2026-01-02/{name}.csv" for name in "abc"]
+    for key in keys:
+        shell.fail(shell.put(key))
+    found = by_hand(shell, "retry", "orders", "--key", "2026-01-02")
+    assert sorted(key for conf in found for key in conf["keys"]) == keys
+    assert [(len(conf["keys"]), conf["state"]) for conf in found] == [(2, "FAILED"), (1, "FAILED")]
+
+
+def test_files_that_a_run_holds_are_released_by_a_run_too(shell):
+    shell.claim(shell.put())
+    assert by_hand(shell, "release", "orders") == [{"state": "CLAIMED", "reason": "wrong rates"}]
 
 
 def test_where_no_airflow_answers_the_command_that_does_it_is_printed(shell):
     shell.fail(shell.put())
     found = shell.json("redo", "orders", "--reason", "wrong rates", "--key", KEY)
     (command,) = found["no Airflow answers; do it with"]
-    assert command == f"""airflow dags test orders --conf '{{"keys": ["{KEY}"], "force": true}}'"""
+    assert (
+        command
+        == f"""airflow dags test orders --conf '{{"keys": ["{KEY}"], "reason": "wrong rates", "force": true}}'"""
+    )
 
 
 def test_nothing_to_retry_ends_with_three(shell):

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from aws import feed_of
 from filebatch.core.errors import SelectionError
-from filebatch.feeds.selection import Origin, Selection, select
+from filebatch.core.records import FileState
+from filebatch.feeds import selection
+from filebatch.feeds.selection import Origin, Selection
 from filebatch.feeds.windows import Window
 from values import JSON, KEYS, MOMENTS
 
@@ -22,6 +24,10 @@ WINDOW = Origin("backfill", DAY, NOW)
 LIVE = Origin("manual", NOW, NOW)
 WHOLE = Window(DAY, DAY + timedelta(days=1))
 KEY = "weather/2026-01-02/oslo.csv"
+
+
+def select(feed, origin, given):
+    return selection.select(feed, origin, given, "new-files")
 
 
 def params(**given):
@@ -105,7 +111,14 @@ def test_what_params_say_is_what_is_selected(given_params, expected):
         ({"forced": True}, "forced", "did you mean 'force'?"),
         ({"colour": None}, "colour", "one of the params keys, prefix"),
         ({"keys": []}, "keys", "at least one"),
-        ({"keys": "weather/x"}, "keys", "a list of object keys"),
+        ({"keys": "weather/x"}, "keys", "its key doesn't match"),
+        ({"keys": [f"s3://other/{KEY}"]}, "keys", "a URL that begins with s3://new-files/"),
+        ({"prefix": "s3://other/weather/"}, "prefix", "a URL that begins with s3://new-files/"),
+        ({"state": "DONE"}, "state", "one of ARRIVED, CLAIMED"),
+        ({"state": ["FAILED"]}, "state", "one of ARRIVED, CLAIMED"),
+        ({"code": ""}, "code", "text; null or nothing"),
+        ({"since": "soon"}, "since", "a date or time such as 2026-01-02"),
+        ({"reason": 7}, "reason", "a sentence"),
         ({"prefix": ""}, "prefix", "text; null or nothing"),
         ({"pattern": ""}, "pattern", "text; null or nothing"),
         ({"from": ""}, "from", "a date or time"),
@@ -128,7 +141,7 @@ def test_what_params_say_is_what_is_selected(given_params, expected):
         ({"to": 7}, "to", "a date or time such as 2026-01-02"),
         ({"from": "2026-01-02", "to": "2026-01-01"}, "to", "a day that isn't before from"),
         ({"force": "yes"}, "force", "true or false"),
-        ({"force": True}, "force", "keys, prefix, pattern, from, to or a date beside it"),
+        ({"force": True}, "force", "keys, prefix, pattern, from, to, state, code, since or a date beside it"),
     ],
 )
 def test_a_param_that_is_wrong_is_named(given_params, field, expected):
@@ -138,19 +151,13 @@ def test_a_param_that_is_wrong_is_named(given_params, field, expected):
     assert error.value.field == field
 
 
-def test_a_run_is_not_asked_for_more_keys_than_it_claims():
-    feed = feed_of("orders", packing={"claim": 2})
-    with pytest.raises(SelectionError, match="at most 2 keys"):
-        select(feed, LIVE, params(keys=["orders/a", "orders/b", "orders/c"]))
-
-
 @pytest.mark.parametrize("given_params", [{"from": "2026-01-02"}, {"to": "2026-01-02"}, {"keys": [KEY]}])
 def test_a_run_has_one_window_and_named_files_have_none(given_params):
     with pytest.raises(SelectionError):
         select(FEED, WINDOW, params(**given_params))
 
 
-NAMES = st.sampled_from(["keys", "prefix", "pattern", "from", "to", "force", "wait", "key", ""])
+NAMES = st.sampled_from([*selection.PARAMS, "key", ""])
 LIKELY = st.sampled_from(["weather/", "2026-01-02", KEY, ".*", "0001-01-01T00:00:00+14:00", "9999-12-31T23:00-14:00"])
 
 
@@ -209,8 +216,8 @@ DATED = "nothing, as the run's date says already: files of 2026-01-02 (UTC)"
 @pytest.mark.parametrize(
     ("origin", "given_params", "message"),
     [
-        (LIVE, {"keys": "a"}, "'keys': expected a list of object keys, at least one; null or nothing where none is"),
-        (LIVE, {"keys": "a"}, "meant, found 'a'"),
+        (LIVE, {"keys": 7}, "'keys': expected a list of object keys, at least one; null or nothing where none is"),
+        (LIVE, {"keys": 7}, "meant, found 7"),
         (LIVE, {"keys": [KEY], "prefix": "weather/"}, "'keys': expected no date, prefix, pattern, from or to beside"),
         (LIVE, {"keys": [KEY], "prefix": "weather/"}, f"the keys, found ['{KEY}']"),
         (LIVE, {"keys": ["other/a"]}, ", found 'other/a'"),
@@ -235,11 +242,59 @@ def test_an_error_says_what_would_be_right_and_what_was_given(origin, given_para
     assert message in str(error.value)
 
 
-def test_a_run_takes_as_many_keys_as_it_claims_and_an_error_counts_those_beyond():
+def test_more_keys_may_be_named_than_a_run_claims():
     feed = feed_of("orders", packing={"claim": 2})
-    assert select(feed, LIVE, params(keys=["orders/a", "orders/b"])).keys == ("orders/a", "orders/b")
-    with pytest.raises(SelectionError, match=r"^param 'keys': expected at most 2 keys, .*, found '3 keys'$"):
-        select(feed, LIVE, params(keys=["orders/a", "orders/b", "orders/c"]))
+    keys = ("orders/a", "orders/b", "orders/c")
+    assert select(feed, LIVE, params(keys=list(keys))).keys == keys
+
+
+OTHER = "weather/2026-01-03/oslo.csv"
+URL = f"s3://new-files/{KEY}"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "keys"),
+    [
+        ([f"  {KEY}\t"], (KEY,)),
+        ([URL], (KEY,)),
+        ([f" {URL} "], (KEY,)),
+        ([f"{KEY}\n{OTHER}\n"], (KEY, OTHER)),
+        ([f"{URL}\r\n  {OTHER}\n\n", KEY], (KEY, OTHER)),
+        (f"{URL}\n{OTHER}", (KEY, OTHER)),
+        (["weather/2026-01-02/a\nb.csv"], ("weather/2026-01-02/a\nb.csv",)),  # a key, as odd as it is
+        (["weather/2026-01-02/ .csv"], ("weather/2026-01-02/ .csv",)),
+    ],
+    ids=str,
+)
+def test_what_people_paste_is_taken_as_they_meant_it(pasted, keys):
+    assert select(FEED, LIVE, params(keys=pasted)).keys == keys
+
+
+@pytest.mark.parametrize(
+    ("given_params", "expected"),
+    [
+        ({"prefix": " s3://new-files/weather/2026 "}, Selection(prefix="weather/2026")),
+        ({"from": " 2026-01-02 "}, Selection(prefix="weather/", window=Window(DAY))),
+        ({"state": " failed "}, Selection(prefix="weather/", state=FileState.FAILED)),
+        ({"code": " timeout"}, Selection(prefix="weather/", code="timeout")),
+        ({"since": "2026-01-02"}, Selection(prefix="weather/", since=DAY)),
+        ({"reason": " the station\n was wrong "}, Selection(sweep=True, reason="the station was wrong")),
+        (
+            {"keys": [KEY], "state": "FAILED", "reason": "x"},
+            Selection(keys=(KEY,), state=FileState.FAILED, reason="x"),
+        ),
+        ({"state": "SUCCEEDED", "force": True}, Selection(prefix="weather/", state=FileState.SUCCEEDED, force=True)),
+    ],
+    ids=str,
+)
+def test_what_the_ledger_says_of_files_and_why_somebody_asks_are_params_too(given_params, expected):
+    assert select(FEED, LIVE, params(**given_params)) == expected
+
+
+def test_what_the_ledger_is_to_say_of_files_composes_with_a_date():
+    found = select(FEED, WINDOW, params(code="timeout"))
+    assert found == Selection(prefix="weather/", window=WHOLE, code="timeout")
+    assert str(found) == "files of 2026-01-02 (UTC) under 'weather/', of these what is for the reason 'timeout'"
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 86_400])

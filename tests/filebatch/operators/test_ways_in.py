@@ -19,6 +19,9 @@ from hypothesis import strategies as st
 
 from aws import REGION, ROOT, Place, feed_of
 from e2e.tasks import DagRun, Run
+from filebatch.core import clock, listed
+from filebatch.core.records import FileRecord, FileState
+from filebatch.core.rows import Row
 
 DOCUMENT = ROOT / "docs" / "feeds.md"
 BEGIN, END = "<!-- made by tests/filebatch/operators/test_ways_in.py -->\n", "<!-- made -->\n"
@@ -72,6 +75,10 @@ ROWS = [
     Asked("form or conf", NOW, {"from": "2026-01-02", "to": "2026-01-02"}),
     Asked("form or conf", NOW, {"from": "2026-01-02", "to": "2026-01-03", "force": True}),
     Asked("form or conf", NOW, {"prefix": "days/2026-01-03"}),
+    Asked("form or conf", NOW, {"state": "FAILED", "since": "2026-01-02", "reason": "the disk is fixed"}),
+    Asked("form or conf", NOW, {"state": "SUCCEEDED"}),
+    Asked("form or conf", NOW, {"state": "SUCCEEDED", "prefix": "days/2026-01-03", "force": True}),
+    Asked("form or conf", NOW, {"code": "timeout"}),
     Asked("form or conf", NOW, {"keys": [WAITS]}),
     Asked("form or conf", NOW, {"keys": [WAITS, DONE]}),
     Asked("form or conf", NOW, {"keys": [DONE]}),
@@ -120,9 +127,13 @@ def become(here: Place, pk: str, sk: str, state: str) -> None:
     here.connect("dynamodb").update_item(
         TableName=here.table,
         Key={"pk": {"S": pk}, "sk": {"S": sk}},
-        UpdateExpression="SET #state = :state, attempts = :three REMOVE #open, due_at",
+        UpdateExpression="SET #state = :state, attempts = :three, listed_at = :listed_at REMOVE #open, due_at",
         ExpressionAttributeNames={"#state": "state", "#open": "open"},
-        ExpressionAttributeValues={":state": {"S": state}, ":three": {"N": "3"}},
+        ExpressionAttributeValues={
+            ":state": {"S": state},
+            ":three": {"N": "3"},
+            ":listed_at": {"S": listed.place(Row(FileRecord, pk, sk), FileState(state), clock.now())},
+        },
     )
 
 

@@ -61,7 +61,8 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     picture(shown, "file")
     frame.get_by_role("button", name="retry").click()
     found = until(lambda: [run for run in page.runs() if run["note"] == "retry: the partner's disk is fixed"])
-    assert [(run["conf"], run["triggering_user_name"]) for run in found] == [({"keys": [FAILED]}, "admin")]
+    conf = {"keys": [FAILED], "reason": "the partner's disk is fixed"}
+    assert [(run["conf"], run["triggering_user_name"]) for run in found] == [(conf, "admin")]
     shown.close()
 
 
