@@ -22,3 +22,22 @@ def test_percentiles_are_answered(clients, statistic, value):
     )["MetricDataResults"]
 
     assert found["Values"] == [pytest.approx(value)]
+
+
+def test_percentiles_are_answered_beside_other_statistics(clients):
+    cloudwatch, now = clients("cloudwatch"), datetime.now(UTC)
+    data = [{"MetricName": "extended", "Value": float(one), "Timestamp": now} for one in (5, 1, 4, 2, 3)]
+    cloudwatch.put_metric_data(Namespace="percentiles", MetricData=data)
+
+    (point,) = cloudwatch.get_metric_statistics(
+        Namespace="percentiles",
+        MetricName="extended",
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=86_400,
+        Statistics=["Maximum"],
+        ExtendedStatistics=["p50", "p90"],
+    )["Datapoints"]
+
+    assert point["Maximum"] == 5.0
+    assert point["ExtendedStatistics"] == {"p50": pytest.approx(3.0), "p90": pytest.approx(4.6)}

@@ -54,8 +54,12 @@ class Requests:
         s3.put_object(Bucket=self.name, Key="there", Body=b"x")
         return s3
 
-    def put(self, key: str) -> Any:
-        return self.bucket().put_object(Bucket=self.name, Key=key)
+    def any_bucket(self, name: str) -> Any:
+        where = {"LocationConstraint": "eu-west-1"}
+        return self.clients("s3").create_bucket(Bucket=name, CreateBucketConfiguration=where)
+
+    def put(self, key: str, **more: Any) -> Any:
+        return self.bucket().put_object(Bucket=self.name, Key=key, **more)
 
     def begin_upload(self, key: str) -> Any:
         return self.bucket().create_multipart_upload(Bucket=self.name, Key=key)
@@ -105,6 +109,20 @@ class Requests:
 
     def transact(self, **values: Any) -> Any:
         return self.table().transact_write_items(TransactItems=[{"Update": self._update(**values)}])
+
+    def conditional(self, condition: str = "attribute_not_exists(pk)", **more: Any) -> Any:
+        return self.table().put_item(TableName=self.name, Item=KEY, ConditionExpression=condition, **more)
+
+    def transact_unused(self) -> Any:
+        update = self._update(other={"S": "x"})
+        update["ExpressionAttributeNames"]["#unused"] = "unused"
+        return self.table().transact_write_items(TransactItems=[{"Update": update}])
+
+    def redrive(self, count: int) -> Any:
+        dead = self.clients("sqs").create_queue(QueueName=f"{self.name}-dead")["QueueUrl"]
+        arn = self.clients("sqs").get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
+        policy = json.dumps({"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": count})
+        return self.set_queue(RedrivePolicy=policy)
 
     def queue(self, **attributes: str) -> str:
         return str(self.clients("sqs").create_queue(QueueName=self.name, Attributes=attributes)["QueueUrl"])
@@ -208,6 +226,38 @@ CASES: list[tuple[str, Any, Any]] = [
     ("IfNoneMatch", lambda r: r.copy("there", IfNoneMatch="*"), lambda r: r.copy("other", IfNoneMatch="*")),
     ("delete marker", lambda r: r.read_marker(), None),
     ("a bucket's policy", lambda r: r.bucket_policy('{"Statement":'), lambda r: r.bucket_policy(_policy())),
+    ("small letters", lambda r: r.any_bucket("Upper-Case"), lambda r: r.any_bucket(f"lower.case-{r.name}")),
+    ("small letters", lambda r: r.any_bucket("under_score"), None),
+    ("small letters", lambda r: r.any_bucket("-hyphen"), None),
+    (
+        "metadata has at most 2 KB",
+        lambda r: r.put("k", Metadata={"a": "x" * 2048}),
+        lambda r: r.put("k", Metadata={"a": "x" * 2047}),
+    ),
+    ("metadata has at most 2 KB", lambda r: r.put("k", Metadata={"a": "x" * 1024, "b": "x" * 1023}), None),
+    (
+        "policy of a bucket has at most",
+        lambda r: r.bucket_policy(_policy(Resource=["arn:aws:s3:::" + "x" * 90] * 200)),
+        lambda r: r.bucket_policy(_policy(Resource=["arn:aws:s3:::" + "x" * 90] * 180)),
+    ),
+    (
+        "ExpressionAttributeValues is",
+        lambda r: r.conditional(ExpressionAttributeValues={":v": {"S": "x"}}),
+        lambda r: r.conditional("pk <> :v", ExpressionAttributeValues={":v": {"S": "x"}}),
+    ),
+    (
+        "ExpressionAttributeValues is",
+        lambda r: r.conditional("pk <> :vv", ExpressionAttributeValues={":v": {"S": "x"}, ":vv": {"S": "x"}}),
+        None,
+    ),
+    (
+        "ExpressionAttributeNames is",
+        lambda r: r.conditional(ExpressionAttributeNames={"#pk": "pk"}),
+        lambda r: r.conditional("attribute_not_exists(#pk)", ExpressionAttributeNames={"#pk": "pk"}),
+    ),
+    ("ExpressionAttributeNames is", lambda r: r.transact_unused(), None),
+    ("fail 1 to 1,000 times", lambda r: r.redrive(1001), lambda r: r.redrive(1000)),
+    ("fail 1 to 1,000 times", lambda r: r.redrive(0), lambda r: r.redrive(1)),
     ("type of the index", lambda r: r.item(open={"N": "1"}), lambda r: r.item(open={"S": "1"})),
     ("type of the index", lambda r: r.update(due_at={"N": "1"}), lambda r: r.update(other={"N": "1"})),
     ("type of the index", lambda r: r.transact(open={"NULL": True}), lambda r: r.transact(open={"S": "x"})),

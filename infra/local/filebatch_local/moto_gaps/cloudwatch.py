@@ -1,4 +1,7 @@
-"""What moto's CloudWatch lacks: percentiles. moto 5.2.5 answers 500 (tests/local/moto_gaps/test_cloudwatch.py)."""
+"""What moto's CloudWatch lacks: percentiles. moto 5.2.5 answers 500, or leaves them out.
+
+tests/local/moto_gaps/test_cloudwatch.py shows it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ import re
 from typing import Any
 
 from moto.cloudwatch.models import Statistics
+from moto.cloudwatch.responses import CloudWatchResponse
 
 _statistic = Statistics.get_statistics_for_type
+_get_statistics = CloudWatchResponse.get_metric_statistics
 PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
 
 
 def install() -> None:
-    """Let GetMetricData answer `p90`."""
+    """Let GetMetricData and GetMetricStatistics answer `p90`."""
     Statistics.get_statistics_for_type = _with_percentiles
+    CloudWatchResponse.get_metric_statistics = _with_extended
 
 
 def percentile(values: list[float], wanted: float) -> float:
@@ -23,6 +29,15 @@ def percentile(values: list[float], wanted: float) -> float:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def _with_extended(response: Any) -> Any:
+    """Add the percentiles that ExtendedStatistics asks for to each datapoint."""
+    answer = _get_statistics(response)
+    for point in answer.result["Datapoints"]:
+        asked = response._get_param("ExtendedStatistics") or []
+        point.extended_statistics = {name: _with_percentiles(point, name) for name in asked}
+    return answer
 
 
 def _with_percentiles(statistics: Any, name: str) -> Any:

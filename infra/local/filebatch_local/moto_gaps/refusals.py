@@ -106,6 +106,21 @@ def _empty_text(params: Params) -> bool:
     return any(key["has"].get("S") == "" or key["has"].get("B") == "" for key in _index_keys(params))
 
 
+def _expressions(params: Params) -> Iterator[tuple[str, Params]]:
+    """Yield the expressions of a request, or of each part of a transaction, as one text, with what belongs to them."""
+    parts = [one for item in params.get("TransactItems") or [] for one in item.values()] or [params]
+    yield from ((" ".join(str(part[name]) for name in part if name.endswith("Expression")), part) for part in parts)
+
+
+def _unused(kind: str) -> Callable[[Params], bool]:
+    """Return a rule that no placeholder is given that no expression has."""
+    return lambda params: any(
+        not re.search(f"{re.escape(name)}(?![A-Za-z0-9_])", text)
+        for text, part in _expressions(params)
+        for name in part.get(kind) or {}
+    )
+
+
 # Policies
 
 
@@ -154,6 +169,11 @@ def _retention_is_out_of_bounds(params: Params) -> bool:
     return seconds is not None and not 60 <= int(seconds) <= 1_209_600
 
 
+def _redrive_is_out_of_bounds(params: Params) -> bool:
+    policy = (params.get("Attributes") or {}).get("RedrivePolicy") or ""
+    return bool(policy) and not 1 <= int(json.loads(policy).get("maxReceiveCount", 1)) <= 1000
+
+
 _API = "https://docs.aws.amazon.com/batch/latest/APIReference/API_"
 _BATCH = "https://docs.aws.amazon.com/batch/latest/userguide/"
 _S3 = "https://docs.aws.amazon.com/AmazonS3/latest/"
@@ -168,6 +188,7 @@ _DEFINE, _EITHER, _SIZED = ("RegisterJobDefinition",), ("RegisterJobDefinition",
 _CLIENT, _VALUE, _POLICY = "ClientException", "InvalidParameterValue", "MalformedPolicyDocument"
 _VALIDATION, _PARAMETER, _PRECONDITION = "ValidationException", "InvalidParameter", "PreconditionFailed"
 _PUT = ("PutObject", "CopyObject", "CreateMultipartUpload")
+_EXPRESSED = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "TransactWriteItems")
 
 # fmt: off
 REFUSALS = (
@@ -202,6 +223,14 @@ REFUSALS = (
             lambda p: p["IfNoneMatch"] == "*" and p["exists"], f"{_S3}userguide/conditional-writes.html", 412),
     Refusal("a version that is a delete marker can't be read", "s3", ("GetObject",), "MethodNotAllowed",
             lambda p: p["marker"], f"{_S3}userguide/DeleteMarker.html", 405),
+    Refusal("a bucket's name has 3 to 63 small letters, digits, dots and hyphens", "s3", ("CreateBucket",),
+            "InvalidBucketName", lambda p: not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", p["Bucket"]),
+            f"{_S3}userguide/bucketnamingrules.html"),
+    Refusal("an object's own metadata has at most 2 KB", "s3", _PUT, "MetadataTooLarge",
+            lambda p: sum(len(f"{name}{value}".encode()) for name, value in p["metadata"].items()) > 2048,
+            f"{_S3}userguide/UsingMetadata.html"),
+    Refusal("the policy of a bucket has at most 20 KB", "s3", ("PutBucketPolicy",), "PolicyTooLarge",
+            lambda p: len(p["Policy"].encode()) > 20 * 1024, f"{_S3}userguide/add-bucket-policy.html"),
     Refusal("a bucket's policy is a JSON document with statements", "s3", ("PutBucketPolicy",), "MalformedPolicy",
             lambda p: _is_no_policy(p["Policy"]), f"{_S3}API/API_PutBucketPolicy.html"),
 
@@ -210,6 +239,13 @@ REFUSALS = (
     Refusal("an attribute that is an index's key isn't empty", "dynamodb", ("item",), _VALIDATION, _empty_text,
             f"{_DYNAMODB}APIReference/API_PutItem.html"),
 
+    Refusal("each of ExpressionAttributeValues is in an expression", "dynamodb", _EXPRESSED, _VALIDATION,
+            _unused("ExpressionAttributeValues"), f"{_DYNAMODB}APIReference/API_UpdateItem.html"),
+    Refusal("each of ExpressionAttributeNames is in an expression", "dynamodb", _EXPRESSED, _VALIDATION,
+            _unused("ExpressionAttributeNames"), f"{_DYNAMODB}APIReference/API_UpdateItem.html"),
+
+    Refusal("messages fail 1 to 1,000 times", "sqs", ("CreateQueue", "SetQueueAttributes"), _VALUE,
+            _redrive_is_out_of_bounds, f"{_SQS}SetQueueAttributes.html"),
     Refusal("messages are kept for 60 to 1,209,600 seconds", "sqs", ("CreateQueue", "SetQueueAttributes"),
             "InvalidAttributeValue", _retention_is_out_of_bounds, f"{_SQS}SetQueueAttributes.html"),
     Refusal("a queue's policy is a JSON document with statements", "sqs", ("CreateQueue", "SetQueueAttributes"),

@@ -38,6 +38,8 @@ def _asked(response: Any) -> tuple[str, Params]:
     if response.service_name == "batch":
         name = BATCH.get(operation.rsplit("/")[-1].lower(), "")
         return name, json.loads(response.body) if name else {}
+    if response.service_name == "dynamodb":
+        return operation, response.body
     if response.service_name == "events":
         return operation, json.loads(response.body or "{}")
     return (operation, response.params) if response.automated_parameter_parsing else ("", {})

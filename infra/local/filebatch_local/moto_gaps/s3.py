@@ -195,15 +195,20 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
         _check(
             "CopyObject",
             Key=target,
+            metadata=self._own_metadata(),
             CopySourceIfMatch=self.headers.get("x-amz-copy-source-if-match"),
             source=source.etag.strip('"'),
             IfNoneMatch=self.headers.get("If-None-Match"),
             exists=self.backend.get_object(self.bucket_name, target) is not None,
         )
 
+    def _own_metadata(self) -> dict[str, str]:
+        prefix = "x-amz-meta-"
+        return {name[len(prefix) :]: value for name, value in self.headers.items() if name.lower().startswith(prefix)}
+
     def put_object(self) -> Any:
         """Check the condition and write under one lock."""
-        _check("PutObject", Key=self.parse_key_name())
+        _check("PutObject", Key=self.parse_key_name(), metadata=self._own_metadata())
         with _write_lock:
             answer = super().put_object()
             encrypted_objects.remember_key(
@@ -213,14 +218,16 @@ class _Response(S3Response):  # type: ignore[misc]  # as above
 
     def _key_response_post(self, *args: Any, **kwargs: Any) -> Any:
         if "uploads" in self.querystring:
-            _check("CreateMultipartUpload", Key=self.parse_key_name())
+            _check("CreateMultipartUpload", Key=self.parse_key_name(), metadata=self._own_metadata())
         with _write_lock:
             return super()._key_response_post(*args, **kwargs)
 
-    def _bucket_response_put(self, *args: Any, **kwargs: Any) -> Any:
-        if "policy" in self.querystring:
+    def _bucket_response_put(self, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
+        if "policy" in querystring:
             _check("PutBucketPolicy", Policy=self.body.decode() if isinstance(self.body, bytes) else self.body)
-        return super()._bucket_response_put(*args, **kwargs)
+        if not querystring:
+            _check("CreateBucket", Bucket=bucket_name)
+        return super()._bucket_response_put(request, bucket_name, querystring)
 
     def serialized(self, answer: Any) -> Any:
         """Encode the keys of versions where the request asks for it; give a refusal its status."""
