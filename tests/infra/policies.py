@@ -94,8 +94,10 @@ def _agrees(operator_name: str, key: str, wanted: Sequence[str], found: Sequence
     if operator_name == "Null":
         return wanted == [str(not found).lower()]
     of_all, name = operator_name.startswith(FOR_ALL), operator_name.removeprefix(FOR_ALL)
-    if name not in OPERATORS or (len(found) > 1 and not of_all):
+    if name not in {*OPERATORS, "StringNotEquals"} or (len(found) > 1 and not of_all):
         raise NotImplementedError(f"condition operator {operator_name} on {key} with the values {found}")
+    if name == "StringNotEquals":  # holds where the key isn't there, too
+        return not set(wanted) & set(found)
     return (of_all or bool(found)) and all(any(OPERATORS[name](each, value) for each in wanted) for value in found)
 
 
@@ -105,7 +107,13 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 FOR_ALL = "ForAllValues:"
-OPERATORS: Mapping[str, Callable[[str, str], bool]] = {"StringEquals": operator.eq, "StringLike": _matches}
+OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
+    "StringEquals": operator.eq,
+    "StringLike": _matches,
+    "ArnEquals": _matches,
+    "ArnLike": _matches,
+    "Bool": operator.eq,
+}
 
 
 def listed(value: Any) -> list[Any]:

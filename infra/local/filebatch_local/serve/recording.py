@@ -1,6 +1,7 @@
 """Records who signed which request, so that tests can compare IAM policies with real requests.
 
-One line of JSON per request. The reader works out which action and resource it is.
+One line of JSON per request. The reader works out which action and resource it is. What AWS's services do by
+themselves (service_calls.py) is among them, with `by` instead of a signature.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import io
 import json
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from filebatch_local.base import access
+from filebatch_local.base import access, service_calls
 
 # Signature version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
@@ -23,10 +24,11 @@ SUBMITS = "/v1/submitjob"  # a later request names a job by its id, which only t
 
 
 class Recorder:
-    """WSGI middleware that appends each signed request to a file."""
+    """WSGI middleware that appends each signed request to a file, and what services do by themselves."""
 
     def __init__(self, app: Any, file: Path) -> None:
         self._app, self._file, self._lock = app, file, threading.Lock()
+        service_calls.listen(self._write)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Pass the request on and record it with the answer's status."""
@@ -47,7 +49,7 @@ class Recorder:
         self._write(request)
         return answer
 
-    def _write(self, request: dict[str, Any]) -> None:
+    def _write(self, request: Mapping[str, Any]) -> None:
         with self._lock, self._file.open("a", encoding="utf-8") as output:
             output.write(json.dumps(request) + "\n")
 
