@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 # make simulate SEEDS=1000 FROM=1
 SEEDS ?= 200
 FROM ?= 1
+# make mean OF=whole SEEDS=3 FROM=1
+OF ?= plain
 # Packages that people run from the repository: the library, the local AWS and the tools.
 RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 
@@ -82,6 +84,9 @@ simulate: setup  ## what might go wrong, played through: SEEDS=n FROM=m; ARGS=--
 
 simulate-safeguards: setup  ## take out each safeguard of docs/guarantees.md, and say which seed finds that
 	@PYTHONPATH=infra/local:plugins:worker:tests:tools $(BIN)/python -m simulation --safeguards --seeds 300
+
+mean: setup  ## tests against the local AWS at its meanest: OF=plain (modules, worker) or whole; SEEDS=n FROM=m (docs/testing.md)
+	@tools/mean $(BIN)/python $(OF) $(if $(filter file,$(origin SEEDS)),1,$(SEEDS)) $(FROM)
 
 bench: bench-parse bench-files  ## what can be measured without a running system
 

@@ -16,6 +16,7 @@ import psutil
 from botocore import xform_name
 from botocore.config import Config
 
+import mean
 from filebatch.core import clock, file_moves
 from filebatch.core.contract import FileVersion
 from filebatch.core.ledger import Ledger
@@ -69,7 +70,13 @@ class Place:
 
     @cached_property
     def connect(self) -> Callable[[str], Any]:
+        """Clients for what is tested; nothing spares them."""
         return connector(self.server.endpoint, self.server.key)
+
+    @cached_property
+    def spared(self) -> Callable[[str], Any]:
+        """Clients for what a test prepares and looks at, where the local AWS is mean."""
+        return connector(self.server.endpoint, self.server.key, access.SPARED)
 
     @cached_property
     def new_files(self) -> str:
@@ -87,12 +94,17 @@ class Place:
     @cached_property
     def table(self) -> str:
         name = f"{self.name}-ledger"
-        self.connect("dynamodb").create_table(**render(DOCUMENTS, "ledger", name=name))
+        self.spared("dynamodb").create_table(**render(DOCUMENTS, "ledger", name=name))
         return name
 
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.connect("dynamodb"), self.table)
+
+    @cached_property
+    def prepared(self) -> Ledger:
+        """The ledger as a test itself writes it."""
+        return Ledger(self.spared("dynamodb"), self.table)
 
     def settings(self, **fields: Any) -> Settings:
         shared = self.server.settings
@@ -115,16 +127,16 @@ class Place:
     def put(self, key: str, content: bytes = b"a,b\n1,2\n", bucket: str | None = None, **more: str) -> FileVersion:
         """Put an object; return its version as a listing would have it."""
         bucket = bucket or self.new_files
-        answer = self.connect("s3").put_object(Bucket=bucket, Key=key, Body=content, **more)
+        answer = self.spared("s3").put_object(Bucket=bucket, Key=key, Body=content, **more)
         version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
         return FileVersion(bucket, key, version, etag, len(content), clock.to_iso(clock.now()))
 
     def arrive(self, *files: FileVersion, feed: Feed | None = None) -> list[Row[FileRecord]]:
         """Write files to the ledger; return their keys."""
-        feed = feed or feed_of()
+        feed, ledger = feed or feed_of(), self.prepared
         for file in files:
             file_time = feed.file_time(file.key, clock.parse_utc(file.last_modified))
-            assert self.ledger.add(file_moves.arrive(file, feed.name, file_time, clock.now()))
+            assert ledger.add(file_moves.arrive(file, feed.name, file_time, clock.now()))
         return [FileRecord.at(file) for file in files]
 
     def state(self, key: Row[FileRecord]) -> str:
@@ -135,7 +147,7 @@ class Place:
     def queue(self, feed: Feed) -> str:
         """Make a feed's queue, and the rule that brings S3's events to it; return the queue's URL."""
         name = f"{self.name}-{feed.name}"
-        sqs, events = self.connect("sqs"), self.connect("events")
+        sqs, events = self.spared("sqs"), self.spared("events")
         url = sqs.create_queue(QueueName=name, Attributes=render(DOCUMENTS, "queue")["queue"])["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         pattern = render(DOCUMENTS, "event-pattern", bucket=self.new_files, prefix=feed.prefix)
@@ -153,7 +165,7 @@ class Place:
             "resourceRequirements": [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": "512"}],
         }
         name = f"{self.name}-{uuid.uuid4().hex[:6]}"
-        self.connect("batch").register_job_definition(
+        self.spared("batch").register_job_definition(
             jobDefinitionName=name,
             type="container",
             platformCapabilities=["FARGATE"],
@@ -165,14 +177,14 @@ class Place:
 
     def run_job(self, name: str, script: str, size: int = 1) -> dict[str, Any]:
         """Submit a job and wait for its end; return its description."""
-        batch = self.connect("batch")
+        batch = self.spared("batch")
         request = {"jobName": name, "jobQueue": self.server.settings["job_queue"], "shareIdentifier": "tests"}
         array = {"arrayProperties": {"size": size}} if size > 1 else {}
         job_id = batch.submit_job(**request, **array, jobDefinition=self.job_definition(script))["jobId"]
         return until(lambda: ended(batch, job_id))
 
     def _bucket(self, purpose: str, *, versioned: bool) -> str:
-        s3, name = self.connect("s3"), f"{self.name}-{purpose}"
+        s3, name = self.spared("s3"), f"{self.name}-{purpose}"
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         if versioned:
             s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
@@ -189,10 +201,11 @@ def ended(batch: Any, job_id: str) -> dict[str, Any] | None:
 
 
 @cache
-def connector(endpoint: str, key: str) -> Callable[[str], Any]:
+def connector(endpoint: str, key: str, who: str = access.DEVELOPER) -> Callable[[str], Any]:
     """Return a function that makes a service's client, once."""
-    session = boto3.Session(*access.credentials(key).values(), region_name=REGION)
-    path_style, attempts = {"addressing_style": "path"}, {"max_attempts": 1}
+    session = boto3.Session(*access.credentials(key, who).values(), region_name=REGION)
+    path_style = {"addressing_style": "path"}
+    attempts = {"mode": "standard", "total_max_attempts": 6 if mean.options("requests") else 2}
     config = Config(retries=attempts, s3=path_style, max_pool_connections=20, inject_host_prefix=False)
     return cache(lambda service: session.client(service, endpoint_url=endpoint, config=config))
 

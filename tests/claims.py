@@ -50,7 +50,7 @@ class Held:
     def open(self) -> None:
         asked, timeout = Asked(RUN_ID, 1, 0, "all that waits"), self.ctx.settings.heartbeat_timeout
         record = run_moves.begin(self.ctx.feed.name, self.token, asked, timeout=timeout, now=clock.now())
-        assert self.ctx.ledger.add(record)
+        assert self.place.prepared.add(record)
 
     @property
     def record(self) -> RunRecord:

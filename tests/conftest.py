@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+import mean
 from aws import Place
 from filebatch_local.serve.background import LocalAws, local_aws
 
@@ -15,7 +16,7 @@ settings.load_profile("filebatch")
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[LocalAws]:
-    with local_aws(options=("--mwaa-takes", "0.5")) as running:
+    with local_aws(options=("--mwaa-takes", "0.5", *mean.options("requests"))) as running:
         yield running
 
 
@@ -30,11 +31,14 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--in-memory", action="store_true", help="have `place` on the simulated AWS; leave out the rest")
+    parser.addoption("--on-aws", action="store_true", help="leave out what asks no AWS")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what can't do without the local AWS, in a run that does."""
-    if config.getoption("in_memory"):
-        left_out = [item for item in items if "server" in getattr(item, "fixturenames", ())]
+    """Leave out what can't do without the local AWS, in a run that does; or what does without it."""
+    asking = {"server"} if config.getoption("in_memory") else {"server", "place"}
+    if config.getoption("in_memory") or config.getoption("on_aws"):
+        asks = [item for item in items if asking & set(getattr(item, "fixturenames", ()))]
+        left_out = asks if config.getoption("in_memory") else [item for item in items if item not in asks]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)

@@ -14,12 +14,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import mean
 from filebatch.core import contract
 from filebatch.core.ledger import Ledger
 from filebatch.core.records import FileRecord, RunRecord
 from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
+from filebatch_local.base import access
 from filebatch_local.base.layout import WORKER_IMAGE, Layout
 from filebatch_local.batch.images import ImageEnv, of_repository
 from filebatch_local.serve.background import LocalAws, local_aws
@@ -59,7 +61,8 @@ class System:
         return self.airflow("dags", "test", *told, feed, *date)
 
     def client(self, service: str) -> Any:
-        return self.aws.client(service)
+        """Return a client of who looks on: nothing that it asks goes wrong."""
+        return self.aws.client(service, access.SPARED)
 
     @cached_property
     def s3(self) -> Any:
@@ -144,7 +147,8 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
     images = {WORKER_IMAGE: ImageEnv(worker.path, {**worker.env, "PYTHONPATH": paths})}
     home = _airflow_home(folder)
     recording = folder / "requests.jsonl"
-    with local_aws(images=images, feeds_dir=dags / "feeds", options=("--record", str(recording), *options)) as aws:
+    asked = ("--record", str(recording), *mean.options("all"), *options)
+    with local_aws(images=images, feeds_dir=dags / "feeds", options=asked) as aws:
         airflow = {
             **judged.airflow(aws),
             "AIRFLOW_HOME": str(home),

@@ -40,6 +40,10 @@ class SimulatedPlace(Place):
     def connect(self) -> Callable[[str], Any]:
         return self.server.aws.client
 
+    @cached_property
+    def spared(self) -> Callable[[str], Any]:
+        return self.server.aws.client
+
 
 def run_script(attempt: Attempt) -> None:
     """Run a shell script to its end; one that sleeps goes on until it is stopped."""

@@ -8,28 +8,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from filebatch_local.base.faults import FAULTS
+from filebatch_local.base.faults import FAULTS, MISHAPS
 
 CONTENTS = ("good", "invalid", "bug", "kills", "hungry", "slow", "flaky", "wordy")
 WEIGHTS = (12, 2, 1, 2, 1, 1, 1, 1)
-
-# What else than requests may go wrong, each with what it means.
-MISHAPS: Mapping[str, str] = {
-    "index lag": "the ledger's index is behind",
-    "event lost": "an event of a new file never comes",
-    "event late": "an event of a new file comes late",
-    "event twice": "an event of a new file comes twice",
-    "ring lost": "Airflow drops an asset event",
-    "stall": "a process stands still for minutes",
-    "spot": "the machine under a container is taken away",
-    "killed": "a container is killed",
-    "not started": "a container can't be started",
-    "unlisted": "ListJobs doesn't know a job yet",
-    "forgotten": "Batch forgets a job that has ended",
-    "left out": "BatchGetItem leaves keys for later",
-    "outlives": "a container goes on for minutes after Batch has said that it ended",
-    "two tries": "a cleared task goes on for a while beside its next try",
-}
 
 
 @dataclass(frozen=True)

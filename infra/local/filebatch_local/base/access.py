@@ -17,6 +17,7 @@ from typing import Any
 from filebatch_local.base import private
 
 DEVELOPER, JOB = "filebatch-local", "filebatch-local-job"
+SPARED = "filebatch-local-spared"  # whose requests never go wrong: the server's own, and those of tests that look on
 
 
 def key_of_this_start(file: Path, *, keep: bool = False) -> str:

@@ -1,4 +1,6 @@
-"""What may go wrong with a request to AWS, in one table: for whoever makes it go wrong on purpose.
+"""What may go wrong with a request to AWS and between requests, in one table: for whoever makes it go wrong on purpose.
+
+The simulation (tests/simulation) and the local AWS at its meanest (mean.py) have their kinds from here.
 
 Whether the request takes effect and whether its caller hears of that are two things: every kind of fault is one of
 their combinations, with what AWS calls it. https://docs.aws.amazon.com/general/latest/gr/api-retries.html
@@ -69,3 +71,27 @@ FAULTS = (
     Fault("died after", "made, and its process died before the answer came", applied=1, caller_dies=True),
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}
+
+# What else than requests may go wrong, each with what it means.
+MISHAPS: Mapping[str, str] = {
+    "index lag": "the ledger's index is behind",
+    "event lost": "an event of a new file never comes",
+    "event late": "an event of a new file comes late",
+    "event twice": "an event of a new file comes twice",
+    "ring lost": "Airflow drops an asset event",
+    "stall": "a process stands still for minutes",
+    "spot": "the machine under a container is taken away",
+    "killed": "a container is killed",
+    "not started": "a container can't be started",
+    "unlisted": "ListJobs doesn't know a job yet",
+    "forgotten": "Batch forgets a job that has ended",
+    "left out": "BatchGetItem leaves keys for later",
+    "outlives": "a container goes on for minutes after Batch has said that it ended",
+    "two tries": "a cleared task goes on for a while beside its next try",
+}
+# What is a matter of course where everything takes time, as in the simulation, and has to be made elsewhere.
+BY_THE_WAY: Mapping[str, str] = {
+    "message twice": "a message of a queue is there twice",
+    "out of order": "a message of a queue comes before older ones",
+    "slow start": "a container starts late",
+}

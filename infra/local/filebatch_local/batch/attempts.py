@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filebatch_local.base import service_calls
 from filebatch_local.base.clock import Clock, timestamp
+from filebatch_local.base.mean import Mean
 from filebatch_local.batch import exit_rules
 from filebatch_local.batch.containers import Containers
 from filebatch_local.batch.exit_rules import Outcome
@@ -18,6 +20,10 @@ from filebatch_local.batch.processes import CannotStart, Command, JobProcess
 
 GRACE = 30.0  # seconds from SIGTERM to SIGKILL
 MIB = 2**20
+# What Batch says of a machine that Spot took away, on EC2 and on Fargate.
+# https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
+SPOT = ("Host EC2 (instance i-0123456789abcdef0) terminated.", "Your Spot Task was interrupted.")
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Runtime:
         clock: counts timeouts and grace.
         start_delay: seconds of that clock that a job stays STARTING.
         containers: the Docker engine that runs other images, or None.
+        mean: says which jobs are listed late, start late or lose their machine.
     """
 
     images: Images
@@ -60,6 +67,7 @@ class Runtime:
     clock: Clock = field(default_factory=Clock)
     start_delay: float = 0.0
     containers: Containers | None = None
+    mean: Mean = field(default_factory=Mean)
 
 
 @dataclass
@@ -75,10 +83,13 @@ class Attempt:
     ending: Ending | None = None
     _begun: float = 0.0
     _kill_at: float | None = None
+    _late: float = 0.0
+    _reclaimed: tuple[float, str] | None = None
 
     def __post_init__(self) -> None:
         """Add its record to the job's attempts."""
         self._begun = self.runtime.clock.now()
+        self._late = self.runtime.mean.late("slow start") * self.runtime.clock.factor
         self.task_id = uuid.uuid4().hex
         arn = self.job.arn.replace(":batch:", ":ecs:").split(":job/")[0]
         self.record = {
@@ -89,7 +100,7 @@ class Attempt:
     @property
     def due(self) -> bool:
         """Tell whether the start delay is over."""
-        return self.runtime.clock.now() >= self._begun + self.runtime.start_delay
+        return self.runtime.clock.now() >= self._begun + self.runtime.start_delay + self._late
 
     def start(self) -> Outcome | None:
         """Start the process; return the outcome where it can't start."""
@@ -100,11 +111,31 @@ class Attempt:
             self.process = JobProcess(command, self.wake)
         except CannotStart as error:
             return self._close(Outcome(None, f"CannotStartContainerError: {error}", exit_rules.START_FAILED))
+        self._tell_of_roles()
         self._begun = self.runtime.clock.now()
         self.job.log_stream_name = f"{self.job.job_definition.name}/default/{self.task_id}"
         self.record["container"]["logStreamName"] = self.job.log_stream_name
         self.record["startedAt"] = timestamp()
+        self._reclaimed = self._reclaim()
         return None
+
+    def _reclaim(self) -> tuple[float, str] | None:
+        """Say when Spot takes the machine away, and what is told of it; the first attempt's alone, so that jobs end."""
+        bad = self.runtime.mean.mishap("spot") if len(self.job.attempts) == 1 else None
+        if bad is None:
+            return None
+        return self.runtime.clock.now() + bad * self.runtime.clock.factor, SPOT[int(bad * 1000) % len(SPOT)]
+
+    def _tell_of_roles(self) -> None:
+        """Tell which roles ECS takes for it; for the execution role AWS documents no context.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+        """
+        properties = self.job.job_definition.container_properties
+        if role := properties.get("jobRoleArn"):
+            service_calls.tell("ecs-tasks", "sts:AssumeRole", role, SourceAccount=self.job.arn.split(":")[4])
+        if role := properties.get("executionRoleArn"):
+            service_calls.tell("ecs-tasks", "sts:AssumeRole", role)
 
     def end(self, ending: Ending) -> None:
         """Begin to end it; the first reason counts."""
@@ -120,6 +151,8 @@ class Attempt:
         code = self.process.return_code()
         if code is not None:
             return self._close(self._outcome(code))
+        if self._reclaimed and self.runtime.clock.now() >= self._reclaimed[0]:
+            self.end(host_lost(self._reclaimed[1]))
         self._enforce_time(self.process)
         return None
 

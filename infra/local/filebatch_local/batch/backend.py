@@ -7,6 +7,7 @@ drops or does wrong there is corrected here: a queue's jobStateTimeLimitActions,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
             job = self._job(request, definition, queue)
             job.children = [self._child(request, job, index) for index in range(size or 0)]
             self._jobs |= {one.job_id: one for one in [job, *job.children]}
+            job.known_at = time.monotonic() + self.runtime.mean.late("unlisted")
             self.scheduler.add(job)
         return job
 
@@ -69,7 +71,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         limits.check_describe(jobs or [])
         with self.scheduler.lock:
             found = (self._jobs.get(one.split(":job/")[-1]) for one in dict.fromkeys(jobs or []))
-            return [job.describe() for job in found if job is not None]
+            return [job.describe() for job in found if job is not None and job.is_known]
 
     def list_page(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a ListJobs request."""
@@ -78,7 +80,7 @@ class LocalBatch(BatchBackend):  # type: ignore[misc]  # moto's classes are unty
         limits.check_listing(status, filters, sum(map(bool, (queue, array, request.get("multiNodeJobId")))))
         with self.scheduler.lock:
             jobs = self._jobs_in(queue) if queue else self._children_of(array)
-            listed = _select(jobs, status or states.RUNNING, filters)
+            listed = [job for job in _select(jobs, status or states.RUNNING, filters) if job.is_known]
             try:
                 page, token = listing.page(
                     listed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 from moto.batch.models import Job
@@ -18,6 +19,7 @@ LOG_GROUP = "/aws/batch/job"
 class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
     """One job, array parent or child. The scheduler alone changes its state, under the backend's lock."""
 
+    known_at = 0.0  # when ListJobs and DescribeJobs begin to know it, as time.monotonic() counts
     status: str | None = None  # in moto a state that advances whenever it is read
 
     def __init__(self, *args: Any, index: int | None = None, share: str | None = None, **kwargs: Any) -> None:
@@ -48,6 +50,11 @@ class BatchJob(Job):  # type: ignore[misc]  # moto's classes are untyped here
     def runnable(self) -> bool:
         """Tell whether it waits to be started."""
         return self.status == states.RUNNABLE
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether ListJobs and DescribeJobs know it yet; a child runs, though nobody knows its array."""
+        return time.monotonic() >= (self.parent or self).known_at
 
     @property
     def is_parent(self) -> bool:

@@ -24,6 +24,8 @@ from moto.dynamodb.exceptions import ItemSizeTooLarge, ItemSizeToUpdateTooLarge,
 from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
+from filebatch_local.base.mean import Mean
+from filebatch_local.moto_gaps import lag
 from filebatch_local.moto_gaps.refusals import refusal
 
 MAX_ITEM = 400 * 1024  # bytes
@@ -45,11 +47,13 @@ class OneAtATime:
             return self._app(environ, start_response)  # type: ignore[no-any-return]  # WSGI
 
 
-def install() -> None:
-    """Replace moto's checks of an item's size."""
+def install(mean: Mean) -> None:
+    """Replace moto's checks of an item's size, and let reads be behind."""
     LimitedSizeDict.__setitem__ = dict.__setitem__
     Table.put_item = _put_item
     moto_dynamodb.DynamoDBBackend.update_item = _update_item
+    if mean.seed is not None:
+        lag.install(mean, _update_item, moto_dynamodb.DynamoDBBackend)
 
 
 def size(item: Mapping[str, Any]) -> int:

@@ -12,9 +12,11 @@ What is missing in moto 5.2.5, each shown by a test in tests/local/moto_gaps/tes
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import json
 import logging
+import threading
 import time
 import uuid
 from datetime import UTC, datetime
@@ -22,6 +24,9 @@ from typing import Any
 
 import moto.events.models as moto_events
 from moto.s3 import notifications
+
+from filebatch_local.base import service_calls
+from filebatch_local.base.mean import Mean
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +84,22 @@ class _Rule(moto_events.Rule):  # type: ignore[misc]  # moto's classes are untyp
         one = {name: value for name, value in original_event.items() if name != "ingestion-time"}
         for target in list(self.targets):
             try:
+                self._tell(target["Arn"])
                 self._publish(target, one) if ":sns:" in target["Arn"] else self._send_to(target, one)
             except Exception:
                 log.exception("rule %s could not deliver to %s", self.name, target["Arn"])
+
+    def _tell(self, target: str) -> None:
+        """Tell what EventBridge does. To topics it doesn't say for which rule: their policies may have no conditions.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+        """
+        if ":sns:" in target:
+            service_calls.tell("events", "sns:Publish", target)
+        elif ":sqs:" in target:
+            service_calls.tell(
+                "events", "sqs:SendMessage", target, SourceArn=self.arn, SourceAccount=str(self.account_id)
+            )
 
     def _publish(self, target: dict[str, Any], one: Event) -> None:
         from moto.sns.models import sns_backends
@@ -135,17 +153,30 @@ def s3_detail(event_name: str, bucket: Any, key: Any) -> Event:
     }
 
 
-def _send_s3_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> None:
+def _send_s3_event(mean: Mean, account_id: str, bucket: Any, event_name: Any, key: Any) -> None:
     name = str(getattr(event_name, "value", event_name))
     kind = notifications._detail_type(event_name)
-    deliver(
-        account_id,
-        bucket.region_name,
-        event(account_id, bucket.region_name, "aws.s3", kind, [bucket.arn], s3_detail(name, bucket, key)),
-    )
+    one = event(account_id, bucket.region_name, "aws.s3", kind, [bucket.arn], s3_detail(name, bucket, key))
+    for late in deliveries(mean):
+        if late:
+            timer = threading.Timer(late, deliver, (account_id, bucket.region_name, one))
+            timer.daemon = True
+            timer.start()
+        else:
+            deliver(account_id, bucket.region_name, one)
 
 
-def install() -> None:
+def deliveries(mean: Mean) -> list[float]:
+    """Return how many seconds late S3's next event is delivered, each time that it is.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html: at least once, typically in seconds
+    """
+    if mean.mishap("event lost") is not None:
+        return []
+    return [mean.late("event late") for _ in range(1 if mean.mishap("event twice") is None else 2)]
+
+
+def install(mean: Mean) -> None:
     """Replace moto's classes."""
     moto_events.Rule = _Rule
-    notifications._send_event_bridge_message = _send_s3_event
+    notifications._send_event_bridge_message = functools.partial(_send_s3_event, mean)

@@ -9,6 +9,7 @@ What moto 5.2.5 does, each shown by a test in tests/local/moto_gaps/test_sqs.py:
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from typing import Any
@@ -18,16 +19,34 @@ from moto.cloudwatch.models import MetricDatum
 from moto.core.common_models import CloudWatchMetricProvider
 from moto.core.utils import utcnow
 
+from filebatch_local.base.mean import Mean
 from filebatch_local.moto_gaps import sqs_moves
 
 
 class _Queue(moto_sqs.Queue):  # type: ignore[misc]  # moto's classes are untyped here
     """A queue that writes JSON as SQS does, and whose messages know which queue they were sent to."""
 
+    mean = Mean()
+
     def add_message(self, message: Any) -> None:
         """Take a message, which may come from the queue whose dead-letter queue this is."""
         message.came_to = getattr(message, "came_to", self.name)
         super().add_message(message)
+        if not self.fifo_queue:
+            self._be_mean(message)
+
+    def _be_mean(self, message: Any) -> None:
+        """Deliver a message twice, or before older ones, as standard queues may.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
+        """
+        twice, order = self.mean.mishap("message twice"), self.mean.mishap("out of order")
+        with self._messages_lock:
+            if twice is not None:
+                self._messages.append(copy.deepcopy(message))
+            if order is not None:
+                self._messages.remove(message)
+                self._messages.insert(int(order * len(self._messages)), message)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -70,7 +89,7 @@ def _metrics(queue: Any) -> list[MetricDatum]:
     ]
 
 
-def install() -> None:
+def install(mean: Mean) -> None:
     """Replace moto's class; moto finds the metrics' class by itself, as it is a subclass."""
-    moto_sqs.Queue = _Queue
+    moto_sqs.Queue, _Queue.mean = _Queue, mean
     sqs_moves.install()

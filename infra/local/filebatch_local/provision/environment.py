@@ -67,7 +67,7 @@ class Provisioner:
     def __init__(self, plan: Plan) -> None:
         """Talk to the plan's endpoint."""
         self.plan = plan
-        self._session = boto3.Session(*access.credentials(plan.key).values(), region_name=REGION)
+        self._session = boto3.Session(*access.credentials(plan.key, access.SPARED).values(), region_name=REGION)
         self._config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"})
         self._clients: dict[str, Any] = {}
 

@@ -13,6 +13,7 @@ from typing import IO, NoReturn
 
 from filebatch_local.base.clock import Clock
 from filebatch_local.base.layout import HOST, PORT, Layout, LocalAwsError
+from filebatch_local.base.mean import OF, Mean
 from filebatch_local.batch import images
 from filebatch_local.serve import shell
 
@@ -87,6 +88,16 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     )
     serve.add_argument("--docker", action="store_true", help="run other images with the Docker engine")
     serve.add_argument("--record", type=Path, help="append each request to this file, a line of JSON each")
+    serve.add_argument(
+        "--mean", type=int, metavar="SEED", help="be AWS at its meanest: what goes wrong, a seed decides"
+    )
+    serve.add_argument(
+        "--mean-of",
+        choices=OF,
+        default="all",
+        help="what may go wrong: single requests, or all: events, messages, jobs, reads, too (default: all)",
+    )
+    serve.add_argument("--latency", type=float, default=0.0, help="seconds that a request takes at least (default: 0)")
     serve.add_argument("--tied", action="store_true", help="end when the process that started it does")
 
 
@@ -112,6 +123,8 @@ def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
         keep_key=options.keep_key,
         record=options.record,
         mwaa_takes=options.mwaa_takes,
+        mean=Mean(options.mean, options.mean_of),
+        latency=options.latency,
     )
     serve(service)
     logging.shutdown()

@@ -26,15 +26,15 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from filebatch_local.base.layout import REGION
 from filebatch_local.batch import api
-from filebatch_local.batch.attempts import Runtime
+from filebatch_local.batch.attempts import SPOT, Runtime
 from filebatch_local.batch.backend import LocalBatch
 from filebatch_local.moto_gaps import cloudwatch, dynamodb, events, refusing, s3, sqs
 from filebatch_local.mwaa.service import Mwaa
 from filebatch_local.serve.gate import Gate, Names
+from filebatch_local.serve.meanness import Meanness
 from filebatch_local.serve.recording import Recorder
 
 PREFIX = "/_filebatch/"
-HOST_LOST = "Host EC2 (instance i-0123456789abcdef0) terminated."
 
 Answer = tuple[HTTPStatus, Any]
 
@@ -47,7 +47,13 @@ class _QuietHandler(moto_server.MotoRequestHandler):  # type: ignore[misc]  # mo
 
 
 def make(
-    listener: socket.socket, runtime: Runtime, admin: Admin, names: Names, key: str, record: Path | None
+    listener: socket.socket,
+    runtime: Runtime,
+    admin: Admin,
+    names: Names,
+    key: str,
+    record: Path | None,
+    latency: float = 0.0,
 ) -> BaseWSGIServer:
     """Return the server, ready for `serve_forever`. It changes moto for the whole process.
 
@@ -58,18 +64,20 @@ def make(
         names: the server's names; requests with another Host are refused.
         key: what requests must hold.
         record: file that each request is appended to, None for none.
+        latency: seconds that a request takes at least.
     """
     moto_server.DISABLE_GLOBAL_CORS = True
     s3.install()
-    events.install()
-    sqs.install()
-    dynamodb.install()
+    events.install(runtime.mean)
+    sqs.install(runtime.mean)
+    dynamodb.install(runtime.mean)
     cloudwatch.install()
     refusing.install()
     api.install(runtime)
     app: Any = dynamodb.OneAtATime(moto_server.DomainDispatcherApplication(_service))
     app = admin.mwaa.in_front_of(app)
-    app = Gate(admin.in_front_of(Recorder(app, record) if record else app), names, key)
+    app = Recorder(app, record) if record else app
+    app = Gate(admin.in_front_of(Meanness(app, runtime.mean, latency)), names, key)
     host, port = listener.getsockname()
     return make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
 
@@ -151,7 +159,7 @@ def _default_network() -> dict[str, list[str]]:
 def _cause(backend: LocalBatch, fault: str, job_id: str, body: dict[str, Any]) -> bool:
     if fault == "vanish":
         return backend.vanish(job_id, kill=body.get("kill", True))
-    return backend.lose_host(job_id, body.get("statusReason", HOST_LOST))
+    return backend.lose_host(job_id, body.get("statusReason", SPOT[0]))
 
 
 def _body(environ: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from filebatch_local.base import access, ports
 from filebatch_local.base.clock import Clock
 from filebatch_local.base.layout import HOST, REGION, Layout
+from filebatch_local.base.mean import Mean
 from filebatch_local.base.processes import Process
 from filebatch_local.base.proxies import without_proxy
 from filebatch_local.batch.images import Images, Platform
@@ -50,6 +51,8 @@ class Service:
         keep_key: use the key of the last start again.
         record: file that each request is appended to, None for none.
         mwaa_takes: seconds that making or updating an environment of Amazon MWAA takes; None for as long as AWS.
+        mean: what goes wrong on purpose.
+        latency: seconds that a request takes at least.
     """
 
     layout: Layout
@@ -66,6 +69,8 @@ class Service:
     keep_key: bool = False
     record: Path | None = None
     mwaa_takes: float | None = None
+    mean: Mean = field(default_factory=Mean)
+    latency: float = 0.0
 
 
 def serve(service: Service) -> None:
@@ -89,7 +94,8 @@ def serve(service: Service) -> None:
     key = access.key_of_this_start(service.layout.key_file, keep=service.keep_key)
     provisioning = Provisioning(service, endpoint, key)
     admin = server.Admin(provisioning.run, _mwaa(service, endpoint, key), provisioning.state)
-    web = server.make(listener, _runtime(service, endpoint, key), admin, names, key, service.record)
+    runtime = _runtime(service, endpoint, key)
+    web = server.make(listener, runtime, admin, names, key, service.record, service.latency)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     try:
         seen = feed_watch.read(service.feeds) if service.feeds else {}
@@ -132,7 +138,15 @@ def _runtime(service: Service, endpoint: str, key: str) -> Any:
 
     containers = Containers.find() if service.docker else None
     platform = Platform(endpoint, REGION, key)
-    return Runtime(service.images, platform, service.layout.scratch, service.clock, service.start_delay, containers)
+    return Runtime(
+        service.images,
+        platform,
+        service.layout.scratch,
+        service.clock,
+        service.start_delay,
+        containers,
+        service.mean,
+    )
 
 
 def _mwaa(service: Service, endpoint: str, key: str) -> Any:
