@@ -1,7 +1,8 @@
-"""The one Airflow plugin: makes filebatch known to Airflow, and adds the Files page to its UI."""
+"""The one Airflow plugin: makes filebatch known to Airflow, adds the Files page to its UI and notes to its runs."""
 
 from airflow.plugins_manager import AirflowPlugin
 
+from filebatch import run_notes
 from filebatch.web.plugin_parts import VIEWS, LazyApps
 
 
@@ -11,3 +12,4 @@ class FilebatchPlugin(AirflowPlugin):
     name = "filebatch"
     fastapi_apps = LazyApps()
     external_views = VIEWS
+    listeners = [run_notes]  # noqa: RUF012 - Airflow reads a list

@@ -1,5 +1,9 @@
 """The whole way with `airflow dags test`, as a user types it: S3, queue, ledger, DAG, Batch, workers, results, SNS."""
 
+import contextlib
+import json
+import re
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +38,17 @@ def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System,
     assert run.code != 0, run.output[-3000:]
     assert "lines/raises.txt" in run.output
     assert "RuntimeError at line 17 of line_count (count_lines)" in run.output
-    assert "this file makes the processor raise" not in run.output
+    assert "RuntimeError: this file makes the processor raise" not in run.output
+    assert "lines: 1 failed, 1 invalid, 13 succeeded of 15 files" in run.output
+    assert "'lines/broken.txt': line 1; quarantined" in run.output
+    assert "    | RuntimeError" in run.output  # the end of the container's log
+    assert "failed: 1 files of 15" in run.output
+    assert "\nTraceback" not in run.output
+    assert "Found endpoint" not in run.output
+    assert notes(here) == ["Files: 1 failed, 1 invalid, 13 succeeded of 15 files"]
+    page, log = links(here)
+    assert re.fullmatch(r"/dags/lines/runs/manual__[^/]+/plugin/run-files", page)
+    assert log.startswith("https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:")
     states = here.states("lines/")
     assert states.pop("lines/raises.txt") == "FAILED"
     assert states.pop("lines/broken.txt") == "INVALID"
@@ -43,6 +57,22 @@ def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System,
     assert_one_array_job_of_three_units(here)
     assert_metrics_count_each_file_once(here)
     assert_both_topics_were_told(inbox)
+
+
+def notes(here: System) -> list[str]:
+    """Return what Airflow's list of runs shows beside each."""
+    return [content for (content,) in asked(here, "SELECT content FROM dag_run_note")]
+
+
+def links(here: System) -> list[str]:
+    """Return where the buttons of `process_files` lead that we add: the run's files, a container's log."""
+    found = dict(asked(here, "SELECT key, value FROM xcom WHERE task_id = 'process_files'"))
+    return [json.loads(found[f"_link_{name}"]) for name in ("FilesLink", "ContainerLogLink")]
+
+
+def asked(here: System, statement: str) -> list[tuple[str, ...]]:
+    with contextlib.closing(sqlite3.connect(here.folder / "airflow" / "airflow.db")) as database:
+        return database.execute(statement).fetchall()
 
 
 def assert_one_array_job_of_three_units(here: System) -> None:

@@ -25,7 +25,7 @@ FEEDS = "feeds"  # what is named by a prefix and a feed
 ANY_FEED = "lines"  # for any other: policies treat all alike
 # A name in an ARN: behind the kind of resource, where there is one.
 NAMED = re.compile(
-    r"(?P<kind>arn:aws:(?P<service>[^:]+):[^:]*:[^:]*:(?:(?:table|job-queue|job-definition)/)?)(?P<name>[^/:]+)"
+    r"(?P<kind>arn:aws:(?P<service>[^:]+):[^:]*:[^:]*:(?:(?:table|job-queue|job-definition)/|log-group:)?)(?P<name>[^/:]+)"
 )
 
 
@@ -67,6 +67,7 @@ def names(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return an environment's resources as policies call them, by service and what they are for."""
     found = {"environment": settings["environment"], "cloudwatch namespace": settings["namespace"]}
     found |= {"dynamodb ledger": settings["ledger"], "batch queue": settings["job_queue"]}
+    found["logs jobs"] = f"{settings['environment']}-batch-jobs"
     found |= {f"s3 {use}": bucket for use, bucket in settings["buckets"].items()}
     found |= {f"sns {use}": topic.rsplit(":", 1)[-1] for use, topic in settings["topics"].items()}
     found[f"sqs {FEEDS}"] = settings["queue_prefix"].rsplit("/", 1)[-1]

@@ -171,7 +171,7 @@ ATTACKS: Mapping[str, Callable[[Client], object]] = {
     "another role": lambda aws: aws("sts").assume_role(
         RoleArn="arn:aws:iam::123456789012:role/filebatch-local-job-weather", RoleSessionName="session"
     ),
-    "logs": lambda aws: aws("logs").filter_log_events(logGroupName="/filebatch/filebatch-local/jobs"),
+    "logs": lambda aws: aws("logs").filter_log_events(logGroupName="filebatch-local-batch-jobs"),
 }
 
 

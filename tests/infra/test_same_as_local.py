@@ -147,7 +147,7 @@ def sides(applied: Applied) -> tuple[Side, Side]:
         **roles,
         local["ledger"]: "LEDGER",
         local["namespace"]: "NAMESPACE",
-        f"/filebatch/{local['environment']}/jobs": "LOGS",
+        f"{local['environment']}-batch-jobs": "LOGS",
         "filebatch-worker:local": "IMAGE",
         "filebatch-local-new-files": "NEW-FILES",
         "filebatch-local-results": "RESULTS",

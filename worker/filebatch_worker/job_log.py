@@ -38,6 +38,7 @@ def start() -> JobLog:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # else it tells where each client's address came from
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
     return formatter

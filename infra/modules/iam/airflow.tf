@@ -67,6 +67,12 @@ locals {
       Resource = [var.job_definition_arn_pattern, var.job_queue_arn]
     },
     {
+      Sid      = "ReadJobLogs"
+      Effect   = "Allow"
+      Action   = "logs:GetLogEvents"
+      Resource = "${var.log_group_arn}:log-stream:*"
+    },
+    {
       # SubmitJob with tags asks for this, too. Only what may be submitted: a tag for jobs that are there already would
       # make anybody's job one that may be ended.
       Sid      = "TagJobsAsSubmitted"

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
-from filebatch.core.errors import ConfigurationError, SelectionError
 from filebatch.feeds.feed import Feed
+from filebatch.operators.links import FilesLink
 from filebatch.run_context import AWS_CONN_ID, feed_context, is_over, run_of
 from filebatch.runs import asking
 from filebatch.runs.answers import Held, Nothing
+from filebatch.task_log import Failed, TryAgain, plainly
 
 
 class ClaimFilesOperator(BaseOperator):
@@ -24,28 +25,28 @@ class ClaimFilesOperator(BaseOperator):
 
     Raises:
         AirflowSkipException: there is nothing to do; the run stays green and nothing is submitted.
-        AirflowFailException: none of the named keys is done, or the params or the deployment are wrong.
-        AirflowException: other runs hold all of the files; a retry looks again.
+        Failed: none of the named keys is done, or the params or the deployment are wrong.
+        TryAgain: other runs hold all of the files; a retry looks again.
     """
+
+    operator_extra_links = (FilesLink(),)
 
     def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.feed = feed
         self.aws_conn_id = aws_conn_id
 
+    @plainly
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Claim; the same again for a repeated task, the next epoch for a run that was settled and cleared."""
         run = run_of(context)
-        try:
-            ctx = feed_context(self.feed, self.aws_conn_id)
-            selection = run.selection(self.feed, ctx.settings.new_files)
-            found = asking.claim(ctx, run, selection, lambda run_id: is_over(context["ti"], self.feed.name, run_id))
-        except (SelectionError, ConfigurationError) as error:
-            raise AirflowFailException(str(error)) from error
+        ctx = feed_context(self.feed, self.aws_conn_id)
+        selection = run.selection(self.feed, ctx.settings.new_files)
+        found = asking.claim(ctx, run, selection, lambda run_id: is_over(context["ti"], self.feed.name, run_id))
         if isinstance(found, Held):
-            raise AirflowException(found.why)
+            raise TryAgain(found.why)
         if isinstance(found, Nothing):
-            refuse = AirflowFailException if selection.keys else AirflowSkipException
+            refuse = Failed if selection.keys else AirflowSkipException
             raise refuse(f"nothing to do for {self.feed.name}: {selection}: {found.why}")
         self.log.info("claimed %s files in %s units: %s", found.files, found.units, found.manifest)
         return asdict(found)

@@ -10,10 +10,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from filebatch.core.records import FileState
 from filebatch.feeds.feed import Feed
+from filebatch.operators.links import FilesLink
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
 from filebatch.runs import announcing
 from filebatch.runs.announcing import Told
 from filebatch.runs.summary import Summary
+from filebatch.task_log import plainly
 
 
 class NotifyOperator(BaseOperator):
@@ -29,12 +31,15 @@ class NotifyOperator(BaseOperator):
         AirflowSkipException: nothing to tell.
     """
 
+    operator_extra_links = (FilesLink(),)
+
     def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
         super().__init__(outlets=[results_alias(feed.name)], on_success_callback=close_announced, **kwargs)
         self.feed = feed
         self.aws_conn_id = aws_conn_id
         self.told: list[Told] = []
 
+    @plainly
     def execute(self, context: Mapping[str, Any]) -> int:
         """Announce; return how many runs were announced."""
         self.told = announcing.announce(feed_context(self.feed, self.aws_conn_id), run_of(context).hash)

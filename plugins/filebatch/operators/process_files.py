@@ -7,14 +7,16 @@ from typing import Any, NoReturn
 
 from airflow.providers.amazon.aws.links.batch import BatchJobDefinitionLink, BatchJobDetailsLink, BatchJobQueueLink
 from airflow.providers.amazon.aws.operators.batch import BatchOperator
-from airflow.sdk.exceptions import AirflowFailException
 
-from filebatch.core.errors import ConfigurationError
+from filebatch import run_notes
 from filebatch.core.records import RunRecord
 from filebatch.feeds.feed import Feed
+from filebatch.operators.links import ContainerLogLink, FilesLink
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
-from filebatch.runs import jobs, processing
+from filebatch.runs import explaining, jobs, processing, report
 from filebatch.runs.context import FeedContext
+from filebatch.runs.settling import Settled
+from filebatch.task_log import Failed, plainly
 from filebatch.triggers.round_job import RoundJobTrigger
 
 
@@ -26,11 +28,18 @@ class ProcessFilesOperator(BatchOperator):
     connection are the stock operator's; its `execute` and `execute_complete` lose the job's id over a deferral.
 
     Raises:
-        AirflowFailException: files failed beyond the feed's rule; it names them with the reason.
+        Failed: files failed beyond the feed's rule; it names them with the reason.
     """
 
     # Without the log link, which this operator doesn't fill: Airflow would log an error for it with every task.
-    operator_extra_links = (BatchJobDetailsLink(), BatchJobDefinitionLink(), BatchJobQueueLink())  # type: ignore[assignment]
+    operator_extra_links = (  # type: ignore[assignment]
+        FilesLink(),
+        ContainerLogLink(),
+        BatchJobDetailsLink(),
+        BatchJobDefinitionLink(),
+        BatchJobQueueLink(),
+    )
+    container_log: str | None = None
 
     def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
         super().__init__(
@@ -43,17 +52,16 @@ class ProcessFilesOperator(BatchOperator):
         )
         self.feed = feed
 
+    @plainly
     def execute(self, context: Any) -> str | None:
         """Submit or find the round's job; return its id, and leave `counts` of files by state as XCom."""
         ctx = feed_context(self.feed, self.aws_conn_id)
-        try:
-            record, job_id = processing.next_job(ctx, self._record(ctx, context))
-        except ConfigurationError as error:
-            raise AirflowFailException(str(error)) from error
+        record, job_id = processing.next_job(ctx, self._record(ctx, context))
         if job_id is None:
             return self._settle(ctx, context, record, record.job)
         return self._wait(ctx, context, record, job_id)
 
+    @plainly
     def execute_complete(self, context: Any, event: Mapping[str, Any] | None = None) -> str | None:  # type: ignore[override]
         """Settle after the trigger has fired; without an event the job is looked for again."""
         if event is None:
@@ -90,11 +98,22 @@ class ProcessFilesOperator(BatchOperator):
 
     def _settle(self, ctx: FeedContext, context: Any, record: RunRecord, job_id: str | None) -> str | None:
         settled = processing.settle(ctx, record, job_id)
-        self.log.info("settled: %s", dict(settled.counts))
+        self._explain(ctx, record, settled)
         context["ti"].xcom_push(key="counts", value=dict(settled.counts))
+        context["ti"].xcom_push(key=run_notes.XCOM, value=report.counted(settled.counts))
         if complaint := processing.complaint(ctx, record, settled):
-            raise AirflowFailException(complaint)
+            raise Failed(complaint)
         return job_id
+
+    def _explain(self, ctx: FeedContext, record: RunRecord, settled: Settled) -> None:
+        """Say what became of the files; what goes wrong with that changes nothing of it."""
+        try:
+            told = explaining.of(ctx, record, settled)
+            self.container_log = told.container_log
+            for line in told.lines:
+                self.log.info("%s", line)
+        except Exception:
+            self.log.exception("what became of the files can't be told whole; they are as the ledger says")
 
     def _link(self, context: Any, ctx: FeedContext, job: Mapping[str, Any] | None) -> None:
         """Keep the links of the console, which a deferral would lose."""

@@ -12,6 +12,7 @@ from filebatch.core.publishing import NOT_PUBLISHED, SHORT_TIMEOUTS, usable
 from filebatch.feeds.feed import Feed
 from filebatch.queries import health
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
+from filebatch.task_log import Failed, plainly
 
 
 class PublishMetricsOperator(BaseOperator):
@@ -41,6 +42,7 @@ class PublishMetricsOperator(BaseOperator):
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
 
+    @plainly
     def execute(self, context: Mapping[str, Any]) -> int:
         """Publish; return the number of data. MetricError before anything is sent where one is wrong."""
         data = self.collect(context)
@@ -87,10 +89,8 @@ class PublishFeedMetricsOperator(PublishMetricsOperator):
         return metrics.also(told, usable(ctx.settings.dimensions))
 
     def send(self, batch: Sequence[Mapping[str, Any]]) -> None:
-        """Publish one request's data; AirflowFailException, which isn't retried, where that fails."""
-        from airflow.sdk.exceptions import AirflowFailException
-
+        """Publish one request's data; Failed, which isn't retried, where that fails."""
         try:
             super().send(batch)
         except Exception as error:
-            raise AirflowFailException(f"{NOT_PUBLISHED}: {error}; the run and its files are not affected") from error
+            raise Failed(f"{NOT_PUBLISHED}: {error}; the run and its files are not affected") from error

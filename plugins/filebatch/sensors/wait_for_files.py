@@ -7,15 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
-from airflow.sdk.exceptions import AirflowFailException
 
 from filebatch.core import clock
-from filebatch.core.errors import ConfigurationError, SelectionError
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
 from filebatch.runs import selecting
 from filebatch.runs.run import Run
+from filebatch.task_log import Failed, plainly
 from filebatch.triggers.pause import PauseTrigger
 
 HELD_FILES_TIMEOUT = timedelta(hours=6)
@@ -33,7 +32,7 @@ class WaitForFilesSensor(S3KeySensor):
     Its XCom `selection` says in words which files the run is responsible for.
 
     Raises:
-        AirflowFailException: the params can't be understood, or the wait is over: it names what is missing.
+        Failed: the params can't be understood, or the wait is over: it names what is missing.
     """
 
     def __init__(self, *, feed: Feed, aws_conn_id: str | None = AWS_CONN_ID, **kwargs: Any) -> None:
@@ -46,19 +45,18 @@ class WaitForFilesSensor(S3KeySensor):
         )
         self.feed = feed
 
+    @plainly
     def execute(self, context: Mapping[str, Any]) -> None:
         """Look once; then wait in the triggerer."""
         run = run_of(context)
-        try:
-            selection = self._selection(run)
-        except SelectionError as error:
-            raise AirflowFailException(str(error)) from error
+        selection = self._selection(run)
         self.log.info("this run is responsible for %s", selection)
         context["ti"].xcom_push(key="selection", value=str(selection))
         if selection.everything:
             return
         self._look(context, selection, clock.now() + longest_wait(selection))
 
+    @plainly
     def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> None:
         """Look again after a pause."""
         deadline = clock.parse_utc(event["deadline"]) if event else clock.now()
@@ -72,7 +70,7 @@ class WaitForFilesSensor(S3KeySensor):
         if not missing:
             return
         if clock.now() >= deadline:
-            raise AirflowFailException(missing)
+            raise Failed(missing)
         self.log.info("waiting until %s: %s", clock.to_iso(deadline), missing)
         seconds = pause(longest_wait(selection), deadline - clock.now()).total_seconds()
         self.defer(trigger=PauseTrigger(seconds, clock.to_iso(deadline)), method_name="execute_complete")
@@ -88,11 +86,7 @@ class WaitForFilesSensor(S3KeySensor):
         """Name the runs that hold files of a window."""
         if selection.keys:
             return ""
-        try:
-            ctx = feed_context(self.feed, self.aws_conn_id)
-        except ConfigurationError as error:
-            raise AirflowFailException(str(error)) from error
-        runs = selecting.holders(ctx, selection)
+        runs = selecting.holders(feed_context(self.feed, self.aws_conn_id), selection)
         return f"files of the window are held by other runs: {sorted(runs)}" if runs else ""
 
 

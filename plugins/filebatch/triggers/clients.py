@@ -17,6 +17,8 @@ from asgiref.sync import sync_to_async
 from botocore.config import Config
 from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
 
+from filebatch.task_log import quiet_clients
+
 LONG_POLL = 20  # seconds, SQS's longest
 # A feed's long poll holds a connection; all feeds of a process share one pool.
 CONFIG = Config(
@@ -98,6 +100,7 @@ async def _opened(shared: _Shared, source: Source, service: str) -> Any:
 
 def _make(source: Source, service: str) -> Any:
     """Return a client yet to be entered; the connection is read, so this is no work for the event loop."""
+    quiet_clients()
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
     hook: Any = AwsGenericHook(aws_conn_id=source.aws_conn_id, client_type=service, region_name=source.region)

@@ -20,8 +20,9 @@ from filebatch.cli import show
 from filebatch.core import clock
 from filebatch.core.errors import FilebatchError
 from filebatch.core.records import FileState
-from filebatch.queries import files, overview
+from filebatch.queries import files, overview, run_files
 from filebatch.queries.files import Wanted
+from filebatch.runs import report
 from filebatch.runs.context import FeedContext
 from filebatch.web import access, acting, documents, place
 
@@ -48,6 +49,7 @@ def build() -> FastAPI:
         app.get(f"/{path}")(_serving(name))
     app.get("/api/feeds")(feeds)
     app.get("/api/files")(files_)
+    app.get("/api/run")(run)
     app.get("/api/file")(file)
     app.post("/api/act")(act)
     return app
@@ -73,6 +75,18 @@ def files_(
     found = files.page(ctx, wanted, after=cursor or None)
     listed = [show.of_file(each) for each in found.files]
     return {"feed": feed, "may_act": access.may_act(user, feed), "files": listed, "cursor": found.more}
+
+
+def run(user: GetUserDep, feed: Text, run: Text, cursor: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
+    """Return a page of one run's files, and what the run came to; at most 5 requests to AWS."""
+    found = run_files.page(_seen(user, feed), run, cursor)
+    return {
+        "feed": feed,
+        "run_id": run,
+        **documents.of_run(found.record),
+        "files": [documents.in_list(each) for each in report.worst_first(found.files)],
+        "cursor": found.more,
+    }
 
 
 def file(user: GetUserDep, feed: Text, key: Text) -> dict[str, Any]:

@@ -13,6 +13,12 @@ PAGE = f"{PREFIX}/page"
 VIEWS: list[dict[str, Any]] = [
     {"name": "Files", "href": PAGE, "url_route": "filebatch", "destination": "nav", "category": "browse"},
     {"name": "Files", "href": f"{PAGE}?feed={{DAG_ID}}", "url_route": "files", "destination": "dag"},
+    {
+        "name": "Files",
+        "href": f"{PAGE}?feed={{DAG_ID}}&run={{RUN_ID}}",
+        "url_route": "run-files",
+        "destination": "dag_run",
+    },
 ]
 
 

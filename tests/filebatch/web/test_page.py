@@ -19,6 +19,7 @@ EVERYTHING = (
     "/filebatch/api/feeds",
     "/filebatch/api/files?feed=orders",
     f"/filebatch/api/file?feed=orders&key={quote(FAILED)}",
+    "/filebatch/api/run?feed=orders&run=manual__1",
 )
 RETRY = {"feed": "orders", "action": "retry", "keys": [FAILED], "reason": "partner sent it again"}
 
@@ -52,6 +53,11 @@ def test_no_answer_lets_foreign_scripts_run(page):
         headers = page.ask(path).headers
         assert "default-src 'none'; script-src 'self';" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_run_without_a_claim_has_none(page):
+    found = page.ask("/filebatch/api/run?feed=orders&run=never").json()
+    assert (found["outcome"], found["files"], found["cursor"]) == (None, [], None)
 
 
 def test_feeds_are_counted(page):

@@ -140,7 +140,7 @@ def test_a_feeds_job_definition(ask):
 def test_lines_of_workers_that_could_not_publish_are_counted_and_there_is_an_alarm_on_them(ask):
     [found] = ask("logs").describe_metric_filters(filterNamePrefix="filebatch-local-")["metricFilters"]
     [alarm] = ask("cloudwatch").describe_alarms(AlarmNames=["filebatch-local-metrics-not-published"])["MetricAlarms"]
-    assert found["logGroupName"] == "/filebatch/filebatch-local/jobs"
+    assert found["logGroupName"] == "filebatch-local-batch-jobs"
     assert found["metricTransformations"][0]["metricName"] == alarm["MetricName"] == "MetricsNotPublished"
 
 

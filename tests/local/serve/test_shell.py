@@ -28,7 +28,7 @@ SHELLS = [name for name in ("sh", "bash", "zsh") if shutil.which(name)]
 CALLS = {
     "batch": "batch list-jobs --job-queue filebatch-local-jobs --job-status FAILED",
     "dynamodb": "dynamodb scan --table-name filebatch-local-ledger",
-    "logs": "logs filter-log-events --log-group-name /filebatch/filebatch-local/jobs",
+    "logs": "logs filter-log-events --log-group-name filebatch-local-batch-jobs",
     "s3": "s3 ls s3://filebatch-local-new-files",
     "s3api": "s3api list-objects-v2 --bucket filebatch-local-new-files",
     "secretsmanager": "secretsmanager list-secrets",

@@ -127,7 +127,7 @@ class Provisioner:
 
     def log_group(self) -> str:
         """Create the jobs' log group; return its name."""
-        name = f"/{NAMESPACE}/jobs"
+        name = f"{ENVIRONMENT}-batch-jobs"  # as infra/modules/batch names it
         with _ignored("ResourceAlreadyExistsException"):
             self._client("logs").create_log_group(logGroupName=name)
         return name

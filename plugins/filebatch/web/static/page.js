@@ -3,7 +3,7 @@ const BASE = location.pathname.replace(/\/filebatch\/page$/, '');
 const REFRESH = 10_000; // milliseconds
 const at = id => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
-let feed = asked.get('feed') || '', shown = asked.get('key') || '', pagesRead = 1, turn = 0, trouble = '';
+let feed = asked.get('feed') || '', ofRun = asked.get('run') || '', shown = asked.get('key') || '', pagesRead = 1, turn = 0, trouble = '';
 
 function el(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -33,6 +33,7 @@ const run = (of, id) => id ? link(id, () => go(`/dags/${encodeURIComponent(of)}/
 function remember() {
   const query = new URLSearchParams();
   if (feed) query.set('feed', feed);
+  if (ofRun) query.set('run', ofRun);
   if (shown) query.set('key', shown);
   history.replaceState(null, '', `?${query}`);
 }
@@ -51,19 +52,26 @@ async function showFeeds() {
     : el('p', {}, 'There is no feed whose DAG you may see.'));
 }
 
+function filters(cursor) {
+  const query = new URLSearchParams({feed, cursor, key: at('key').value, code: at('code').value, since: at('since').value});
+  if (at('state').value) query.set('state', at('state').value);
+  return query;
+}
+
 async function showList() {
   const mine = ++turn, files = [];
   let cursor = '', found;
   for (let page = 0; page < pagesRead; page += 1) {
-    const query = new URLSearchParams({feed, cursor, key: at('key').value, code: at('code').value, since: at('since').value});
-    if (at('state').value) query.set('state', at('state').value);
-    found = await ask(`files?${query}`);
+    found = await ask(ofRun ? `run?${new URLSearchParams({feed, run: ofRun, cursor: cursor || 0})}` : `files?${filters(cursor)}`);
     files.push(...found.files);
     cursor = found.cursor;
     if (!cursor) break;
   }
   if (mine !== turn) return;
   at('feed').replaceChildren(feed);
+  at('filters').hidden = Boolean(ofRun);
+  at('of-run').replaceChildren(...(ofRun ? [el('p', {}, 'Run ', run(feed, ofRun)), el('p', {id: 'outcome'}, found.outcome || 'It claimed no file.'),
+    ...(found.job ? [el('p', {}, `Batch job: ${found.job}`)] : []), link(`All files of ${feed}`, () => { ofRun = ''; pagesRead = 1; refresh(); })] : []));
   at('rows').replaceChildren(...files.map(file => el('tr', {}, el('td', {}, link(file.key, () => { shown = file.key; refresh(); })),
     el('td', {className: file.state}, file.state), el('td', {}, file.code), el('td', {}, short(file.since)),
     el('td', {}, file.size.toLocaleString('en')), el('td', {}, run(feed, file.run_id)))));
