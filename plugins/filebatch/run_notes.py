@@ -53,25 +53,32 @@ def merged(note: str | None, outcome: str) -> str:
 
 
 def _write(dag_run: Any) -> None:
-    from airflow.models.dagrun import DagRunNote
-    from airflow.models.xcom import XComModel
-    from sqlalchemy import insert, select, update
+    from airflow.utils.session import create_session
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
-    if session is None:
+    if session is not None:
+        # A statement that fails must not end Airflow's own transaction, and the session's hooks refuse any commit.
+        with session.connection().begin_nested():
+            _write_on(session.connection(), dag_run)
         return
-    connection = session.connection()
-    # A statement that fails must not end Airflow's own transaction, and the session's hooks refuse any commit.
-    with connection.begin_nested():
-        asked = XComModel.get_many(run_id=dag_run.run_id, key=XCOM, task_ids=TASK, dag_ids=dag_run.dag_id, limit=1)
-        found = session.scalars(asked).first()
-        if found is None:
-            return
-        note = select(DagRunNote.content).where(DagRunNote.dag_run_id == dag_run.id)
-        before = connection.execute(note).first()
-        content = merged(before[0] if before else None, str(XComModel.deserialize_value(found)))
-        if before:
-            connection.execute(update(DagRunNote).where(DagRunNote.dag_run_id == dag_run.id).values(content=content))
-        else:
-            connection.execute(insert(DagRunNote).values(dag_run_id=dag_run.id, content=content))
+    with create_session() as own:  # `airflow dags test` has let go of it
+        _write_on(own.connection(), dag_run)
+
+
+def _write_on(connection: Any, dag_run: Any) -> None:
+    from airflow.models.dagrun import DagRunNote
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import insert, select, update
+
+    ours = (XComModel.dag_run_id == dag_run.id, XComModel.task_id == TASK, XComModel.key == XCOM)
+    outcome = connection.execute(select(XComModel.value).where(*ours)).first()
+    if outcome is None:
+        return
+    of_run = DagRunNote.dag_run_id == dag_run.id
+    before = connection.execute(select(DagRunNote.content).where(of_run)).first()
+    content = merged(before.content if before else None, str(XComModel.deserialize_value(outcome)))
+    if before:
+        connection.execute(update(DagRunNote).where(of_run).values(content=content))
+    else:
+        connection.execute(insert(DagRunNote).values(dag_run_id=dag_run.id, content=content))

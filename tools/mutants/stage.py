@@ -45,6 +45,7 @@ ELSEWHERE = (
     "runs/test_announcing.py",
     "runs/test_explaining.py",
     "runs/test_relisting.py",
+    "runs/test_run_history.py",
     "runs/test_sns_message.py",
 )
 BESIDE = ("plugins", "tests", "worker", "infra/local", "infra/documents", "dags", "samples")

@@ -55,6 +55,12 @@ locals {
       Resource = [for arn in local.results_buckets : "${arn}/results/*"]
     },
     {
+      Sid      = "WriteHistory"
+      Effect   = "Allow"
+      Action   = "s3:PutObject"
+      Resource = [for arn in local.results_buckets : "${arn}/history/*"]
+    },
+    {
       Sid      = "KnowWhatIsMissing"
       Effect   = "Allow"
       Action   = "s3:ListBucket" # without it S3 says 403 for a result that isn't there

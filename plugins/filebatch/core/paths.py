@@ -3,6 +3,7 @@
 results/FEED/YYYY/MM/DD/<safe stem>-<12 hex of the identity>/g<generation>/_result.json
 quarantine/FEED/…                                 the same place, for files that are INVALID
 manifests/FEED/<claim>/plan.json, round-1.units   what a run meant to do, and gave its workers
+history/FEED/date=YYYY-MM-DD/<claim>.ndjson       what became of a claim's files, for DuckDB and Athena
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from filebatch.core.contract import FileVersion, Work
 RESULTS = "results"
 QUARANTINE = "quarantine"
 MANIFESTS = "manifests"
+HISTORY = "history"
 RESULT_FILE = "_result.json"
 
 MAX_STEM = 80
@@ -50,6 +52,11 @@ def result(feed: str, work: Work) -> str:
 def plan(feed: str, claim: str) -> str:
     """Return the key of a claim's plan."""
     return f"{MANIFESTS}/{feed}/{claim}/plan.json"
+
+
+def history(feed: str, day: str, claim: str) -> str:
+    """Return the key of what became of a claim's files, below the day on which it began (`YYYY-MM-DD`)."""
+    return f"{HISTORY}/{feed}/date={day}/{claim}.ndjson"
 
 
 def round_units(feed: str, claim: str, number: int) -> str:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from filebatch import web_links
+from filebatch.runs import pages
+
+
+def base_url() -> str:
+    """Return where people find Airflow (`[api] base_url`), without a slash at its end; "" where nobody has said it."""
+    from airflow.sdk.configuration import conf
+
+    return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
 
 
 class FilesLink(BaseOperatorLink):
@@ -15,8 +23,8 @@ class FilesLink(BaseOperatorLink):
     name: ClassVar[str] = "Files"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - as Airflow calls it
-        """Return the page's address below Airflow's own."""
-        return web_links.of_run(web_links.path(), ti_key.dag_id, ti_key.run_id)
+        """Return the page's address on Airflow's own host."""
+        return pages.of_run(urlsplit(base_url()).path, ti_key.dag_id, ti_key.run_id)
 
 
 class ContainerLogLink(BaseOperatorLink):

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from filebatch.core.records import FileState
 from filebatch.feeds.feed import Feed
-from filebatch.operators.links import FilesLink
+from filebatch.operators.links import FilesLink, base_url
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
 from filebatch.runs import announcing
 from filebatch.runs.announcing import Told
@@ -42,7 +42,7 @@ class NotifyOperator(BaseOperator):
     @plainly
     def execute(self, context: Mapping[str, Any]) -> int:
         """Announce; return how many runs were announced."""
-        self.told = announcing.announce(feed_context(self.feed, self.aws_conn_id), run_of(context).hash)
+        self.told = announcing.announce(feed_context(self.feed, self.aws_conn_id), run_of(context).hash, base_url())
         for each in self.told:
             self._emit(context, each.summary)
         if not self.told:

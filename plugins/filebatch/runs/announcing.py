@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from filebatch.core import paths, run_moves
 from filebatch.core.errors import MoveRefused
 from filebatch.core.records import RunRecord, RunState
-from filebatch.runs import billing, claiming, open_items, prices, sns_message, takeover
+from filebatch.runs import billing, claiming, open_items, pages, prices, run_history, sns_message, takeover
 from filebatch.runs.context import FeedContext
 from filebatch.runs.summary import Bill, Summary, summarize
 
@@ -32,12 +32,13 @@ class Told:
     summary: Summary
 
 
-def announce(ctx: FeedContext, own: str) -> list[Told]:
+def announce(ctx: FeedContext, own: str, airflow: str = "") -> list[Told]:
     """Tell people of what is settled; return what they were told of, for the caller to `close`.
 
     Args:
         ctx: the feed's context.
         own: the caller's own run hash; if that run ended before it was settled, developers hear of it, once.
+        airflow: where people find Airflow, for links to its Files page; "" for no links.
 
     Raises:
         Exception: what the first failure raised, where nothing could be announced.
@@ -45,7 +46,7 @@ def announce(ctx: FeedContext, own: str) -> list[Told]:
     told, failed = [], []
     for record in _due(ctx, own):
         try:
-            told += _announce_one(ctx, record, own)
+            told += _announce_one(ctx, record, own, airflow)
         except Exception as error:
             log.exception("run %s could not be announced; it is tried again", record.run_id)
             failed.append(error)
@@ -73,22 +74,22 @@ def _due(ctx: FeedContext, own: str) -> list[RunRecord]:
     return [latest, *due]
 
 
-def _announce_one(ctx: FeedContext, record: RunRecord, own: str) -> list[Told]:
+def _announce_one(ctx: FeedContext, record: RunRecord, own: str, airflow: str) -> list[Told]:
     if record.state is RunState.SETTLED:
-        return _announce_settled(ctx, record, own)
+        return _announce_settled(ctx, record, own, airflow)
     if record.token.startswith(own) and not record.told_unsettled_at:
-        _tell_unsettled(ctx, record)
+        _tell_unsettled(ctx, record, airflow)
     return []
 
 
-def _tell_unsettled(ctx: FeedContext, record: RunRecord) -> None:
+def _tell_unsettled(ctx: FeedContext, record: RunRecord, airflow: str) -> None:
     """Tell the developers, once a round, of a run that ended before it was settled; it is announced when it is."""
-    sns_message.publish(ctx.sns, ctx.settings.topics["developers"], _summary(ctx, record))
+    sns_message.publish(ctx.sns, ctx.settings.topics["developers"], _summary(ctx, record, airflow))
     if not ctx.ledger.try_move(run_moves.told_unsettled(record, ctx.now())).done:
         log.info("run %s was settled, or told of, meanwhile", record.run_id)
 
 
-def _announce_settled(ctx: FeedContext, record: RunRecord, own: str) -> list[Told]:
+def _announce_settled(ctx: FeedContext, record: RunRecord, own: str, airflow: str) -> list[Told]:
     """Tell of one settled claim, unless somebody else is at it.
 
     Raises:
@@ -105,16 +106,18 @@ def _announce_settled(ctx: FeedContext, record: RunRecord, own: str) -> list[Tol
             )
         log.info("run %s is announced by another run, or was", record.run_id)
         return []
-    summary = _summary(ctx, record)
+    summary = _summary(ctx, record, airflow)
     if summary.counts:
+        run_history.write(ctx, record, claiming.of_plan(ctx, record))
         for topic in _topics(ctx, summary):
             sns_message.publish(ctx.sns, topic, summary)
     return [Told(record, summary)]
 
 
-def _summary(ctx: FeedContext, record: RunRecord) -> Summary:
+def _summary(ctx: FeedContext, record: RunRecord, airflow: str) -> Summary:
     manifest = f"s3://{ctx.results}/{paths.plan(ctx.feed.name, record.token)}"
-    return summarize(record, claiming.of_plan(ctx, record), manifest, _bill(ctx, record))
+    page = pages.of_run(airflow, ctx.feed.name, record.run_id) if airflow else None
+    return replace(summarize(record, claiming.of_plan(ctx, record), manifest, _bill(ctx, record)), page=page)
 
 
 def _bill(ctx: FeedContext, record: RunRecord) -> Bill | None:

@@ -14,17 +14,11 @@ from typing import Any
 
 from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.wording import plain, quoted
+from filebatch.runs.report import counted
 
 MAX_FILES = 100  # of a summary; the manifest has them all
 
 _ORDER = {FileState.FAILED: 0, FileState.INVALID: 1, FileState.SUCCEEDED: 2}
-_TITLES = {
-    "SUCCEEDED": "all files processed",
-    "INVALID": "some files are invalid",
-    "FAILED": "some files failed",
-    "UNSETTLED": "the run could not be settled",
-}
-
 
 # What `paths.py` makes of results' keys; a worker writes it into the ledger, and could write anything.
 _RESULT = re.compile(r"s3://[a-z0-9-]+/[A-Za-z0-9._/-]+/_result\.json")
@@ -84,6 +78,7 @@ class Summary:
         manifest: URI of the plan that names all files.
         job_id: Batch's job, if there was one.
         bill: what AWS bills for its containers, where that is known.
+        page: address of the run's files in Airflow's UI, where it is known where that is.
     """
 
     feed: str
@@ -95,12 +90,13 @@ class Summary:
     manifest: str
     job_id: str | None
     bill: Bill | None = None
+    page: str | None = None
 
     @property
     def subject(self) -> str:
-        """One line: `filebatch weather: some files failed (3 SUCCEEDED, 1 FAILED)`."""
-        counted = ", ".join(f"{number} {state}" for state, number in sorted(self.counts.items()))
-        return f"filebatch {self.feed}: {_TITLES[self.status]}" + (f" ({counted})" if counted else "")
+        """One line: `filebatch weather: 1 failed, 3 succeeded of 4 files`."""
+        ended = "the run ended before its files were settled: " if self.status == "UNSETTLED" else ""
+        return f"filebatch {self.feed}: {ended}{counted(self.counts)}"
 
     @property
     def text(self) -> str:
@@ -108,6 +104,7 @@ class Summary:
         lines = [
             self.subject,
             "",
+            *([f"page     {self.page}"] if self.page else []),
             f"run      {plain(self.run_id)}",
             f"job      {plain(self.job_id or '-')}",
             f"manifest {self.manifest}",

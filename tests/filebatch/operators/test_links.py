@@ -2,8 +2,8 @@
 
 import pytest
 
-from filebatch import web_links
-from filebatch.operators.links import ContainerLogLink, FilesLink
+from filebatch.operators.links import ContainerLogLink, FilesLink, base_url
+from filebatch.runs import pages
 
 RUN = "manual__2026-01-02T03:04:05+00:00"
 
@@ -20,8 +20,8 @@ def test_a_tasks_button_leads_to_its_runs_files(base, path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
     page = f"{path}/dags/orders/runs/manual__2026-01-02T03%3A04%3A05%2B00%3A00/plugin/run-files"
     assert FilesLink().get_link(object(), ti_key=Key) == page
-    assert web_links.of_run(web_links.base_url(), "orders", RUN) == base.rstrip("/") + page.removeprefix(path)
-    assert web_links.of_feed(web_links.base_url(), "orders") == f"{base.rstrip('/')}/dags/orders/plugin/files"
+    assert pages.of_run(base_url(), "orders", RUN) == base.rstrip("/") + page.removeprefix(path)
+    assert pages.of_feed(base_url(), "orders") == f"{base.rstrip('/')}/dags/orders/plugin/files"
 
 
 def test_a_task_without_a_containers_log_has_no_link_to_one():
