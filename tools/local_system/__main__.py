@@ -95,6 +95,7 @@ def _show(config: Config, aws: LocalAws) -> None:
     _say(f"Airflow      {config.api.login}  (the link logs you in)")
     _say(f"local AWS    {aws.endpoint}")
     _say(f'drop a file  eval "$(make -s env)"; aws s3 cp FILE s3://{bucket}/tables/')
+    _say(f"messages     {config.layout.messages}  (what people are told by e-mail)")
     _say(f"logs         {config.logs} and {aws_log(config.layout)}")
 
 

@@ -67,6 +67,11 @@ class Layout:
         return self.state / "jobs"
 
     @property
+    def messages(self) -> Path:
+        """File with what was published to topics, for people to read."""
+        return self.state / "messages.txt"
+
+    @property
     def key_file(self) -> Path:
         """File that holds the access key of the local AWS."""
         return self.state / "aws.key"

@@ -83,11 +83,13 @@ def serve(service: Service) -> None:
 
     listener = ports.listen(service.port, service.host)
     with models_read_once():
+        from filebatch_local.moto_gaps import sns
         from filebatch_local.serve import server
 
     os.environ |= without_proxy(os.environ, service.host)
     stop = _stop_on_signal()
     service.layout.make_state()
+    sns.install(service.layout.messages)
     end_leftovers(service.layout.scratch)
     port = listener.getsockname()[1]
     endpoint, names = f"http://{service.host}:{port}", Names.of(service.host, port, service.published)
