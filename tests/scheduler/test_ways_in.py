@@ -1,26 +1,38 @@
 """Backfills, redoing and clearing on a real scheduler: each file once, and again only when somebody says so."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.rows import Row
+from filebatch.runs import jobs as jobs_of_runs
 from local_system import airflow
 from scheduler.harness import DAILY, TODAY, Whole, wait, whole
 
 pytestmark = pytest.mark.scheduler
 FEED = "days"
+# A job of this feed is at work until the gate is there, a file: so that people can stop it before.
+SLOW, SLOWLY = "slow", 'while [ ! -e "$3" ]; do sleep 0.2; done; cp "$1" "$2/copy"'
 DAYS = [TODAY - timedelta(days=ago) for ago in (12, 11, 10)]
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with whole(tmp_path_factory.mktemp("system"), {FEED: DAILY}) as running:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gate") / "open"
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Whole]:
+    command = ["/bin/sh", "-c", SLOWLY, "slowly", "{input}", "{output}", str(gate)]
+    feeds = {FEED: DAILY, SLOW: {"processor": "command", "options": {"command": command}}}
+    with whole(tmp_path_factory.mktemp("system"), feeds) as running:
         yield running
 
 
@@ -138,8 +150,8 @@ def clear(system: Whole, run_id: str, *tasks: str) -> None:
     wait(lambda: state(system, run_id) == "success")
 
 
-def state(system: Whole, run_id: str) -> str:
-    return next(str(run["state"]) for run in system.runs(FEED) if run["dag_run_id"] == run_id)
+def state(system: Whole, run_id: str, feed: str = FEED) -> str:
+    return next(str(run["state"]) for run in system.runs(feed) if run["dag_run_id"] == run_id)
 
 
 ASKED, NEXT = TODAY - timedelta(days=5), TODAY - timedelta(days=4)
@@ -199,6 +211,81 @@ def test_a_backfill_with_force_does_done_days_again_and_leaves_out_those_that_ha
     (run,) = [each for each in ended if each["dag_run_id"] not in before]
     assert run["logical_date"] == f"{NEXT}T00:00:00Z"
     assert (generations(system, two_days[0]), generations(system, two_days[1])) == ({1}, {2})
+
+
+def at_work(system: Whole, name: str) -> tuple[list[Row[FileRecord]], str, Mapping[str, Any]]:
+    """Drop a file of the slow feed; once its job is at work and waited for, return its row, its run and the job."""
+    keys = system.drop(SLOW, name)
+    wait(lambda: [item for item in system.items(keys) if item.state == FileState.CLAIMED])
+    run_id = system.items(keys)[0].run_id
+    wait(lambda: task_state(system, run_id) == "deferred")
+    token = system.items(keys)[0].claim
+    job = wait_for(lambda: next((job for job in slow_jobs(system) if token in job["jobName"]), None))
+    return keys, run_id, job
+
+
+def wait_for(look: Callable[[], Any]) -> Any:
+    found = []
+    wait(lambda: found.append(look()) or found[-1])
+    return found[-1]
+
+
+def slow_jobs(system: Whole) -> list[dict[str, Any]]:
+    filters = [{"name": "JOB_NAME", "values": [f"{SLOW}-*"]}]
+    return system.client("batch").list_jobs(jobQueue=system.aws.settings["job_queue"], filters=filters)[
+        "jobSummaryList"
+    ]
+
+
+def task(run_id: str) -> str:
+    return f"/api/v2/dags/{SLOW}/dagRuns/{quote(run_id)}/taskInstances/process_files"
+
+
+def task_state(system: Whole, run_id: str) -> str:
+    return str(airflow.ask(system.config.api, "GET", task(run_id))["state"])
+
+
+def test_a_task_that_is_marked_failed_has_its_job_ended_and_its_file_tried_again(system: Whole) -> None:
+    """From Airflow 3.3 on at once; before, as soon as another run of the feed looks at runs that are over."""
+    keys, run_id, job = at_work(system, "stopped")
+
+    airflow.ask(system.config.api, "PATCH", task(run_id), {"new_state": "failed"})
+    wait(lambda: state(system, run_id, SLOW) == "failed")
+    trigger_slow(system)
+
+    wait(lambda: described(system, job)["status"] == "FAILED")
+    assert described(system, job)["statusReason"] in (jobs_of_runs.TASK_ENDED, jobs_of_runs.RUN_OVER)
+    trigger_slow(system)
+    wait(lambda: system.are(keys, FileState.FAILED))
+    (item,) = system.items(keys)
+    assert (item.reason.code, item.attempts) == ("terminated", 1)
+    assert item.due_at
+
+
+def test_a_task_that_is_cleared_and_a_dag_that_is_paused_leave_the_job_at_work(system: Whole, gate: Path) -> None:
+    keys, run_id, job = at_work(system, "cleared")
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["process_files"], "only_failed": False}
+    airflow.ask(system.config.api, "POST", f"/api/v2/dags/{SLOW}/clearTaskInstances", body)
+    wait(lambda: task_state(system, run_id) == "deferred")
+    system.pause(SLOW, paused=True)
+    gate.touch()
+
+    wait(lambda: system.are(keys, FileState.SUCCEEDED))
+
+    assert state(system, run_id, SLOW) == "running"
+    system.pause(SLOW, paused=False)
+    wait(lambda: state(system, run_id, SLOW) == "success")
+    assert described(system, job)["status"] == "SUCCEEDED"
+    (item,) = system.items(keys)
+    assert (item.attempts, item.run_id) == (1, run_id)
+
+
+def described(system: Whole, job: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(system.client("batch").describe_jobs(jobs=[job["jobId"]])["jobs"][0])
+
+
+def trigger_slow(system: Whole) -> None:
+    airflow.ask(system.config.api, "POST", f"/api/v2/dags/{SLOW}/dagRuns", {"logical_date": None, "conf": {}})
 
 
 def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:

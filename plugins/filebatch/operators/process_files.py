@@ -68,6 +68,13 @@ class ProcessFilesOperator(BatchOperator):
             return self.execute(context)
         return self._ended(feed_context(self.feed, self.aws_conn_id), context, event["job_id"])
 
+    def on_kill(self) -> None:
+        """Leave the job at work: whoever does this task again finds it, and where nobody does, a later run ends it.
+
+        The stock operator ends it, though a worker of Airflow that shuts down says nothing of whether a job is wanted.
+        """
+        self.log.warning("this process was told to end; job %s goes on", self.job_id)
+
     def _record(self, ctx: FeedContext, context: Mapping[str, Any]) -> RunRecord:
         run = run_of(context)
         return processing.record_of(ctx, run.run_id, run.hash)

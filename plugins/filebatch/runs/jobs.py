@@ -17,6 +17,10 @@ DESCRIBE = 100  # ids a call: https://docs.aws.amazon.com/batch/latest/APIRefere
 # Airflow's role may end jobs that bear its environment in this tag, and no others (infra/modules/iam/airflow.tf).
 ENVIRONMENT_TAG = "filebatch:environment"
 
+# Why jobs are ended by filebatch; Batch's own reason then is this text, and `failures.json` knows how it begins.
+TASK_ENDED = "Terminated: its task was ended in Airflow"
+RUN_OVER = "Terminated: its run is over in Airflow"
+
 _NAME = re.compile(r"(?P<feed>[a-z][a-z0-9-]*)-(?P<token>[0-9a-f]{16}-\d{4})-r(?P<round>\d+)")
 
 

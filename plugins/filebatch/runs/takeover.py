@@ -1,7 +1,8 @@
 """Taking over from dead runs: what they claimed must not stay behind, and must not be taken from a run that lives.
 
 A claim is taken over only when its run is over or without a heartbeat for too long, and its job has ended, has
-vanished, or never was. A file that is CLAIMED although its claim is closed is given back by whoever meets it.
+vanished, or never was. A job that works on although its run is over is ended; its claim is taken over when it has.
+A file that is CLAIMED although its claim is closed is given back by whoever meets it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ ASKED_ABOUT = 20
 LOOKED_AT = 25
 # A settled run that nobody announced asks for it this much later; a run that begins now announces it, if any can.
 ASK_AGAIN_AFTER = timedelta(minutes=10)
+# A job that is told to end has this long, until its claim is due: Batch gives its containers 30 seconds.
+# https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html
+ENDING_TAKES = timedelta(minutes=1)
 
 
 def take_over(ctx: FeedContext, own: str, is_over: Callable[[str], bool]) -> list[str]:
@@ -77,7 +81,7 @@ def _take_over_one(ctx: FeedContext, record: RunRecord, is_over: Callable[[str],
     if record.state is RunState.SETTLED:
         _ask_later(ctx, record)
         return False
-    if not (_is_due(ctx, record) or is_over(record.run_id)) or not _settle(ctx, record):
+    if not (_is_due(ctx, record) or is_over(record.run_id)) or not _settle(ctx, record, is_over):
         return False
     log.warning("run %s is dead; its files were settled or given back", record.run_id)
     return True
@@ -93,7 +97,7 @@ def _ask_later(ctx: FeedContext, record: RunRecord) -> None:
         log.info("run %s is announced just now", record.run_id)
 
 
-def _settle(ctx: FeedContext, record: RunRecord) -> bool:
+def _settle(ctx: FeedContext, record: RunRecord, is_over: Callable[[str], bool]) -> bool:
     """Settle a dead run if its job allows it; False while the job, or a task that submits it, may be on its way."""
     job_id = record.job or _find(ctx, record)
     if job_id is None:
@@ -103,7 +107,8 @@ def _settle(ctx: FeedContext, record: RunRecord) -> bool:
         return True
     job, billed = billing.job_of(ctx, record, job_id)
     if job is not None and job["status"] not in jobs.TERMINAL:
-        _look_again_later(ctx, record)
+        ends = is_over(record.run_id) and _end(ctx, record, job_id)
+        _look_again(ctx, record, ENDING_TAKES if ends else ctx.settings.heartbeat_timeout)
         return False
     if job is None and not _is_due(ctx, record):
         return False
@@ -111,9 +116,20 @@ def _settle(ctx: FeedContext, record: RunRecord) -> bool:
     return True
 
 
-def _look_again_later(ctx: FeedContext, record: RunRecord) -> None:
-    """Its job works on: the run counts as alive until the next heartbeat would be due."""
-    move = run_moves.heartbeat(ctx.feed.name, record.token, timeout=ctx.settings.heartbeat_timeout, now=ctx.now())
+def _end(ctx: FeedContext, record: RunRecord, job_id: str) -> bool:
+    """End the job of a run that is over: nobody waits for it. Where that is refused it ends when its work is done."""
+    try:
+        ctx.batch.terminate_job(jobId=job_id, reason=jobs.RUN_OVER)
+    except ClientError as refused:
+        log.warning("run %s is over; its job %s could not be ended, and goes on: %s", record.run_id, job_id, refused)
+        return False
+    log.warning("run %s is over; its job %s was told to end", record.run_id, job_id)
+    return True
+
+
+def _look_again(ctx: FeedContext, record: RunRecord, timeout: timedelta) -> None:
+    """Its job works on: the run counts as alive for so long."""
+    move = run_moves.heartbeat(ctx.feed.name, record.token, timeout=timeout, now=ctx.now())
     if not ctx.ledger.try_move(move).done:
         log.info("run %s was announced meanwhile", record.run_id)
 

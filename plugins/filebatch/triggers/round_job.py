@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 from botocore.exceptions import BotoCoreError, ClientError
 
 from filebatch.core import clock, run_moves
 from filebatch.core.errors import RecordError
-from filebatch.runs.jobs import TERMINAL
+from filebatch.runs import jobs
 from filebatch.triggers import clients, poller
 from filebatch.triggers.async_ledger import AsyncLedger
 from filebatch.triggers.kept import kept
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 VANISHED_AFTER = 180.0  # seconds in which Batch doesn't know the job
 HEARTBEAT_EVERY = 60.0  # seconds
 VANISHED = "VANISHED"
-ENDED = (*TERMINAL, VANISHED)
+ENDED = (*jobs.TERMINAL, VANISHED)
+OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})  # states in which a task is done
 
 
 class RoundJobTrigger(BaseTrigger):
@@ -85,9 +87,16 @@ class RoundJobTrigger(BaseTrigger):
                     heard = time.monotonic()
 
     async def on_kill(self) -> None:
-        """End the job when a user ends the deferred task (Airflow calls this from 3.3 on)."""
+        """End the job where a user has ended its task; a task that was cleared finds its job again, and waits for it.
+
+        Airflow calls this from 3.3 on. A job that works on although its run is over is ended by a later run.
+        https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/deferring.html
+        """
+        if self.task_instance and (state := await sync_to_async(_state_of)(self.task_instance)) not in OVER:
+            log.info("the task is %s and waits for job %s again, which goes on", state or "cleared", self.job_id)
+            return
         async with self._client("batch") as batch:
-            await batch.terminate_job(jobId=self.job_id, reason="Terminated: the task was ended in Airflow")
+            await batch.terminate_job(jobId=self.job_id, reason=jobs.TASK_ENDED)
 
     async def _send_heartbeat(self) -> bool:
         """Tell the ledger that the run lives; return whether it was told."""
@@ -109,6 +118,15 @@ class RoundJobTrigger(BaseTrigger):
     @property
     def _source(self) -> clients.Source:
         return clients.Source(self.aws_conn_id, self.region)
+
+
+def _state_of(task: Any) -> str | None:
+    """Ask Airflow for the state of a task; None for one that was cleared a moment ago."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    found = RuntimeTaskInstance.get_task_states(task.dag_id, task_ids=[task.task_id], run_ids=[task.run_id])
+    state = found.get(task.run_id, {}).get(task.task_id)
+    return str(getattr(state, "value", state)) if state else None
 
 
 def _status(job: poller.Job | None, unknown: float) -> str | None:

@@ -1,4 +1,6 @@
-"""The task `process_files`: what it says of the files changes nothing of what became of them."""
+"""The task `process_files`: what it says of the files changes nothing of what became of them, nor does its end."""
+
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,3 +18,13 @@ def test_a_fault_of_the_explanation_is_told_and_changes_nothing(error, monkeypat
     operator = build_dag(feed_of()).task_dict["process_files"]
     operator._explain(None, None, None)
     assert "can't be told whole" in capsys.readouterr().out
+
+
+def test_a_process_that_is_told_to_end_leaves_its_job_at_work():
+    """A time-out of the task, a worker of Airflow that shuts down: the next try finds the job."""
+    task = build_dag(feed_of()).task_dict["process_files"]
+    task.job_id, task.hook = "job", Mock()
+
+    task.on_kill()
+
+    assert task.hook.client.mock_calls == []

@@ -3,16 +3,18 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 
-from aws import feed_of, until
+from aws import ended, feed_of, until
 from claims import OTHER, RUN_ID, Held, run_of
 from filebatch.core import clock, file_moves, paths, run_moves
 from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.selection import Selection
-from filebatch.runs import selecting, settling, takeover
+from filebatch.runs import jobs, selecting, settling, takeover
 from filebatch.runs.plans import TAKE, Planned, write
 
 
@@ -111,7 +113,7 @@ def test_of_many_runs_that_live_only_those_longest_unheard_of_are_asked_about(pl
         each.ctx.ledger.move(run_moves.heartbeat("orders", each.token, timeout=timeout, now=clock.now()))
     asked: list[str] = []
     later(held[0])
-    monkeypatch.setattr(takeover, "_settle", lambda _ctx, record: asked.append(record.token))
+    monkeypatch.setattr(takeover, "_settle", lambda _ctx, record, _is_over: asked.append(record.token))
     takeover.take_over(held[0].ctx, run_of(OTHER), over)
     assert asked == [held[3].token, held[2].token]
 
@@ -173,6 +175,50 @@ def test_a_dead_run_whose_job_still_works_is_left_to_it_and_looked_at_later(plac
     until(lambda: batch.describe_jobs(jobs=[job_id])["jobs"][0]["status"] == "FAILED")
     assert take_over(held)
     assert held.item().reason.code == "terminated"
+
+
+def at_work(place, held):
+    """Have the round's job at work; return its id."""
+    job_id = place.connect("batch").submit_job(
+        jobName=held.record.job_name,
+        jobQueue=held.ctx.settings.job_queue,
+        shareIdentifier="orders",
+        jobDefinition=place.job_definition("exec sleep 60"),
+    )["jobId"]
+    held.ctx.ledger.move(run_moves.submitted(held.record, job_id))
+    return job_id
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_a_job_whose_run_is_over_is_ended_and_its_claim_is_settled_by_the_next_run(place, due):
+    """A task that was marked failed on an Airflow that tells nobody; a DAG run that was deleted."""
+    held = Held(place, 1)
+    job_id = at_work(place, held)
+    if due:
+        without_heartbeat(held)
+
+    assert not take_over(held)
+
+    job = until(lambda: ended(place.connect("batch"), job_id))
+    assert job["statusReason"] == jobs.RUN_OVER
+    assert clock.now() < clock.parse_utc(held.record.due_at) <= clock.now() + takeover.ENDING_TAKES
+    assert take_over(held)
+    assert (held.item().state, held.item().reason.code) == (FileState.FAILED, "terminated")
+    assert held.item().due_at
+
+
+def test_a_job_that_may_not_be_ended_is_left_to_end_by_itself(place, monkeypatch, caplog):
+    held = Held(place, 1)
+    job_id = at_work(place, held)
+    batch = held.ctx.batch
+    refused = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "TerminateJob")
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
+        patched.setattr(batch, "terminate_job", Mock(side_effect=refused), raising=False)
+        assert not take_over(held)
+    assert f"its job {job_id} could not be ended" in caplog.text
+    assert clock.parse_utc(held.record.due_at) > clock.now() + takeover.ENDING_TAKES
+    assert batch.describe_jobs(jobs=[job_id])["jobs"][0]["status"] not in jobs.TERMINAL
+    batch.terminate_job(jobId=job_id, reason="the test is over")
 
 
 def test_a_job_that_batch_does_not_know_has_vanished_only_after_a_while(place):

@@ -1,12 +1,16 @@
 """Waiting for a round's job: its end is told, its run's claim kept alive, and no fault of AWS ends the wait."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
+from aws import ended, until
 from claims import Held
 from doorbells import becomes
+from filebatch.runs import jobs
 from filebatch.triggers import round_job
 from filebatch.triggers.round_job import RoundJobTrigger
 from round_jobs import event_of, submit, trigger_of
@@ -79,3 +83,45 @@ def test_whatever_a_look_fails_with_the_wait_goes_on_and_its_time_does_not_count
 
     assert asyncio.run(event_of(trigger))["status"] == "SUCCEEDED"
     assert "looking at job job failed" in caplog.text
+
+
+def killed(here, monkeypatch, job, state):
+    """Have Airflow's triggerer end a trigger whose task a user has put into a state."""
+    task = SimpleNamespace(dag_id="orders", run_id="manual__1", task_id="process_files")
+    told = {task.run_id: {task.task_id: state}}
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(lambda *_, **__: told))
+    trigger = trigger_of(here, job)
+    trigger.task_instance = task
+    asyncio.run(trigger.on_kill())
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_a_task_that_a_user_has_ended_ends_its_job(here, monkeypatch, state):
+    job = submit(here, "exec sleep 60")
+
+    killed(here, monkeypatch, job, state)
+
+    assert until(lambda: ended(here.connect("batch"), job))["statusReason"] == jobs.TASK_ENDED
+
+
+@pytest.mark.parametrize("state", [None, "scheduled", "queued", "running", "deferred"])
+def test_the_job_of_a_task_that_a_user_has_cleared_goes_on(here, monkeypatch, state):
+    with recorded_calls(monkeypatch) as ended_jobs:
+        killed(here, monkeypatch, "job", state)
+    assert ended_jobs == []
+
+
+@contextmanager
+def recorded_calls(monkeypatch):
+    calls: list[str] = []
+
+    class Client:
+        async def terminate_job(self, **request):
+            calls.append(request["jobId"])
+
+    @asynccontextmanager
+    async def client(*_):
+        yield Client()
+
+    monkeypatch.setattr(round_job.clients, "client", client)
+    yield calls
