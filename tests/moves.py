@@ -7,6 +7,7 @@ from datetime import timedelta
 from aws import NOW
 from fake_table import FakeTable
 from filebatch.core import feed_moves, file_moves, run_moves
+from filebatch.core.breaker import Breaker
 from filebatch.core.clock import to_iso
 from filebatch.core.contract import FileVersion, Reason, Result, Work
 from filebatch.core.file_moves import FileFailure
@@ -28,6 +29,9 @@ LATER = NOW + timedelta(minutes=5)
 HEARTBEAT = timedelta(minutes=15)
 SWEEPING = Sweeping(
     pk="feed#orders", sk="sweeping", began=to_iso(NOW), definition="definition", after_key="orders/a", after_version="v"
+)
+BREAKER = Breaker(
+    pk="feed#orders", sk="breaker", failed=2, rounds=1, code="bug", noted=f"{OWN}/1", held_until=to_iso(LATER)
 )
 JOB_NAME = "orders-0123456789abcdef-0001-r1"
 
@@ -141,6 +145,10 @@ def of_feeds() -> dict[str, Move]:
         "swept": feed_moves.swept(FEED, "definition", NOW, 1),
         "unswept": feed_moves.unswept(FEED),
         "arrived": feed_moves.arrived(FEED, NOW),
+        "broken": feed_moves.broken(None, BREAKER),
+        "broken again": feed_moves.broken(BREAKER, replace(BREAKER, failed=4, rounds=2, noted=f"{OTHER}/1")),
+        "probing": feed_moves.probing(BREAKER, "0123456789abcdef", LATER),
+        "mended": feed_moves.mended(BREAKER),
     }
 
 

@@ -120,8 +120,8 @@ run "sixty_feeds" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) == 60 * 10 + 10
-    error_message = "Ten alarms a feed, and one more where a file is expected."
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 60 * 11 + 10
+    error_message = "Eleven alarms a feed, and one more where a file is expected."
   }
 }
 

@@ -184,7 +184,7 @@ def documentation(feed: Feed) -> str:
         "a unit may take": f"{feed.timeout} s",
         "sweep": f"`{feed.schedule}` (UTC); a backfill makes one run for each of these times",
         "attempts": f"{feed.max_attempts} for a file that fails",
-        "run fails on": f"{feed.fail_run_on} files",
+        "run fails on": ("more than " if feed.fail_run_on.endswith("%") else "") + f"{feed.fail_run_on} files",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"""### {feed.name}

@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from filebatch.core import clock, feed_moves
+from filebatch.core.breaker import Breaker
 from filebatch.core.records import Bell
 from filebatch.intake import arrivals, doorbell
 from filebatch.intake.arrivals import Taken
@@ -87,10 +88,11 @@ class Doorbell:
         """Ring if something is due and no ring is pending; tell whether there is nothing to do."""
         ctx, known = self.world.context(), self.arrived
         self.arrived = False
-        now = clock.now()
-        if not (
-            known or any(ctx.ledger.open(part, due=due, limit=1) for part, due in doorbell.watched(ctx.feed.name, now))
-        ):
+        now, feed = clock.now(), ctx.feed.name
+        files, runs = (bool(ctx.ledger.open(part, due=due, limit=1)) for part, due in doorbell.watched(feed, now))
+        breaker = ctx.ledger.get(Breaker.at(feed))
+        held = breaker is not None and breaker.holds(clock.to_iso(now))
+        if not (runs or ((known or files) and not held)):
             return True
         move = doorbell.next_ring(ctx.feed.name, ctx.ledger.get(Bell.at(ctx.feed.name)), now, starting=starting)
         if move is not None and ctx.ledger.try_move(move).done:

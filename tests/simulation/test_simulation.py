@@ -22,7 +22,6 @@ from simulation.world import World
 # Safeguards whose loss an early seed finds: the others are for `make simulate-safeguards`.
 FAST = {
     "ask before commit": "no result by whoever lost its claim",
-    "release's condition": "what is done is done again as a new generation alone",
     "claim's condition": "what is done is done again as a new generation alone",
     "base table": "nobody is told of a settled run that it isn't",
 }
@@ -109,7 +108,7 @@ def test_a_safeguard_that_is_taken_out_is_missed(name):
 
 
 def test_a_finding_is_told_as_a_short_story():
-    with safeguards.without("release's condition"):
+    with safeguards.without("claim's condition"):
         found = next(found for seed in range(1, 61) if (found := run.seed(seed)).rule)
         smaller = run.shrunk(found)
 

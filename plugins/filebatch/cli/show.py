@@ -48,6 +48,7 @@ def of_feed(found: Overview) -> dict[str, Any]:
         "counts": counts,
         "oldest_waiting": found.oldest_waiting,
         "last_arrival": found.last_arrival,
+        "held": found.held,
     }
 
 
@@ -64,9 +65,13 @@ def of_told(told: Told) -> dict[str, Any]:
 
 
 def feeds(found: Iterable[Overview]) -> None:
-    """Print feeds as a table."""
+    """Print feeds as a table, and below it why runs of some claim nothing."""
+    found = list(found)
     rows = [(each.feed, *map(str, each.counts.values()), each.oldest_waiting, each.last_arrival) for each in found]
     _table(("feed", *COLUMNS, "oldest waiting", "last arrival"), rows)
+    for each in found:
+        if each.held:
+            _console().print(Text(f"{each.feed}: {each.held}"), soft_wrap=True)
 
 
 COLUMNS = ("arrived", "claimed", "succeeded", "invalid", "failed")

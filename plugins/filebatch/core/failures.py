@@ -139,4 +139,14 @@ def retry_at(failed: Failure, attempts: int, max_attempts: int, now: datetime) -
     """Return when a file that failed `attempts` times is due again, or None if filebatch won't try by itself."""
     if not failed.retry or attempts >= max_attempts:
         return None
-    return now + timedelta(seconds=min(BACKOFF_SECONDS * 2 ** (attempts - 1), MAX_BACKOFF_SECONDS))
+    return now + backoff(attempts)
+
+
+def backoff(times: int) -> timedelta:
+    """Return the pause after what failed `times` times in a row: a minute, doubling up to an hour."""
+    return timedelta(seconds=min(BACKOFF_SECONDS * 2 ** min(times - 1, 16), MAX_BACKOFF_SECONDS))
+
+
+def is_ours(code: str) -> bool:
+    """Tell whether a failure is ours to do something about: not the supplier's, and not AWS's."""
+    return bool(document()["failures"].get(code, {}).get("blame", "us") == "us")

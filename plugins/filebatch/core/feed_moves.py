@@ -1,12 +1,15 @@
-"""What the ledger keeps of a feed as a whole: its bell, its sweep, its last arrival."""
+"""What the ledger keeps of a feed as a whole: its bell, its sweep, its last arrival, its circuit breaker."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 
+from filebatch.core.breaker import Breaker
 from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AtMost, Equal, Present
 from filebatch.core.moves import Move
+from filebatch.core.record import Record
 from filebatch.core.records import Arrival, Bell, Sweep, Sweeping
 
 
@@ -59,3 +62,24 @@ def sweeping(feed: str, progress: Sweeping) -> Move[Sweeping]:
 def arrived(feed: str, now: datetime) -> Move[Arrival]:
     """Write down that a file of the feed has arrived."""
     return Move(Arrival.at(feed), (), become={"arrived_at": to_iso(now)})
+
+
+def broken(seen: Breaker | None, become: Breaker) -> Move[Breaker]:
+    """Write down one more round of which all files failed by our fault; of two who saw the same, one does."""
+    written = {name: value for name in _BREAKER if (value := getattr(become, name)) is not None}
+    condition = Equal("noted", seen.noted) if seen and seen.noted else Absent("noted")
+    return Move(become.row, (condition,), become=written, drop=tuple(name for name in _BREAKER if name not in written))
+
+
+def probing(seen: Breaker, claim: str, until: datetime) -> Move[Breaker]:
+    """Let one claim see whether files fail still, and hold the others until then; of several, the first does."""
+    become = {"probe": claim, "held_until": to_iso(until)}
+    return Move(seen.row, (Equal("noted", seen.noted), Equal("held_until", seen.held_until)), become=become)
+
+
+def mended(seen: Breaker) -> Move[Breaker]:
+    """Forget rounds that failed, as one did better since."""
+    return Move(seen.row, (Equal("noted", seen.noted),), drop=_BREAKER)
+
+
+_BREAKER = tuple(sorted({field.name for field in fields(Breaker)} - {field.name for field in fields(Record)}))

@@ -44,11 +44,13 @@ class Packing(_Strict):
         bytes: a unit takes files up to this many bytes.
         files: a unit takes at most this many files.
         claim: a run takes at most this many files; the rest is the next run's.
+        claim_bytes: a run takes files up to this many bytes, and one at least.
     """
 
     bytes: int = Field(default=256 * 2**20, ge=1)
     files: int = Field(default=100, ge=1, le=1000)
     claim: int = Field(default=10_000, ge=1, le=10_000)
+    claim_bytes: int = Field(default=2**40, ge=1)
 
 
 class Notify(_Strict):
@@ -83,7 +85,8 @@ class Feed(_Strict):
         schedule: cron expression of the sweep that compares bucket and ledger.
         expected_by: UTC time of day by which a day's file is expected, or None.
         max_attempts: how often a file that fails is claimed before people are asked.
-        fail_run_on: which files make the run fail.
+        fail_run_on: which files make the run fail: FAILED ones (`failed`), INVALID ones too (`invalid`), none
+            (`never`), or both where they are more than a share of the run's files (`10%`).
         notify: whom a run tells.
         show_values: whether notifications, logs and the ledger may quote the files; else quarantine alone does.
     """
@@ -108,7 +111,7 @@ class Feed(_Strict):
     schedule: Annotated[str, AfterValidator(checks.cron)] = "*/15 * * * *"
     expected_by: Annotated[time | None, BeforeValidator(checks.time_of_day)] = None
     max_attempts: int = Field(default=3, ge=1, le=10)
-    fail_run_on: Literal["failed", "invalid", "never"] = "failed"
+    fail_run_on: str = "failed"
     notify: Notify = Notify()
     show_values: bool = False
 

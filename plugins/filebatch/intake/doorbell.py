@@ -2,7 +2,8 @@
 
 The rule looks at levels, not at events: an event that Airflow dropped or collapsed, a paused DAG, a bounded claim's
 remainder and a dead run all leave something due in the ledger, and so are rung for again. A ring is pending until a
-claim has answered it or its time is over; that time grows with each ring that nobody answered.
+claim has answered it or its time is over; that time grows with each ring that nobody answered. Files that a feed's
+circuit breaker holds aren't rung for.
 """
 
 from __future__ import annotations
@@ -44,9 +45,11 @@ def next_ring(feed: str, bell: Bell | None, now: datetime, *, starting: bool = F
     return feed_moves.ring(feed, rings + 1, seen=bell.rung_at, now=now)
 
 
-def watched(feed: str, now: datetime) -> list[tuple[Partition[FileRecord] | Partition[RunRecord], datetime]]:
-    """Return the index partitions that hold what the bell is for, each with the moment by which it is due."""
-    return [(FileRecord.waiting(feed), now), (RunRecord.unannounced(feed), now - RUN_GRACE)]
+def watched(
+    feed: str, now: datetime
+) -> tuple[tuple[Partition[FileRecord], datetime], tuple[Partition[RunRecord], datetime]]:
+    """Return the index partitions that hold what the bell is for, files and runs, each with when it is due."""
+    return (FileRecord.waiting(feed), now), (RunRecord.unannounced(feed), now - RUN_GRACE)
 
 
 def backoff(faults: int) -> float:

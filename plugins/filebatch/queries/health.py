@@ -10,7 +10,7 @@ from filebatch.core.metrics import datum
 from filebatch.core.records import Arrival, FileRecord, RunRecord, Sweep
 from filebatch.feeds.feed import Feed
 from filebatch.queries.capacity import JobQueue
-from filebatch.runs import billing, open_items
+from filebatch.runs import billing, breaker, open_items
 from filebatch.runs.context import FeedContext
 
 # A claim is taken over when its heartbeat is overdue and its feed runs; one that nobody took over for so long is stuck.
@@ -53,6 +53,7 @@ def of_feed(ctx: FeedContext, queue: JobQueue | None = None) -> list[dict[str, A
         datum(ctx.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(ctx, now, queue or JobQueue())]),
         datum(ctx.feed.name, "ClaimsOverdue", "Count", [float(overdue_claims(ctx, now))]),
     ]
+    found.append(datum(ctx.feed.name, "FeedHeld", "Count", [float(is_held(ctx))]))
     if ctx.feed.expected_by:
         missing = is_missing(ctx.feed, ctx.ledger.get(Arrival.at(ctx.feed.name)), now)
         found.append(datum(ctx.feed.name, "ExpectedFileMissing", "Count", [float(missing)]))
@@ -62,6 +63,12 @@ def of_feed(ctx: FeedContext, queue: JobQueue | None = None) -> list[dict[str, A
 def overdue_claims(ctx: FeedContext, now: datetime) -> int:
     """Count the claims that have long been due for taking over and that no run could settle."""
     return sum(not run.is_settled for run in open_items.open_runs(ctx, due=now - OVERDUE))
+
+
+def is_held(ctx: FeedContext) -> bool:
+    """Tell whether the feed's circuit breaker holds what waits, or lets a few files be tried."""
+    seen = breaker.read(ctx)
+    return seen is not None and seen.held_until is not None
 
 
 def is_missing(feed: Feed, arrival: Arrival | None, now: datetime) -> bool:

@@ -8,7 +8,7 @@ from itertools import product
 
 from filebatch.core import listed
 from filebatch.core.records import Arrival, FileState
-from filebatch.runs import open_items
+from filebatch.runs import breaker, open_items
 from filebatch.runs.context import FeedContext
 
 MAX_COUNTED = 10_000  # files of a state; counting reads what it counts
@@ -35,16 +35,18 @@ class Overview:
         counts: files by state.
         oldest_waiting: when the file arrived that has been due for a run the longest, ISO 8601; None where none is due.
         last_arrival: when the last file came, ISO 8601.
+        held: why its circuit breaker lets no run claim what waits, None where it doesn't.
     """
 
     feed: str
     counts: Mapping[FileState, Count]
     oldest_waiting: str | None
     last_arrival: str | None
+    held: str | None = None
 
 
 def of_feed(ctx: FeedContext) -> Overview:
-    """Return how a feed is doing; 22 requests."""
+    """Return how a feed is doing; 23 requests."""
     oldest = open_items.waiting_files(ctx, ctx.now(), limit=1)
     arrival = ctx.ledger.get(Arrival.at(ctx.feed.name))
     return Overview(
@@ -52,6 +54,7 @@ def of_feed(ctx: FeedContext) -> Overview:
         counts(ctx),
         oldest[0].arrived_at if oldest else None,
         arrival.arrived_at if arrival else None,
+        breaker.why(seen) if (seen := breaker.read(ctx)) and seen.held_until else None,
     )
 
 

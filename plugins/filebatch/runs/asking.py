@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from filebatch.core import feed_moves
+from filebatch.core import clock, feed_moves
 from filebatch.core.records import RunRecord
 from filebatch.feeds.selection import Selection
-from filebatch.runs import claiming, infrastructure, jobs, plans, selecting, takeover
+from filebatch.runs import breaker, claiming, infrastructure, jobs, plans, selecting, takeover
 from filebatch.runs.answers import Held, Nothing
 from filebatch.runs.claiming import Claim
 from filebatch.runs.context import FeedContext
+from filebatch.runs.plans import Planned
 from filebatch.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,11 @@ def _claim(ctx: FeedContext, run: Run, selection: Selection, is_over: Callable[[
     # Airflow numbers how often a run was cleared. One that has its number already is a run of the same name, made anew
     # after the first was deleted, or a task whose run another has settled: it takes what a new run would take.
     again = latest if latest and run.cleared > latest.cleared else None
-    planned = selecting.plan(ctx, selection, again, _note(run, selection))
+    note = _note(run, selection)
+    if selection.everything and again is None:
+        planned = _plan_what_waits(ctx, run, selection, note)
+    else:
+        planned = selecting.plan(ctx, selection, again, note)
     if isinstance(planned, Held) or (isinstance(planned, Nothing) and selection.everything):
         return planned
     why = f"{selection}{', again' if again else ''}"
@@ -56,6 +62,19 @@ def _claim(ctx: FeedContext, run: Run, selection: Selection, is_over: Callable[[
         return planned
     begun = claiming.begin(ctx, run, latest, why, planned=planned, reason=selection.reason)
     return begun or Nothing("other runs took them all meanwhile")
+
+
+def _plan_what_waits(
+    ctx: FeedContext, run: Run, selection: Selection, note: Mapping[str, Any]
+) -> list[Planned] | Nothing | Held:
+    """Plan what waits, as far as the feed's circuit breaker lets a run claim it."""
+    seen = breaker.read(ctx)
+    if seen and seen.holds(clock.to_iso(ctx.now())):
+        return Nothing(breaker.why(seen))
+    planned = selecting.plan(breaker.bounded(ctx, seen), selection, None, note)
+    if isinstance(planned, list) and not breaker.begins(ctx, seen, run.hash):
+        return Nothing("another run sees just now whether files fail still")
+    return planned
 
 
 def _resume(ctx: FeedContext, run: Run, selection: Selection, record: RunRecord) -> Claim | Nothing | Held:

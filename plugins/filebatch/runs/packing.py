@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 MAX_UNITS = 10_000  # children of an array job: https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
@@ -34,3 +35,17 @@ def pack(
         filled += size(item)
         closed = single
     return units
+
+
+def first(items: Iterable[T], *, size: Callable[[T], int], max_bytes: int, max_count: int, filled: int = 0) -> int:
+    """Return how many of the first items are taken: up to `max_count`, and to `max_bytes` with those `filled` already.
+
+    Where nothing is filled yet one is taken, however large it is.
+    """
+    taken = 0
+    for item in islice(items, max_count):
+        if (filled or taken) and filled + size(item) > max_bytes:
+            break
+        filled += size(item)
+        taken += 1
+    return taken

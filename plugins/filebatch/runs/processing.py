@@ -138,5 +138,13 @@ def complaint(ctx: FeedContext, record: RunRecord, settled: Settled) -> str:
     """
     if record.files and not settled.files:
         return f"none of {record.files} files was done: another run took this one for dead, and they wait again"
-    bad = settled.of(*FAILS_RUN[ctx.feed.fail_run_on])
+    bad = failing(ctx.feed.fail_run_on, settled)
     return f"{len(bad)} files of {len(settled.files)}:\n{settling.describe(bad)}" if bad else ""
+
+
+def failing(rule: str, settled: Settled) -> list[FileRecord]:
+    """Return the files for which a run fails by its feed's `fail_run_on`; none where it doesn't."""
+    if not rule.endswith("%"):
+        return settled.of(*FAILS_RUN[rule])
+    bad, share = settled.of(FileState.FAILED, FileState.INVALID), int(rule.removesuffix("%"))
+    return bad if len(bad) * 100 > len(settled.files) * share else []

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.core.rows import Row
 from filebatch.feeds.selection import Selection
 from filebatch.intake import arrivals, listing
 from filebatch.intake.listing import Looked
-from filebatch.runs import answers, claiming, infrastructure, listed_files, open_items, plans, takeover
+from filebatch.runs import answers, claiming, infrastructure, listed_files, open_items, packing, plans, takeover
 from filebatch.runs.answers import Held, Nothing
 from filebatch.runs.context import FeedContext
 from filebatch.runs.plans import Planned
@@ -67,7 +68,7 @@ def plan(
         log.warning("%s", held)
     for line in answers.left_out(selection, files, looked, {each.row for each in planned}):
         log.warning("not done: %s", line)
-    return _bounded(ctx, planned, note)
+    return _bounded(ctx, planned, {file.row: file.size for file in files}, note)
 
 
 def _plan_listed(ctx: FeedContext, selection: Selection, note: Mapping[str, Any]) -> list[Planned] | Nothing | Held:
@@ -75,10 +76,13 @@ def _plan_listed(ctx: FeedContext, selection: Selection, note: Mapping[str, Any]
     taken: list[Planned] = []
     held: set[str] = set()
     counts: Counter[str] = Counter()
+    filled = 0
     for page in listed_files.pages(ctx, selection):
         files = _freed(ctx, page, selection)
         planned = [each for file in files if (each := plans.plan_one(file, asked=True, force=selection.force))]
-        room = ctx.feed.packing.claim - len(taken)
+        sizes = {file.row: file.size for file in files}
+        room = _room(ctx, planned, sizes, taken=len(taken), filled=filled)
+        filled += sum(sizes[each.row] for each in planned[:room])
         taken += planned[:room]
         _leave(ctx, planned[room:], note)
         held |= _holders(files)
@@ -109,13 +113,30 @@ def _holders(files: Iterable[FileRecord]) -> set[str]:
     return {file.run_id or "?" for file in files if file.state is FileState.CLAIMED}
 
 
-def _bounded(ctx: FeedContext, planned: list[Planned], note: Mapping[str, Any]) -> list[Planned]:
+def _bounded(
+    ctx: FeedContext, planned: list[Planned], sizes: Mapping[Row[FileRecord], int], note: Mapping[str, Any]
+) -> list[Planned]:
     """Return as many as a run claims; the others wait for the runs that the bell starts, until all are done."""
-    left = planned[ctx.feed.packing.claim :]
+    taken = _room(ctx, planned, sizes)
+    left = planned[taken:]
     if left:
         _leave(ctx, left, note)
         log.warning("%s of %s files are left for the runs that the bell starts for them", len(left), len(planned))
-    return planned[: ctx.feed.packing.claim]
+    return planned[:taken]
+
+
+def _room(
+    ctx: FeedContext, planned: Sequence[Planned], sizes: Mapping[Row[FileRecord], int], taken: int = 0, filled: int = 0
+) -> int:
+    """Return how many of these files a run takes that has taken so many, and so many bytes."""
+    bounds = ctx.feed.packing
+    return packing.first(
+        planned,
+        size=lambda each: sizes[each.row],
+        max_bytes=bounds.claim_bytes,
+        max_count=bounds.claim - taken,
+        filled=filled,
+    )
 
 
 def _leave(ctx: FeedContext, left: Sequence[Planned], note: Mapping[str, Any]) -> None:

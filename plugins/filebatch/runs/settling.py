@@ -25,7 +25,7 @@ from filebatch.core.results import location, read_result
 from filebatch.core.rows import Row
 from filebatch.core.usage import Billed
 from filebatch.core.wording import MAX_SENTENCE, plain, quoted
-from filebatch.runs import claiming, jobs, rounds
+from filebatch.runs import breaker, claiming, jobs, rounds
 from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
@@ -109,6 +109,7 @@ def _close(ctx: FeedContext, record: RunRecord, files: Sequence[FileRecord], bil
         raise NotSettledError(
             f"claim {record.token}: {len(claimed)} files are still CLAIMED, such as {claimed[0].pk!r}"
         )
+    breaker.note(ctx, record, files)
     ctx.ledger.move(run_moves.settle(record, settled.counts, ctx.now(), billed))
     return settled
 

@@ -185,7 +185,7 @@ def _has_let_go(ctx: FeedContext, record: RunRecord) -> bool:
     if at_work or (job is None and not _is_due(ctx, record)):
         return False
     try:
-        return _settle(ctx, record)
+        return _settle(ctx, record, lambda _run_id: False)
     except (FilebatchError, ClientError):
         log.exception("run %s could not be settled: claim %s stays open", record.run_id, record.token)
         return False

@@ -12,6 +12,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from filebatch.core import clock
+from filebatch.core.breaker import Breaker
 from filebatch.core.records import Bell
 from filebatch.feeds.feed import Feed
 from filebatch.intake import doorbell
@@ -158,7 +159,7 @@ class Watch:
         """Ring if something is due and no ring is pending; what just arrived is due before the index tells."""
         known, feed, now = self._arrived.is_set(), self._ctx.feed.name, clock.now()
         self._arrived.clear()
-        if not (known or await _is_due(ledger, feed)):
+        if not await _is_due(ledger, feed, known=known):
             return Look.QUIET
         bell = await ledger.get(Bell.at(feed))
         move = doorbell.next_ring(feed, bell, now, starting=self._starting)
@@ -175,8 +176,13 @@ class Watch:
                 await self._arrived.wait()
 
 
-async def _is_due(ledger: AsyncLedger, feed: str) -> bool:
-    for partition, due in doorbell.watched(feed, clock.now()):
-        if await ledger.has_due(partition, due):
-            return True
-    return False
+async def _is_due(ledger: AsyncLedger, feed: str, *, known: bool) -> bool:
+    files, runs = doorbell.watched(feed, clock.now())
+    if (known or await ledger.has_due(*files)) and not await _is_held(ledger, feed):
+        return True
+    return await ledger.has_due(*runs)
+
+
+async def _is_held(ledger: AsyncLedger, feed: str) -> bool:
+    breaker = await ledger.get(Breaker.at(feed))
+    return breaker is not None and breaker.holds(clock.to_iso(clock.now()))

@@ -247,7 +247,7 @@ def test_a_count_that_a_page_of_one_megabyte_ended_says_that_there_are_more():
 
 def test_a_feed_tells_since_when_the_oldest_waits_and_when_the_last_came(ledger):
     found, requests = ledger.during(lambda: overview.of_feed(context(ledger)))
-    assert requests == 22
+    assert requests == 23
     assert found.oldest_waiting == clock.to_iso(NOW)
     assert found.last_arrival is None
     assert found.counts[FAILED] == Count(100)

@@ -12,7 +12,7 @@ from filebatch.core.metric_data import check
 from filebatch.core.records import Arrival
 from filebatch.queries import health
 from filebatch.queries.capacity import JobQueue
-from moves import FILE, run_record
+from moves import BREAKER, FILE, LATER, run_record
 
 FEED = feed_of(expected_by="06:00")
 
@@ -33,7 +33,17 @@ def test_a_feed_without_waiting_files_is_well(place):
         "OldestRunnableAge": 0,
         "FilesUnmatched": 0,
         "ClaimsOverdue": 0,
+        "FeedHeld": 0,
     }
+
+
+@pytest.mark.parametrize("now", [NOW, LATER + timedelta(days=1)], ids=["held", "to be tried"])
+def test_a_feed_whose_files_all_fail_is_held_until_one_is_done(place, now):
+    ctx = replace(place.ctx(), now=lambda: now)
+    ctx.ledger.move(feed_moves.broken(None, BREAKER))
+    assert values(health.of_feed(ctx))["FeedHeld"] == 1
+    ctx.ledger.move(feed_moves.mended(BREAKER))
+    assert values(health.of_feed(ctx))["FeedHeld"] == 0
 
 
 @pytest.mark.parametrize(("hours", "settled", "overdue"), [(1, False, 0), (3, False, 1), (3, True, 0)])

@@ -185,3 +185,53 @@ def test_of_more_files_than_a_run_claims_all_are_done_by_the_runs_that_follow(ct
     assert isinstance(found[3], Nothing)
     items = [ctx.ledger.get(key) for key in keys]
     assert {(item.state, item.generation) for item in items} == {(FileState.CLAIMED, generation)}
+
+
+def all_failed(ctx, place, *names):
+    """Have a run of everything fail with each file of it; return the files' rows."""
+    rows = waiting(place, *names)
+    token = asked(ctx, replace(WHO, hash="00000000000000aa")).token
+    for row in rows:
+        ctx.ledger.move(file_moves.fail(row, token, "orders", BROKEN, retry=None, now=ctx.now()))
+    settled(ctx, token)
+    return rows
+
+
+def test_a_feed_of_which_everything_fails_claims_nothing_then_a_few_files_then_all(ctx, place, caplog):
+    all_failed(ctx, place, "a", "b")
+    rows = waiting(place, *(f"n{number:02}" for number in range(12)))
+
+    with caplog.at_level(logging.WARNING):
+        found = asked(ctx)
+    assert isinstance(found, Nothing)
+    assert "the last 2 files have all FAILED, the latest with bug" in found.why
+    assert {place.state(row) for row in rows} == {FileState.ARRIVED}
+
+    later = replace(ctx, now=lambda: clock.now() + timedelta(minutes=2))
+    probe = asked(later)
+    assert probe.files == 10
+    second = asked(later, replace(WHO, hash="00000000000000dd"))
+    assert isinstance(second, Nothing)
+    assert "held until" in second.why
+
+    held = Held.__new__(Held)
+    held.ctx, held.token, held.keys = ctx, probe.token, [row for row in rows if place.state(row) == FileState.CLAIMED]
+    for number in range(10):
+        held.finish(number)
+    settled(ctx, probe.token)
+    assert asked(ctx, replace(WHO, hash="00000000000000ee")).files == 2
+
+
+def test_what_somebody_asks_for_is_claimed_though_everything_fails(ctx, place):
+    all_failed(ctx, place, "a", "b")
+    waiting(place, "c")
+    found = asked(ctx, selection=Selection(keys=("orders/c.csv",)))
+    assert (type(found), found.files) == (Claim, 1)
+
+
+def test_a_run_claims_files_up_to_its_feeds_bytes_and_the_rest_waits(ctx, place):
+    ctx = replace(ctx, feed=feed_of(packing={"claim_bytes": 20}))
+    rows = waiting(place, "a", "b", "c")  # 8 bytes each
+    found = asked(ctx)
+    assert found.files == 2
+    assert sorted(place.state(row) for row in rows) == [FileState.ARRIVED, FileState.CLAIMED, FileState.CLAIMED]

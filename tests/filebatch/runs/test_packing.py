@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filebatch.runs.packing import MAX_UNITS, pack
+from filebatch.runs.packing import MAX_UNITS, first, pack
 
 SIZES = st.lists(st.integers(0, 1000), max_size=60)
 MAX_BYTES = st.integers(1, 1500)
@@ -55,6 +55,15 @@ def test_what_must_be_alone_shares_its_unit_with_none_and_the_order_is_kept(size
     units = pack(enumerate(sizes), size=lambda item: item[1], max_bytes=max_bytes, max_count=max_count, alone=alone)
     assert all(len(unit) == 1 for unit in units if any(alone(item) for item in unit))
     assert [item for unit in units for item in unit] == list(enumerate(sizes))
+
+
+@given(SIZES, MAX_BYTES, MAX_COUNT)
+def test_the_first_files_up_to_a_bound_are_as_many_as_fit(sizes, max_bytes, max_count):
+    taken = first(sizes, size=lambda size: size, max_bytes=max_bytes, max_count=max_count)
+    assert taken <= min(len(sizes), max_count)
+    assert taken >= min(len(sizes), 1)
+    assert sum(sizes[:taken]) <= max_bytes or taken == 1
+    assert taken in (len(sizes), max_count) or sum(sizes[: taken + 1]) > max_bytes
 
 
 def test_nothing_makes_no_units():

@@ -13,6 +13,7 @@ from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
 from filebatch.core.records import FileState, RunState
 from filebatch.runs import claiming, processing, rounds, settling, takeover
+from moves import arrival
 
 
 def next_job(held):
@@ -152,6 +153,18 @@ def test_whether_a_run_fails_is_its_feeds_rule(place, rule, complains):
     said = processing.complaint(held.ctx, held.record, settled)
     assert bool(said) is complains
     assert (f"{held.files[0].key}" in said) is (rule == "invalid")
+
+
+@pytest.mark.parametrize(
+    ("rule", "failed", "invalid", "fails"),
+    [("10%", 1, 0, False), ("10%", 1, 1, True), ("10%", 2, 0, True), ("9%", 0, 1, True), ("99%", 10, 0, True)],
+)
+def test_a_run_fails_once_more_than_a_share_of_its_files_have_failed_or_are_invalid(rule, failed, invalid, fails):
+    states = [FileState.FAILED] * failed + [FileState.INVALID] * invalid
+    states += [FileState.SUCCEEDED] * (10 - len(states))
+    files = tuple(replace(arrival(), state=state) for state in states)
+    found = processing.failing(rule, settling.Settled({}, files))
+    assert len(found) == (failed + invalid if fails else 0)
 
 
 def test_files_that_another_try_of_the_task_took_are_of_the_round(place, monkeypatch):
