@@ -20,7 +20,8 @@ from filebatch.runs.answers import Nothing
 from filebatch.runs.plans import REDO, RETRY, TAKE, Planned
 
 FAILED = Selection(prefix="orders/", state=FileState.FAILED)
-LONG_AGO = clock.parse_utc("2020-01-01T00:00:00Z")  # the same in each process, as names of tests have it
+# The same in each process, as names of tests have them.
+LONG_AGO, FAR_OFF = clock.parse_utc("2020-01-01T00:00:00Z"), clock.parse_utc("2999-01-01T00:00:00Z")
 CLAIMED = Selection(prefix="orders/", state=FileState.CLAIMED)
 
 
@@ -72,7 +73,7 @@ def test_what_narrows_it_composes(place, selection, names):
     "selection",
     [
         replace(FAILED, code="out_of_memory"),
-        replace(FAILED, since=clock.now() + timedelta(days=1)),
+        replace(FAILED, since=FAR_OFF),
         Selection(prefix="orders/", state=FileState.ARRIVED),
     ],
     ids=str,
