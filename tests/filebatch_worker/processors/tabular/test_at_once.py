@@ -83,6 +83,7 @@ def test_whatever_the_values_one_pass_makes_what_measuring_first_makes(first, ot
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "SAMPLE_ROWS", sample)
         patch.setattr(at_once, "SAMPLE_ROWS", sample)
+        patch.setattr(csv_file, "SAMPLE_ROWS", sample)
         quick, exact = both(f"id|value\n{lines}", {**options, "delimiter": "|"})
     assert quick == exact
     assert quick == outcome(f"id|value\n{lines}".encode(), {**options, "delimiter": "|"})  # every value is classed
@@ -104,6 +105,7 @@ def test_whatever_the_values_one_pass_makes_what_measuring_first_makes(first, ot
 def test_one_pass_suffices_unless_a_value_speaks_against_the_first_rows(monkeypatch, content, options, once):
     monkeypatch.setattr(measure, "SAMPLE_ROWS", 1)
     monkeypatch.setattr(at_once, "SAMPLE_ROWS", 1)
+    monkeypatch.setattr(csv_file, "SAMPLE_ROWS", 1)
     measured = []
     monkeypatch.setattr(csv_file, "measure", lambda *given: measured.append(1) or measure.measure(*given))
     outcome(content.encode(), {"header": True, "delimiter": "|", **options})

@@ -7,7 +7,7 @@ the same either way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,9 +33,17 @@ _STOP = "error('a value is not of its type')"
 
 
 def write_at_once(
-    table: Relation, columns: Sequence[Column], options: TabularOptions, size: int, rows: int, path: Path
+    table: Relation,
+    columns: Sequence[Column],
+    options: TabularOptions,
+    kinds: Mapping[str, Kind] | None,
+    size: int,
+    rows: int,
+    path: Path,
 ) -> Measured | None:
     """Write the table of about `size` bytes and at most `rows` rows to `path`, and return what its columns are.
+
+    `kinds` are the classes that occur in the columns whose types are to be found, where they are known.
 
     None where it takes a closer look; what stands at `path` then is nothing. Raises InvalidFile "missing-column",
     "extra-column".
@@ -44,7 +52,7 @@ def write_at_once(
 
     check_names([column.name for column in columns], options)
     try:
-        kinds = sampled(table, columns, options)
+        kinds = sampled(table, columns, options) if kinds is None else kinds
         final = [_checked(column, kinds.get(column.name), options, whole=rows <= SAMPLE_ROWS) for column in columns]
         checked = [column for column in final if column is not None]
         if len(checked) < len(final) or sum(_STOP in column.value for column in checked) > MAX_GUESSES:

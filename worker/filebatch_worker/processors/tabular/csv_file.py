@@ -13,8 +13,9 @@ from filebatch_worker.processors.tabular.csv_open import open_csv
 from filebatch_worker.processors.tabular.csv_records import CsvFile, Survey, locate, survey
 from filebatch_worker.processors.tabular.dialect import Dialect
 from filebatch_worker.processors.tabular.faults import invalid
+from filebatch_worker.processors.tabular.glance import kinds_of
 from filebatch_worker.processors.tabular.layout import scan
-from filebatch_worker.processors.tabular.measure import Measured, Relation, measure
+from filebatch_worker.processors.tabular.measure import SAMPLE_ROWS, Measured, Relation, measure
 from filebatch_worker.processors.tabular.naming import column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
@@ -117,7 +118,8 @@ class _Reader:
         parallel = not self.file.layout.quoted_line_ends
         table = self._table(LINE_BYTES[0], parallel=parallel, skip_bad=False)
         size, rows = self.file.path.stat().st_size, self.file.expected_rows
-        measured = write_at_once(table, self.columns, self.options, size, rows, target)
+        kinds = kinds_of(self.file, self.columns, rows, self.options) if rows <= SAMPLE_ROWS else None
+        measured = write_at_once(table, self.columns, self.options, kinds, size, rows, target)
         if measured is None:
             return None
         right = measured.rows == rows or measured.rows == self.with_exact_layout().file.expected_rows
