@@ -12,6 +12,8 @@ from filebatch_worker.file import classify
     ("error", "code"),
     [
         (MemoryError(), "out_of_memory"),
+        (OSError(28, "No space left on device"), "disk_full"),
+        (OSError(13, "Permission denied"), "bug"),
         (errors.ConfigurationError("x"), "configuration"),
         (errors.ContractError("x"), "configuration"),
         (processor.ConfigurationError("x"), "configuration"),
@@ -34,6 +36,7 @@ def test_what_was_raised_has_a_name(error, code):
         ([], 0),
         (["bug"], 70),
         (["out_of_memory"], 70),
+        (["disk_full"], 70),
         (["configuration"], 78),
         (["bug", "configuration"], 78),
         (["bug", "configuration", "out_of_memory", "transient"], 75),

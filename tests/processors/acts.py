@@ -98,7 +98,22 @@ def write(workdir: Path, name: str, text: str = "x") -> Output:
     return Output(name, path)
 
 
+def fill_the_disk(_: str) -> None:
+    """Write to a device that is always full."""
+    Path("/dev/full").write_text("x", encoding="utf-8")
+
+
+def take_memory(rest: str) -> None:
+    """Take so many MiB, and keep them until somebody looks."""
+    taken = bytearray(int(rest) * 2**20)
+    time.sleep(3)
+    del taken
+
+
 DEEDS = {
+    "fill": fill_the_disk,
+    "take": take_memory,
+    "sleep": lambda rest: time.sleep(float(rest)),
     "wait": wait,
     "wait-and-raise": wait_and_raise,
     "exit": lambda rest: sys.exit(int(rest)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -23,6 +24,7 @@ from filebatch_worker.fetch import Unreadable, fetch
 from filebatch_worker.settings import Settings
 
 LONG_UPLOAD = 5.0  # seconds
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,8 @@ def classify(error: Exception) -> str:
     error = refusals.cause(error)
     if isinstance(error, MemoryError):
         return "out_of_memory"
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        return "disk_full"
     if isinstance(error, processor.TransientError) or refusals.is_transient(error):
         return "transient"
     ours = isinstance(error, (ConfigurationError, ContractError, processor.ConfigurationError))

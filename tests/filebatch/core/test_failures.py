@@ -80,6 +80,7 @@ ENDINGS = {
         Ending("FAILED"),
     ],
     "vanished": [None],
+    "disk_full": [],  # the worker says so
 }
 ALL = [(code, ending) for code, endings in ENDINGS.items() for ending in endings]
 ENDED = [(code, ending) for code, ending in ALL if ending]
