@@ -67,8 +67,13 @@ audit: setup  ## compare bucket, ledger and results: lost=0 doubled=0 untrue=0 s
 doctor: setup  ## find what would go wrong in a deployment, in this clone and in SETTINGS=file, the shell's or the local environment; ARGS=--json
 	@$(RUN) -m doctor $(if $(filter command,$(firstword $(origin SETTINGS))),$(SETTINGS)) $(ARGS)
 
-deploy: setup  ## lay plugins, requirements, DAGs and feeds down: ENV=NAME TO=FOLDER or s3://BUCKET; ARGS="--dry-run", "--yes", "--rollback N"
-	@$(if $(ENV),,$(error ENV=NAME is missing: a file of infra/environments, such as ENV=existing-airflow))$(RUN) -m deploy $(ENV) $(if $(TO),--to "$(TO)") $(ARGS)
+NAMED = $(if $(ENV),,$(error ENV=NAME is missing: a file of infra/environments, such as ENV=existing-airflow))$(ENV)
+
+deploy: setup  ## bring an environment to what this clone has: ENV=NAME [TO=FOLDER or s3://BUCKET] [IMAGE=TAG]; ARGS="--dry-run", "--yes", "--rollback N"
+	@$(RUN) -m deploy $(NAMED) $(if $(TO),--to "$(TO)") $(if $(IMAGE),--image "$(IMAGE)") $(ARGS)
+
+destroy: setup  ## remove what `make deploy ENV=NAME` made with Terraform, once it isn't protected any more
+	@$(RUN) -m deploy $(NAMED) --destroy $(ARGS)
 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)

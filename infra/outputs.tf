@@ -29,8 +29,13 @@ output "policies" {
 }
 
 output "airflow_bucket" {
-  description = "MWAA's bucket, whose dags/ the DAGs are synced to, or null."
+  description = "MWAA's bucket, which `make deploy` lays plugins, requirements and DAGs down in, or null."
   value       = try(module.storage.airflow.name, null)
+}
+
+output "mwaa_environment" {
+  description = "The name of MWAA's environment, or null."
+  value       = try(module.mwaa[0].environment_name, null)
 }
 
 output "webserver_url" {

@@ -16,7 +16,7 @@ settings.load_profile("filebatch")
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[LocalAws]:
-    with local_aws(options=("--mwaa-takes", "0.5", *mean.options("requests"))) as running:
+    with local_aws(options=("--mwaa-takes", "0.2", *mean.options("requests"))) as running:
         yield running
 
 

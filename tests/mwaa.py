@@ -3,11 +3,11 @@
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from aws import REGION, ROOT, until
-from filebatch_local.serve.background import LocalAws
 
 ROLE = "arn:aws:iam::123456789012:role/airflow"
 KWARGS = '{"variables_prefix": "%s/variables"}'
@@ -17,16 +17,16 @@ KWARGS = '{"variables_prefix": "%s/variables"}'
 class Environment:
     """A bucket, and an environment of the same name."""
 
-    server: LocalAws
+    connect: Callable[[str], Any]
     name: str
 
     @property
     def s3(self) -> Any:
-        return self.server.client("s3")
+        return self.connect("s3")
 
     @property
     def mwaa(self) -> Any:
-        return self.server.client("mwaa")
+        return self.connect("mwaa")
 
     def get(self) -> dict[str, Any]:
         return dict(self.mwaa.get_environment(Name=self.name)["Environment"])
@@ -56,9 +56,9 @@ class Environment:
         until(lambda: self.get()["Status"] == "AVAILABLE")
 
 
-def bucket(server: LocalAws) -> Environment:
+def bucket(connect: Callable[[str], Any]) -> Environment:
     """Return a new bucket, as Terraform makes MWAA's, and no environment yet."""
-    made = Environment(server, f"mwaa-{uuid.uuid4().hex[:12]}")
+    made = Environment(connect, f"mwaa-{uuid.uuid4().hex[:12]}")
     made.s3.create_bucket(Bucket=made.name, CreateBucketConfiguration={"LocationConstraint": REGION})
     made.s3.put_bucket_versioning(Bucket=made.name, VersioningConfiguration={"Status": "Enabled"})
     return made

@@ -1,6 +1,6 @@
 # An Airflow that is there already (yours, Astronomer, a laptop): everything but MWAA.
-#   terraform apply -var-file=environments/existing-airflow.tfvars
-#   airflow variables set filebatch "$(terraform output -raw settings)"
+#   make deploy ENV=existing-airflow TO=/srv/airflow
+#   airflow variables set filebatch "$(make -s deploy ENV=existing-airflow ARGS=--settings)"
 res_prefix = "acme-files-prod"
 region     = "eu-west-1"
 

@@ -1,7 +1,5 @@
 # Amazon MWAA conducts.
-#   infra/plugins-zip infra/build/plugins.zip
-#   terraform apply -var-file=environments/mwaa.tfvars
-#   aws s3 sync ../dags "s3://$(terraform output -raw airflow_bucket)/dags" --delete
+#   make deploy ENV=mwaa
 res_prefix = "acme-files-prod"
 region     = "eu-west-1"
 

@@ -26,20 +26,16 @@ def part(path: str) -> str:
     return "plugins" if path.startswith("plugins") else "requirements"
 
 
-def of_clone(root: Path, mwaa: bool) -> tuple[Files, Files]:
-    """Return the files that are laid down, and those that must be there before.
-
-    MWAA reads plugins.zip and requirements.txt when it starts: Terraform lays them down and updates the environment,
-    which takes half an hour, and DAGs that need them must come later.
-    """
-    packed = _plugins_zip(root)
+def of_clone(root: Path, *, packed: bool) -> Files:
+    """Return the files that are laid down; MWAA takes the plugins packed."""
+    plugins = _plugins_zip(root)
     required = {"requirements.txt": (root / "requirements.txt").read_bytes()}
     dags = {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(_files(root / "dags"))}
-    if mwaa:
-        return dags, {"plugins.zip": packed, **required}
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        plugins = {f"plugins/{name}": archive.read(name) for name in archive.namelist()}
-    return {**plugins, **required, **dags}, {}
+    if packed:
+        return {"plugins.zip": plugins, **required, **dags}
+    with zipfile.ZipFile(io.BytesIO(plugins)) as archive:
+        unpacked = {f"plugins/{name}": archive.read(name) for name in archive.namelist()}
+    return {**unpacked, **required, **dags}
 
 
 def image(root: Path) -> str:
@@ -50,9 +46,27 @@ def image(root: Path) -> str:
     return of("\n".join([*lines, of((root / "requirements" / "worker.txt").read_bytes())]).encode())
 
 
-def has_mwaa(environment: str) -> bool:
-    """Tell whether an environment file has Amazon MWAA."""
-    return re.search(r"^mwaa\s*=\s*\{", environment, re.MULTILINE) is not None
+def mwaa(environment: str) -> str:
+    """Return the name of an environment file's environment of Amazon MWAA, as Terraform names it; "" for none."""
+    prefix = re.search(r'^res_prefix\s*=\s*"([^"]+)"', environment, re.MULTILINE)
+    has = re.search(r"^mwaa\s*=\s*\{", environment, re.MULTILINE)
+    return f"{prefix[1]}-mwaa-airflow" if prefix and has else ""
+
+
+def region(environment: str) -> str:
+    """Return the region that an environment file names, else Terraform's default."""
+    found = re.search(r'^region\s*=\s*"([^"]+)"', environment, re.MULTILINE)
+    return found[1] if found else "eu-west-1"
+
+
+def protected(environment: str) -> bool:
+    """Tell whether an environment's ledger, buckets and images refuse to be destroyed."""
+    return re.search(r"^deletion_protection\s*=\s*false\b", environment, re.MULTILINE) is None
+
+
+def feeds(files: Files) -> Files:
+    """Return the feed files among what is laid down, by their names."""
+    return {path.rpartition("/")[2]: content for path, content in files.items() if part(path) == "feeds"}
 
 
 def of(content: bytes) -> str:

@@ -26,14 +26,25 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment: its number, who made it and when, path => hash of what is laid down and of what must be there."""
+    """A deployment.
+
+    Attributes:
+        number: 1 for the first.
+        by: who made it.
+        at: when it was begun.
+        files: path => hash of what is laid down.
+        image: tag of the worker's image; "" where it wasn't looked at.
+        finished: all of it is laid down.
+        verified: Airflow was seen to have it.
+    """
 
     number: int
     by: str
     at: str
     files: Mapping[str, str]
-    needs: Mapping[str, str]
+    image: str = ""
     finished: bool = False
+    verified: bool = False
 
 
 def recorded(place: Place) -> list[Deployment]:
@@ -91,14 +102,16 @@ def begin(place: Place, deployment: Deployment, files: Files) -> None:
     _write(place, deployment)
 
 
-def finish(place: Place, deployment: Deployment) -> None:
-    """Say in the record that all of it is laid down."""
-    _write(place, replace(deployment, finished=True))
+def finish(place: Place, deployment: Deployment, *, verified: bool = False) -> None:
+    """Say in the record that all of it is laid down, and whether Airflow was seen to have it."""
+    _write(place, replace(deployment, finished=True, verified=verified))
 
 
 @contextmanager
 def locked(place: Place, by: str, at: str, take_over: str | None = None) -> Iterator[None]:
     """Keep others from deploying; `take_over` names an owner who is known to be gone.
+
+    The lock's document is never removed, only replaced by whoever saw it last: who is late finds another there.
 
     Raises:
         RefusedError: somebody has the lock.
@@ -108,29 +121,36 @@ def locked(place: Place, by: str, at: str, take_over: str | None = None) -> Iter
     try:
         yield
     finally:
-        if place.read(LOCK) == mine:
-            place.remove(LOCK)
+        place.swap(LOCK, mine, json.dumps({"owner": None, "since": at, "last": by}).encode())
 
 
 def _take(place: Place, mine: bytes, take_over: str | None) -> None:
-    if take_over is not None and _holder(place.read(LOCK))[0] == take_over:
-        place.remove(LOCK)
-    # What was refused may be there by this very call, as a client sends again what got no answer.
-    if not place.create(LOCK, mine) and (there := place.read(LOCK)) != mine:
-        owner, since = _holder(there)
-        raise RefusedError(
-            f"{owner} has been deploying here since {since}; wait, or where that one is known to be gone: "
-            f"ARGS='--take-over {owner}'"
-        )
+    if place.create(LOCK, mine):
+        return
+    there = place.read(LOCK) or b""
+    if there == mine:  # what was refused is there by this very call, as a client sends again what got no answer
+        return
+    owner, since = _holder(there)
+    if owner in (None, take_over) and place.swap(LOCK, there, mine):
+        return
+    owner, since = _holder(place.read(LOCK) or b"")
+    raise RefusedError(
+        f"{owner or 'somebody'} has been deploying here since {since}; wait, or where that one is known to be gone: "
+        f"ARGS='--take-over {owner}'"
+    )
 
 
-def _holder(lock: bytes | None) -> tuple[str, str]:
-    """Return who has a lock, and since when."""
-    if lock is None:
-        return "somebody", "just now"
+def holder(place: Place) -> str | None:
+    """Return who has the lock."""
+    there = place.read(LOCK)
+    return None if there is None else _holder(there)[0]
+
+
+def _holder(lock: bytes) -> tuple[str | None, str]:
+    """Return who has a lock, None where nobody has, and since when."""
     try:
         found = json.loads(lock)
-        return str(found["owner"]), str(found["since"])
+        return found["owner"], str(found["since"])
     except (ValueError, TypeError, KeyError) as error:
         raise RefusedError(f"{LOCK}: expected owner and since, found {lock[:60]!r}; move it away") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ class Place(Protocol):
 
     def create(self, path: str, content: bytes) -> bool:
         """Lay a document down where there is none, and tell whether there was none; of two at once one is told so."""
+
+    def swap(self, path: str, old: bytes, new: bytes) -> bool:
+        """Replace a document that is still the old one, and tell whether it was; of two at once one is told so."""
 
     def remove(self, path: str) -> None:
         """Remove what is there, if anything is."""
@@ -61,6 +65,18 @@ class Folder:
             written.unlink()
         return True
 
+    def swap(self, path: str, old: bytes, new: bytes) -> bool:
+        """See Place; whoever swaps documents of the same folder waits."""
+        handle = os.open(self._file(path).parent, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if self.read(path) != old:
+                return False
+            self.write(path, new)
+        finally:
+            os.close(handle)
+        return True
+
     def remove(self, path: str) -> None:
         """See Place."""
         self._file(path).unlink(missing_ok=True)
@@ -94,13 +110,8 @@ class Bucket:
 
     def read(self, path: str) -> bytes | None:
         """See Place."""
-        try:
-            content: bytes = self.client.get_object(**self._object(path))["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ABSENT:
-                raise
-            return None
-        return content
+        found = self._got(path)
+        return None if found is None else bytes(found["Body"].read())
 
     def write(self, path: str, content: bytes) -> None:
         """See Place."""
@@ -116,6 +127,23 @@ class Bucket:
             return False
         return True
 
+    def swap(self, path: str, old: bytes, new: bytes) -> bool:
+        """See Place; S3 writes only where the object is still the one that was read."""
+        found = self._got(path)
+        if found is None or found["Body"].read() != old:
+            return False
+        try:
+            self.client.put_object(**self._object(path), Body=new, IfMatch=found["ETag"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in EXISTS | ABSENT:
+                raise
+            return self.read(path) == new  # what was refused may be there by this very call, which was sent again
+        return True
+
+    def version(self, path: str) -> str:
+        """Return the version id of what is there."""
+        return str(self.client.head_object(**self._object(path)).get("VersionId", "null"))
+
     def remove(self, path: str) -> None:
         """See Place."""
         self.client.delete_object(**self._object(path))
@@ -123,6 +151,14 @@ class Bucket:
     def below(self, folder: str) -> list[str]:
         """See Place."""
         return sorted(self._listed(f"{self.prefix}{inside(folder)}/"))
+
+    def _got(self, path: str) -> Any:
+        try:
+            return self.client.get_object(**self._object(path))
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ABSENT:
+                raise
+            return None
 
     def _listed(self, prefix: str) -> Iterator[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")

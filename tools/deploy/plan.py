@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from deploy.contents import PARTS, Files, hashes, in_order, of, part
-from deploy.deployments import RefusedError
 from deploy.places import Place
 
 AT_ONCE = 16  # reads of a bucket
@@ -39,32 +38,16 @@ def made(wanted: Files, owned: Iterable[str], place: Place) -> Plan:
     )
 
 
-def carry_out(plan: Plan, wanted: Files, place: Place) -> None:
-    """Lay down the library before the DAGs that import it, and remove last; done again it does what is left."""
-    for path in in_order([*plan.new, *plan.changed]):
+def lay_down(plan: Plan, wanted: Files, place: Place, parts: Sequence[str]) -> None:
+    """Lay down what of these parts differs, each after what it needs; done again it does what is left."""
+    for path in in_order(path for path in (*plan.new, *plan.changed) if part(path) in parts):
         place.write(path, wanted[path])
+
+
+def remove(plan: Plan, place: Place) -> None:
+    """Remove what isn't wanted any more."""
     for path in plan.removed:
         place.remove(path)
-
-
-def check_needs(needs: Mapping[str, str], place: Place) -> None:
-    """See that what the DAGs need is there already.
-
-    Raises:
-        RefusedError: it isn't, or it's another.
-    """
-    wrong = unmet(needs, place)
-    if wrong:
-        raise RefusedError(
-            f"{' and '.join(wrong)} there: not what these DAGs need; first `infra/plugins-zip infra/build/plugins.zip` "
-            "and `terraform apply` in infra/ from the same commit, which updates the environment (20 to 30 minutes)"
-        )
-
-
-def unmet(needs: Mapping[str, str], place: Place) -> list[str]:
-    """Return the paths of what is needed and isn't there as it's needed."""
-    there = found(place, needs)
-    return [path for path, name in needs.items() if there[path] != name]
 
 
 def found(place: Place, paths: Iterable[str]) -> dict[str, str | None]:
@@ -75,18 +58,11 @@ def found(place: Place, paths: Iterable[str]) -> dict[str, str | None]:
         return {path: None if content is None else of(content) for path, content in zip(names, contents, strict=True)}
 
 
-def told(plan: Plan, needs: Iterable[str], unmet: Iterable[str]) -> list[str]:
-    """Return the plan in lines, by part; what must be there before is told in the place of its part."""
+def told(plan: Plan) -> list[str]:
+    """Return the plan in lines, by part."""
     lines = []
     marks = (("+", plan.new), ("~", plan.changed), ("-", plan.removed))
-    needed = {part(path): path for path in needs}
     for name in PARTS:
         those = [f"  {mark} {path}" for mark, paths in marks for path in paths if part(path) == name]
-        if name in needed:
-            is_there = (
-                "another or none is there: `terraform apply` comes first" if needed[name] in unmet else "is there"
-            )
-            lines.append(f"{name}: {needed[name]} {is_there}")
-        else:
-            lines += [f"{name}: {len(those) or 'nothing'} to change", *those]
+        lines += [f"{name}: {len(those) or 'nothing'} to change", *those]
     return lines

@@ -26,7 +26,8 @@ from filebatch.feeds.feed import load_feeds
 from surroundings import NoSettingsError, found_settings
 
 ROOT = Path(__file__).parents[2]
-NO_LOCAL = "--no-local"
+NO_LOCAL, WITHOUT = "--no-local", "--without"
+BEFORE = ("queues", "job definitions", "images")  # what a deployment is about to bring
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("settings", nargs="?", type=Path, help="JSON file of settings (default: see `make doctor`)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument(NO_LOCAL, action="store_true", help="leave out this machine's local AWS and Airflow")
+    parser.add_argument(WITHOUT, metavar="CHECK", action="append", default=[], help="leave out a check")
     given = parser.parse_args(arguments)
-    told = {name: list(found) for name, found in examined(given.settings, local=not given.no_local)}
+    looked = examined(given.settings, local=not given.no_local)
+    told = {name: list(found) for name, found in looked if name not in given.without}
     sys.stdout.write(_as_json(told) if given.json else _as_text(told))
     return int(any(isinstance(each, Finding) for found in told.values() for each in found))
 

@@ -1,5 +1,5 @@
-# Amazon MWAA: its bucket's contents, its network, its environment. The DAGs are not laid down here: they change more
-# often than infrastructure does (docs/runbook.md#deploying).
+# Amazon MWAA: its network, its environment, and what that needs to be made: first plugins and requirements. What comes
+# after them is `make deploy`'s to lay down, with the DAGs, and to have the environment start with (docs/deploy.md).
 
 locals {
   name        = "${var.res_prefix}-mwaa"
@@ -32,6 +32,10 @@ resource "aws_s3_object" "plugins" {
   source_hash = filebase64sha256(var.plugins_zip)
 
   tags = merge(var.tags, { Name = "${local.name}-plugins" })
+
+  lifecycle {
+    ignore_changes = [source, source_hash, tags, tags_all, content_type]
+  }
 }
 
 resource "aws_s3_object" "requirements" {
@@ -41,6 +45,10 @@ resource "aws_s3_object" "requirements" {
   source_hash = filebase64sha256(var.requirements)
 
   tags = merge(var.tags, { Name = "${local.name}-requirements" })
+
+  lifecycle {
+    ignore_changes = [source, source_hash, tags, tags_all, content_type]
+  }
 }
 
 resource "aws_security_group" "environment" {
@@ -166,6 +174,8 @@ resource "aws_mwaa_environment" "this" {
   tags = merge(var.tags, { Name = "${local.name}-airflow" })
 
   lifecycle {
+    ignore_changes = [plugins_s3_object_version, requirements_s3_object_version]
+
     precondition {
       condition     = local.version == local.required
       error_message = "mwaa: airflow_version ${local.version}, but requirements were resolved for Airflow ${local.required}."

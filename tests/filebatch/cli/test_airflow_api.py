@@ -9,9 +9,9 @@ from filebatch.cli.airflow_api import Airflow, AirflowError
 
 
 @pytest.fixture
-def environment(server, tmp_path, monkeypatch):
+def environment(place, server, tmp_path, monkeypatch):
     """An environment with the repository's feeds, in a shell that names it."""
-    made = mwaa.bucket(server)
+    made = mwaa.bucket(place.connect)
     for file in ("file_to_batch.py", "feeds/tables.yaml"):
         made.put(f"dags/{file}", (ROOT / "dags" / file).read_bytes())
     made.create(mwaa.plugins_zip(tmp_path), b"")

@@ -3,17 +3,16 @@
 import json
 import shutil
 import uuid
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from aws import ROOT
 from deploy import __main__ as command
 from deploy import contents, deployments
 from deploy.deployments import LOCK, RefusedError
 from deploy.places import Bucket, Folder
 
-WRITES = {"write", "create", "remove"}
+WRITES = {"write", "create", "swap", "remove"}
 WEATHER = "dags/feeds/weather.yaml"
 
 
@@ -34,23 +33,6 @@ class Watched:
         return act(path, *content)
 
 
-@pytest.fixture
-def clone(tmp_path, monkeypatch) -> Path:
-    """A small clone: one module of the library, one DAG, the feeds."""
-    root = tmp_path / "clone"
-    for name in ("infra/environments", "dags", "worker"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("infra/plugins-zip", "requirements.txt", "requirements/worker.txt"):
-        (root / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, root / name)
-    library = root / "plugins" / "filebatch" / "core"
-    library.mkdir(parents=True)
-    (library / "__init__.py").write_text('"""One."""\n')
-    monkeypatch.setattr(command, "ROOT", root)
-    monkeypatch.setattr(command, "doctor", lambda arguments: 0)
-    return root
-
-
 @pytest.fixture(params=["folder", "bucket"])
 def there(request, tmp_path, monkeypatch):
     """Where Airflow reads, as `--to` names it and as a place."""
@@ -67,11 +49,11 @@ def there(request, tmp_path, monkeypatch):
 
 
 def deploy(*arguments: str, environment: str = "existing-airflow") -> int:
-    return command.main([environment, "--to", "place", "--yes", *arguments])
+    return command.main([environment, "--to", "place", "--files-only", "--yes", *arguments])
 
 
 def laid_down(there, clone) -> bool:
-    files, _ = contents.of_clone(clone, mwaa=False)
+    files = contents.of_clone(clone, packed=False)
     return all(there.read(path) == content for path, content in files.items())
 
 
@@ -87,7 +69,7 @@ def test_the_first_lays_all_of_it_down_the_library_before_the_dags_and_feeds_las
     order = [contents.PARTS.index(contents.part(path)) for path in written]
     assert order == sorted(order)
     assert set(order) == {0, 1, 2, 3}
-    assert there.read(LOCK) is None
+    assert deployments.holder(there) is None
 
 
 def test_again_without_a_change_changes_nothing(there, clone):
@@ -156,14 +138,14 @@ def test_broken_off_at_any_step_the_next_does_what_is_left(tmp_path, clone, monk
         monkeypatch.setattr(command, "_place", lambda to, place=place, step=step: Watched(place, break_at=step))
         with pytest.raises(KeyboardInterrupt):
             deploy()
-        lock = place.read(LOCK)
-        owner = ["--take-over", json.loads(lock)["owner"]] if lock else []
+        holder = deployments.holder(place)
+        owner = ["--take-over", holder] if holder else []
         monkeypatch.setattr(command, "_place", lambda to, place=place: place)
 
         assert deploy(*owner) == 0
         assert laid_down(place, clone)
         assert place.read(WEATHER) is None
-        assert place.read(LOCK) is None
+        assert deployments.holder(place) is None
 
 
 def test_what_broke_off_and_isnt_wanted_any_more_is_removed_by_the_next(there, clone, monkeypatch):
@@ -215,7 +197,7 @@ def test_a_plan_that_is_old_when_the_lock_is_there_is_not_carried_out(there, clo
         there.place.write(WEATHER, b"by another")
         return "y"
 
-    assert command.main(["existing-airflow", "--to", "place"], ask=meanwhile) == 1
+    assert command.main(["existing-airflow", "--to", "place", "--files-only"], ask=meanwhile) == 1
     assert "somebody has deployed since" in capsys.readouterr().err
     assert there.read(WEATHER) == b"by another"
 
@@ -224,25 +206,13 @@ def test_a_plan_that_is_old_when_the_lock_is_there_is_not_carried_out(there, clo
 def test_what_the_doctor_finds_or_nobody_confirms_is_refused(there, clone, monkeypatch, why):
     monkeypatch.setattr(command, "doctor", lambda arguments: int(why == "doctor"))
 
-    assert command.main(["existing-airflow", "--to", "place"], ask=lambda question: "n" if why == "no" else "y") == 1
+    assert (
+        command.main(
+            ["existing-airflow", "--to", "place", "--files-only"], ask=lambda question: "n" if why == "no" else "y"
+        )
+        == 1
+    )
     assert there.changes == []
-
-
-def test_mwaa_gets_dags_only_beside_the_library_and_requirements_that_they_need(there, clone, capsys):
-    assert deploy("--dry-run", environment="mwaa") == 0
-    assert "plugins: plugins.zip another or none is there" in capsys.readouterr().out
-    assert deploy(environment="mwaa") == 1
-    assert "plugins.zip and requirements.txt there: not what these DAGs need" in capsys.readouterr().err
-    assert there.changes == []
-
-    _, needs = contents.of_clone(clone, mwaa=True)
-    for path, content in needs.items():
-        there.place.write(path, content)  # as Terraform does
-    there.changes.clear()
-    assert deploy(environment="mwaa") == 0
-    laid = {path for _, path in there.changes if not path.startswith("deployments/")}
-    assert laid
-    assert all(path.startswith("dags/") for path in laid)
 
 
 def test_an_earlier_deployment_that_was_tampered_with_is_refused(there, clone, capsys):
@@ -281,7 +251,7 @@ def test_a_dry_run_changes_nothing_and_lists_every_part(clone, tmp_path, monkeyp
     assert command.main(["existing-airflow", "--dry-run", *to]) == 0
 
     told = capsys.readouterr().out
-    for name in ("infrastructure: not looked up", "image: ", *(f"{part}: " for part in contents.PARTS)):
+    for name in ("infrastructure: not looked up: ", "image: ", *(f"{part}: " for part in contents.PARTS)):
         assert f"\n{name}" in f"\n{told}"
     assert not (tmp_path / "there").exists()
 
@@ -307,18 +277,57 @@ def test_a_record_that_is_none_is_named(there, clone, capsys, content):
     assert "deployments/000002.json: expected the record of a deployment, found" in capsys.readouterr().err
 
 
+class SentAgain:
+    """A place whose answers are lost, so that the client asks for each change again."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __getattr__(self, name):
+        return getattr(self.place, name)
+
+    def create(self, path, content):
+        self.place.create(path, content)
+        return self.place.create(path, content)
+
+
 def test_a_lock_whose_answer_was_lost_is_its_owners(there):
-    class SentAgain:
-        def __getattr__(self, name):
-            return getattr(there, name)
+    with deployments.locked(SentAgain(there), "me", "now"):
+        assert deployments.holder(there) == "me"
+    assert deployments.holder(there) is None
 
-        def create(self, path, content):
-            there.create(path, content)
-            return there.create(path, content)
 
-    with deployments.locked(SentAgain(), "me", "now"):
-        assert there.read(deployments.LOCK)
-    assert there.read(deployments.LOCK) is None
+def test_of_two_who_take_over_at_once_one_gets_the_lock(there):
+    """Both have seen that ann has it; whoever swaps second finds another lock than the one that was seen."""
+    there.write(LOCK, b'{"owner": "ann", "since": "then"}')
+    with (
+        pytest.raises(RefusedError, match="bob has been deploying"),
+        deployments.locked(Meanwhile(there, b'{"owner": "bob", "since": "now"}'), "cid", "now", take_over="ann"),
+    ):
+        pass
+    assert deployments.holder(there) == "bob"
+
+
+class Meanwhile:
+    """A place in which somebody else takes the lock between a look at it and the change."""
+
+    def __init__(self, place, lock):
+        self.place, self.lock = place, lock
+
+    def __getattr__(self, name):
+        return getattr(self.place, name)
+
+    def swap(self, path, old, new):
+        self.place.write(path, self.lock)
+        return self.place.swap(path, old, new)
+
+
+def test_of_many_swaps_at_once_one_is_done(there):
+    there.write(LOCK, b"old")
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda n: there.place.swap(LOCK, b"old", f"new {n}".encode()), range(8)))
+    assert done.count(True) == 1
+    assert there.read(LOCK) == f"new {done.index(True)}".encode()
 
 
 def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path, clone, capsys, monkeypatch):
@@ -327,7 +336,7 @@ def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path, clone, capsys, mo
     elsewhere.mkdir()
     (root / "dags").symlink_to(elsewhere)
 
-    assert command.main(["existing-airflow", "--to", str(root), "--yes"]) == 1
+    assert command.main(["existing-airflow", "--to", str(root), "--files-only", "--yes"]) == 1
 
     assert f"leaves {root}: found a link to {elsewhere}" in capsys.readouterr().err
     assert list(elsewhere.iterdir()) == []
@@ -338,7 +347,7 @@ def test_links_and_what_is_hidden_are_not_deployed(clone, tmp_path):
     (clone / "dags" / "key.py").symlink_to(tmp_path / "key")
     (clone / "dags" / ".env").write_text("secret")
 
-    files, _ = contents.of_clone(clone, mwaa=False)
+    files = contents.of_clone(clone, packed=False)
 
     assert not [path for path in files if "key" in path or ".env" in path]
 

@@ -18,7 +18,9 @@ from typing import Any
 from filebatch.feeds.feed import load_feeds
 
 CONDUCTOR = "file_to_batch.py"  # makes a DAG of each feed
+REPORTER = "broken_feeds.py"  # whose import errors are those of feed files
 LIBRARY = "filebatch/__init__.py"
+PAGE = 100  # Airflow's api.maximum_page_limit
 
 Files = Mapping[str, bytes]
 Answer = tuple[int, Any]
@@ -101,7 +103,7 @@ def _parsed(code: Code) -> tuple[list[str], list[dict[str, Any]]]:
     with tempfile.TemporaryDirectory() as folder:
         lay_down(code.dags, Path(folder))
         feeds, errors = load_feeds(Path(folder) / "feeds")
-    return sorted(feed.name for feed in feeds), [_error(CONDUCTOR, str(error)) for error in errors]
+    return sorted(feed.name for feed in feeds), [_error(REPORTER, str(error)) for error in errors]
 
 
 def lay_down(files: Files, folder: Path) -> None:
@@ -123,4 +125,4 @@ def _page(name: str, found: list[dict[str, Any]], query: Mapping[str, Any]) -> d
     if paused is not None:
         found = [each for each in found if each["is_paused"] == (str(paused).lower() == "true")]
     start = int(query.get("offset", 0))
-    return {name: found[start : start + int(query.get("limit", 50))], "total_entries": len(found)}
+    return {name: found[start : start + min(int(query.get("limit", 50)), PAGE)], "total_entries": len(found)}
