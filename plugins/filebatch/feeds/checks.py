@@ -14,6 +14,7 @@ from filebatch.core.options import OptionsError
 from filebatch.feeds import patterns
 from filebatch.feeds.problems import UnfitError
 
+SECRET = re.compile(r"(?i)passw|secret|token|api_?key|credential")
 CRON_FIELDS = 5
 NOW = datetime(2026, 1, 1, tzinfo=UTC)  # any moment does
 
@@ -58,6 +59,14 @@ def json_alone(options: dict[str, Any]) -> dict[str, Any]:
     if not same:
         raise ValueError("what JSON has: text, numbers, true, false, null, lists, mappings (a date is text, in quotes)")
     return options
+
+
+def no_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Refuse arguments whose names say that they are secrets: a feed file is read by many."""
+    for name in arguments:
+        if SECRET.search(name):
+            raise ValueError(f"no secret, as a feed file is no place for one ({name}): name a connection of Airflow's")
+    return arguments
 
 
 def known_options(processor: str, options: Mapping[str, Any]) -> None:

@@ -53,11 +53,32 @@ class Packing(_Strict):
     claim_bytes: int = Field(default=2**40, ge=1)
 
 
+class Notifier(_Strict):
+    """One of Airflow's notifiers, as its import path names it.
+
+    Attributes:
+        notifier: import path of its class.
+        arguments: what it is made with; those that it has as templates know `summary`. Connections hold its secrets.
+        when: `always`, or for `problems` alone: runs of which not every file succeeded.
+    """
+
+    notifier: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", max_length=300)]
+    arguments: Annotated[dict[str, Any], AfterValidator(checks.json_alone), AfterValidator(checks.no_secrets)] = Field(
+        default_factory=dict
+    )
+    when: Literal["always", "problems"] = "problems"
+
+    def wants(self, status: str) -> bool:
+        """Tell whether people are to hear of a run with this status."""
+        return self.when == "always" or status != "SUCCEEDED"
+
+
 class Notify(_Strict):
-    """Whom a run tells what happened: the environment's topics, by name."""
+    """Whom a run tells what happened: the environment's topics, by name, and Airflow's notifiers."""
 
     stakeholders: bool = True
     developers: bool = True
+    notifiers: tuple[Notifier, ...] = Field(default=(), max_length=20)
 
 
 class Feed(_Strict):

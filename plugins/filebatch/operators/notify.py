@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from filebatch.core.records import FileState
 from filebatch.feeds.feed import Feed
+from filebatch.operators import notifiers
 from filebatch.operators.links import FilesLink, base_url
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
 from filebatch.runs import announcing
@@ -45,6 +46,9 @@ class NotifyOperator(BaseOperator):
         self.told = announcing.announce(feed_context(self.feed, self.aws_conn_id), run_of(context).hash, base_url())
         for each in self.told:
             self._emit(context, each.summary)
+        for each in self.told:
+            if each.summary.counts:
+                notifiers.send(self.feed.notify.notifiers, context, each.summary)
         if not self.told:
             raise AirflowSkipException("nothing to announce")
         return len(self.told)

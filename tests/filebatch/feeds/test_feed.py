@@ -9,12 +9,13 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from aws import ROOT, feed_of
 from filebatch.core.errors import FeedError
 from filebatch.feeds import feed_text
 from filebatch.feeds.fargate import FARGATE_MEMORY
-from filebatch.feeds.feed import CONTAINER, Feed, load_feed, load_feeds
+from filebatch.feeds.feed import CONTAINER, Feed, Notifier, load_feed, load_feeds
 from filebatch_worker.processor import BUILT_IN
 from golden import agrees
 from values import KEYS
@@ -354,3 +355,15 @@ def test_larger_memory_is_the_smallest_that_fargate_offers_and_suffices(vcpu, wa
     assert found in FARGATE_MEMORY[vcpu]
     assert found >= wanted or found == max(FARGATE_MEMORY[vcpu])
     assert not any(wanted <= size < found for size in FARGATE_MEMORY[vcpu])
+
+
+@pytest.mark.parametrize("name", ["password", "slack_token", "api_key", "apikey", "client_secret", "Credentials"])
+def test_a_notifiers_arguments_are_no_place_for_secrets(name):
+    with pytest.raises(ValidationError, match="name a connection of Airflow's"):
+        Notifier(notifier="a.b.C", arguments={name: "x"})
+
+
+@pytest.mark.parametrize("path", ["C", "a b.C", "a.b.C()", "../a.C", "a..C", ""])
+def test_a_notifier_is_an_import_path(path):
+    with pytest.raises(ValidationError):
+        Notifier(notifier=path)
