@@ -1,15 +1,18 @@
 """A real browser, and somebody else's web pages for it to visit."""
 
+import os
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+PICTURES = Path(__file__).parents[1] / "docs" / "images"
 CHROMIUM = shutil.which("chromium") or ""
 # Names that lead to this machine, as an attacker's own DNS answers may.
 RULES = "MAP *.example 127.0.0.1"
@@ -50,6 +53,13 @@ ASK = """async ([url, options]) => {
 def ask(page: Page, url: str, **options: object) -> str:
     """Have a page's script ask for something; return what it could read: status and text, sent, or blocked."""
     return str(page.evaluate(ASK, [url, options]))
+
+
+def picture(shown: Page, name: str) -> None:
+    """Keep a picture for the documents where somebody asks for new ones: its bytes differ from machine to machine."""
+    if os.environ.get("FILEBATCH_PICTURES"):
+        PICTURES.mkdir(exist_ok=True)
+        shown.screenshot(path=PICTURES / f"{name}.png")
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Backfills, redoing and clearing on a real scheduler: each file once, and again only when somebody says so."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,14 +11,17 @@ from urllib.parse import quote
 
 import pytest
 
+from browsing import chromium, picture
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.rows import Row
 from filebatch.runs import jobs as jobs_of_runs
 from local_system import airflow
-from scheduler.harness import DAILY, TODAY, Whole, wait, whole
+from scheduler.harness import DAILY, PATIENCE, TODAY, Whole, wait, whole
 
 pytestmark = pytest.mark.scheduler
 FEED = "days"
+PROGRAM = "programs"  # a feed whose program fails until it is fixed
+FIXED = "import pathlib, shutil, sys; assert pathlib.Path(sys.argv[1]).exists(); shutil.copy(sys.argv[2], sys.argv[3])"
 # A job of this feed is at work until the gate is there, a file: so that people can stop it before.
 SLOW, SLOWLY = "slow", 'while [ ! -e "$3" ]; do sleep 0.2; done; cp "$1" "$2/copy"'
 DAYS = [TODAY - timedelta(days=ago) for ago in (12, 11, 10)]
@@ -31,7 +35,8 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Whole]:
     command = ["/bin/sh", "-c", SLOWLY, "slowly", "{input}", "{output}", str(gate)]
-    feeds = {FEED: DAILY, SLOW: {"processor": "command", "options": {"command": command}}}
+    slow = {"processor": "command", "options": {"command": command}}
+    feeds = {FEED: DAILY, SLOW: slow, PROGRAM: program(gate.parent / "fixed")}
     with whole(tmp_path_factory.mktemp("system"), feeds) as running:
         yield running
 
@@ -45,6 +50,12 @@ def files(system: Whole) -> list[Row[FileRecord]]:
         if FEED in rule["Name"]:
             events.disable_rule(Name=rule["Name"])
     return [key for day in DAYS for key in system.drop(FEED, "a", "b", day=day)]
+
+
+def program(fixed: Path) -> dict[str, Any]:
+    """Return a feed whose files a program does that fails as long as a certain file isn't there."""
+    command = [sys.executable, "-c", FIXED, str(fixed), "{input}", "{output}"]
+    return {"processor": "command", "options": {"command": command}, "max_attempts": 1}
 
 
 def backfill(
@@ -286,6 +297,41 @@ def described(system: Whole, job: Mapping[str, Any]) -> dict[str, Any]:
 
 def trigger_slow(system: Whole) -> None:
     airflow.ask(system.config.api, "POST", f"/api/v2/dags/{SLOW}/dagRuns", {"logical_date": None, "conf": {}})
+
+
+def test_a_failed_file_is_found_in_the_browser_read_retried_and_seen_to_succeed(
+    system: Whole, gate: Path, files: list[Row[FileRecord]]
+) -> None:
+    rows = system.drop(PROGRAM, "partner-x")
+    key = rows[0].pk.split("/", 3)[3]
+    wait(lambda: system.are(rows, FileState.FAILED))
+    with chromium() as browser:
+        shown = browser.new_page(viewport={"width": 1200, "height": 900})
+        shown.goto(system.config.api.login)
+        shown.goto(f"{system.config.api.url}/plugin/filebatch")
+        frame = shown.frame_locator("iframe")
+        frame.get_by_role("button", name=PROGRAM).click()
+        frame.get_by_label("Key").fill("partner-x")
+        frame.get_by_label("Key").press("Enter")
+        frame.get_by_role("button", name=key).wait_for()
+        picture(shown, "files")
+        frame.get_by_role("button", name=key).click()
+        assert "ProgramFailedError" in frame.locator(".line").first.inner_text()
+        assert f"{key}' failed: bug" in frame.locator("#log").inner_text()
+        (gate.parent / "fixed").touch()
+        frame.get_by_label("Reason").fill("the program is fixed")
+        picture(shown, "file")
+        frame.get_by_role("button", name="retry").click()
+        frame.locator("#state", has_text="SUCCEEDED").wait_for(timeout=PATIENCE * 1000)
+    notes = {run["note"]: run["dag_run_id"] for run in system.runs(PROGRAM) if run["note"]}
+    assert set(notes) == {"Files: 1 failed of 1 file", "retry: the program is fixed\nFiles: 1 succeeded of 1 file"}
+    assert tries(system, notes["Files: 1 failed of 1 file"]) == ["failed"]
+
+
+def tries(system: Whole, run: str) -> list[str]:
+    """Return how the tries of a run's `process_files` ended, as Airflow's UI shows them."""
+    path = f"/api/v2/dags/{PROGRAM}/dagRuns/{quote(run, safe='')}/taskInstances/process_files/tries"
+    return [found["state"] for found in airflow.ask(system.config.api, "GET", path)["task_instances"]]
 
 
 def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:

@@ -9,28 +9,14 @@ from typing import Any
 from filebatch.cli import airflow_api
 from filebatch.cli.airflow_api import Airflow
 from filebatch.core import clock
-from filebatch.core.records import SETTLED_STATES, FileState
+from filebatch.core.records import FileState
 from filebatch.queries import files
 from filebatch.queries.files import Wanted
+from filebatch.queries.verbs import Verb
 from filebatch.runs import packing
 from filebatch.runs.context import FeedContext
 
 MAX_KEYS = 10_000  # of one run: its conf is kept in Airflow's database
-
-
-@dataclass(frozen=True)
-class Verb:
-    """What is done with files: its name and meaning, the states that it is for, and whether it needs `force`."""
-
-    name: str
-    meaning: str
-    states: Sequence[FileState]
-    force: bool = False
-
-
-RETRY = Verb("retry", "Have files tried again that FAILED.", (FileState.FAILED,))
-REDO = Verb("redo", "Have files done again that are settled, as a new generation.", SETTLED_STATES, force=True)
-RELEASE = Verb("release", "Give back files that are CLAIMED and whose job has ended.", (FileState.CLAIMED,))
 
 
 @dataclass(frozen=True)

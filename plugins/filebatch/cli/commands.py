@@ -23,7 +23,7 @@ from filebatch.core.errors import FilebatchError
 from filebatch.core.listed import ListedFile
 from filebatch.core.records import FileState
 from filebatch.feeds.feed import Feed
-from filebatch.queries import advice, current, overview, story
+from filebatch.queries import advice, current, documents, overview, story, verbs
 from filebatch.queries import audit as auditing
 from filebatch.queries import files as finding
 from filebatch.queries.files import Wanted
@@ -100,7 +100,7 @@ def feeds_(place: Place, *, json_: bool) -> None:
     """Say how feeds are doing: files by state, since when the oldest waits, when the last one came."""
     found = [overview.of_feed(place.ctx(feed)) for feed in place.feeds]
     if json_:
-        show.as_json([show.of_feed(each) for each in found])
+        show.as_json([documents.of_feed(each) for each in found])
     else:
         show.feeds(found)
 
@@ -117,7 +117,7 @@ def files_(place: Place, /, *, name: str | None, limit: int, json_: bool, **filt
     wanted, feeds = wanted_of(place, **filters), [place.feed(name)] if name else place.feeds
     found = [file for feed in feeds for file in some_of(place, feed, wanted, limit)]
     if json_:
-        show.as_json([show.of_file(file) for file in found])
+        show.as_json([documents.of_file(file) for file in found])
     elif found:
         show.files(found)
     if not found:
@@ -139,7 +139,7 @@ def why(place: Place, key: str, *, json_: bool) -> None:
     else:
         found = advice.of_story(story.of_key(place.ctx(feed), wanted), clock.now())
     if json_:
-        show.as_json(show.of_told(found))
+        show.as_json(documents.of_told(found))
     else:
         show.told(found)
 
@@ -164,7 +164,7 @@ def results_(place: Place, name: str, *, sql: bool, json_: bool) -> None:
         raise click.exceptions.Exit(NOTHING_FOUND)
 
 
-def act(verb: acting.Verb) -> Callable[[F], F]:
+def act(verb: verbs.Verb) -> Callable[[F], F]:
     """Add what the commands have that start runs."""
 
     def decorate(command: F) -> F:
@@ -186,27 +186,25 @@ def act(verb: acting.Verb) -> Callable[[F], F]:
     return decorate
 
 
-@act(acting.RETRY)
+@act(verbs.RETRY)
 def retry(place: Place, **options: Any) -> None:
     """Try failed files again."""
-    _act(place, acting.RETRY, **options)
+    _act(place, verbs.RETRY, **options)
 
 
-@act(acting.REDO)
+@act(verbs.REDO)
 def redo(place: Place, **options: Any) -> None:
     """Do settled files again."""
-    _act(place, acting.REDO, **options)
+    _act(place, verbs.REDO, **options)
 
 
-@act(acting.RELEASE)
+@act(verbs.RELEASE)
 def release(place: Place, **options: Any) -> None:
     """Give back files whose job has ended."""
-    _act(place, acting.RELEASE, **options)
+    _act(place, verbs.RELEASE, **options)
 
 
-def _act(
-    place: Place, verb: acting.Verb, *, feed: str, dry_run: bool, reason: str, json_: bool, **filters: Any
-) -> None:
+def _act(place: Place, verb: verbs.Verb, *, feed: str, dry_run: bool, reason: str, json_: bool, **filters: Any) -> None:
     if not reason.strip():
         raise click.UsageError("--reason: expected a sentence, found nothing")
     ctx, wanted = place.ctx(place.feed(feed)), wanted_of(place, **filters)

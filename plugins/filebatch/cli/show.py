@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -25,43 +24,6 @@ COLOURS = {"FAILED": "red", "INVALID": "magenta", "CLAIMED": "cyan", "ARRIVED": 
 def as_json(value: Any) -> None:
     """Print a value as JSON; keys are exactly as S3 has them, and no character of theirs can act on a terminal."""
     click.echo(json.dumps(value, indent=2))
-
-
-def of_file(file: ListedFile) -> dict[str, Any]:
-    """Return a file as JSON values."""
-    return {
-        "key": file.key,
-        "version": file.sk,
-        "state": str(file.state),
-        "since": file.since,
-        "code": file.code,
-        "size": file.size,
-        "run_id": file.run_id,
-    }
-
-
-def of_feed(found: Overview) -> dict[str, Any]:
-    """Return a feed as JSON values; a count that ended early has `more`."""
-    counts = {str(state): {"number": each.number, "more": each.more} for state, each in found.counts.items()}
-    return {
-        "feed": found.feed,
-        "counts": counts,
-        "oldest_waiting": found.oldest_waiting,
-        "last_arrival": found.last_arrival,
-        "held": found.held,
-    }
-
-
-def of_told(told: Told) -> dict[str, Any]:
-    """Return what is said of a key as JSON values."""
-    return {
-        "key": told.key,
-        "feed": told.feed,
-        "state": told.state,
-        "said": list(told.said),
-        "next": told.next,
-        "timeline": [asdict(each) for each in told.timeline],
-    }
 
 
 def feeds(found: Iterable[Overview]) -> None:

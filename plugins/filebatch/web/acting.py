@@ -12,9 +12,9 @@ import httpx
 from airflow.api_fastapi.app import cached_app
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from filebatch.cli.acting import REDO, RETRY
+from filebatch.queries import verbs
 
-VERBS = {verb.name: verb for verb in (RETRY, REDO)}
+VERBS = {verb.name: verb for verb in verbs.ALL}
 CREDENTIALS = ("authorization", "cookie")
 MAX_REASON = 900  # characters; a run's note takes 1,000
 MAX_KEYS = 1000
@@ -28,14 +28,14 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     feed: Annotated[str, StringConstraints(min_length=1, max_length=250)]
-    action: Literal["retry", "redo"]
+    action: Literal["retry", "redo", "release"]
     keys: Annotated[list[Key], Field(min_length=1, max_length=MAX_KEYS)]
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_REASON)]
 
 
 def conf_of(asked: Asked) -> dict[str, Any]:
     """Return the conf of the run that does it."""
-    return {"keys": asked.keys, "reason": asked.reason, **({"force": True} if VERBS[asked.action].force else {})}
+    return VERBS[asked.action].conf(asked.keys, asked.reason)
 
 
 async def start(asked: Asked, headers: Mapping[str, str]) -> tuple[int, Any]:

@@ -16,15 +16,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
-from filebatch.cli import show
 from filebatch.core import clock
 from filebatch.core.errors import FilebatchError
 from filebatch.core.records import FileState
-from filebatch.queries import files, overview, run_files
+from filebatch.queries import container_log, documents, files, overview, run_files
 from filebatch.queries.files import Wanted
-from filebatch.runs import report
 from filebatch.runs.context import FeedContext
-from filebatch.web import access, acting, documents, place
+from filebatch.web import access, acting, one_file, place
 
 STATIC = Path(__file__).parent / "static"
 SERVED = {"page": "page.html", "page.js": "page.js", "page.css": "page.css"}
@@ -51,6 +49,7 @@ def build() -> FastAPI:
     app.get("/api/files")(files_)
     app.get("/api/run")(run)
     app.get("/api/file")(file)
+    app.get("/api/log")(log)
     app.post("/api/act")(act)
     return app
 
@@ -73,29 +72,25 @@ def files_(
     ctx = _seen(user, feed)
     wanted = Wanted(state, code.strip(), _moment(since), _key(ctx, key))
     found = files.page(ctx, wanted, after=cursor or None)
-    listed = [show.of_file(each) for each in found.files]
+    listed = [documents.of_file(each) for each in found.files]
     return {"feed": feed, "may_act": access.may_act(user, feed), "files": listed, "cursor": found.more}
 
 
 def run(user: GetUserDep, feed: Text, run: Text, cursor: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
     """Return a page of one run's files, and what the run came to; at most 5 requests to AWS."""
     found = run_files.page(_seen(user, feed), run, cursor)
-    return {
-        "feed": feed,
-        "run_id": run,
-        **documents.of_run(found.record),
-        "files": [documents.in_list(each) for each in report.worst_first(found.files)],
-        "cursor": found.more,
-    }
+    return {"feed": feed, "run_id": run, **documents.of_run(found)}
 
 
 def file(user: GetUserDep, feed: Text, key: Text) -> dict[str, Any]:
     """Return one file's story."""
-    ctx = _seen(user, feed)
-    wanted = _key(ctx, key)
-    if not ctx.feed.covers(wanted):
-        raise HTTPException(404, f"key: expected one below {ctx.feed.prefix}, the prefix of {feed}")
-    return {**documents.of_key(ctx, wanted), "may_act": access.may_act(user, feed)}
+    ctx, wanted = _one(user, feed, key)
+    return {**one_file.of_key(ctx, wanted), "may_act": access.may_act(user, feed)}
+
+
+def log(user: GetUserDep, feed: Text, key: Text) -> dict[str, Any]:
+    """Return what the container wrote that did a file last; at most 5 requests to AWS."""
+    return documents.of_log(container_log.of_key(*_one(user, feed, key)))
 
 
 async def act(user: GetUserDep, request: Request, asked: acting.Asked) -> JSONResponse:
@@ -111,7 +106,7 @@ def _overview(name: str) -> dict[str, Any]:
     """Return how a feed is doing; one that is broken must not hide the others, so its fault stands in its place."""
     try:
         ctx = place.context(name)
-        return show.of_feed(overview.of_feed(ctx)) if ctx else {"feed": name, "problem": "its file is gone"}
+        return documents.of_feed(overview.of_feed(ctx)) if ctx else {"feed": name, "problem": "its file is gone"}
     except (FilebatchError, ClientError, BotoCoreError) as error:
         return {"feed": name, "problem": str(error)}
 
@@ -122,6 +117,14 @@ def _seen(user: Any, feed: str) -> FeedContext:
     if ctx is None:
         raise HTTPException(404, f"feed: expected one of {', '.join(place.names())}; found {feed!r}")
     return ctx
+
+
+def _one(user: Any, feed: str, key: str) -> tuple[FeedContext, str]:
+    ctx = _seen(user, feed)
+    wanted = _key(ctx, key)
+    if not ctx.feed.covers(wanted):
+        raise HTTPException(404, f"key: expected one below {ctx.feed.prefix}, the prefix of {feed}")
+    return ctx, wanted
 
 
 def _key(ctx: FeedContext, given: str) -> str:

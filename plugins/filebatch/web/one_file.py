@@ -9,11 +9,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from filebatch.cli import show
 from filebatch.core import aws_errors, clock, paths
-from filebatch.core.records import FileRecord, FileState, RunRecord
-from filebatch.queries import advice, story, timeline
-from filebatch.runs import report
+from filebatch.core.records import FileRecord, FileState
+from filebatch.queries import advice, documents, story, timeline
 from filebatch.runs.context import FeedContext
 
 PROFILE = "profile.json"
@@ -26,33 +24,10 @@ def of_key(ctx: FeedContext, key: str) -> dict[str, Any]:
     found = story.of_key(ctx, key)
     newest = found.newest
     return {
-        **show.of_told(advice.of_story(found, clock.now())),
+        **documents.of_told(advice.of_story(found, clock.now())),
         "versions": [_version(file) for file in found.records[: timeline.SHOWN_VERSIONS]],
         "job": found.run.job if found.run else None,
         "profile": profile(ctx, newest) if newest and newest.state is FileState.SUCCEEDED else None,
-    }
-
-
-def of_run(record: RunRecord | None) -> dict[str, Any]:
-    """Return what a run came to: its files in words, its job, what it was responsible for; all None for no claim."""
-    if record is None:
-        return {"outcome": None, "job": None, "why": None}
-    outcome = report.counted(record.counts) if record.counts is not None else f"{record.files:,} claimed, not settled"
-    return {"outcome": outcome, "job": record.job, "why": record.why}
-
-
-def in_list(file: FileRecord) -> dict[str, Any]:
-    """Return a file as lists show it."""
-    since = file.settled_at or file.claimed_at or file.arrived_at
-    code = file.reason.code if file.reason else None
-    return {
-        "key": file.key,
-        "version": file.version_id,
-        "state": file.state,
-        "since": since,
-        "code": code,
-        "size": file.size,
-        "run_id": file.run_id,
     }
 
 

@@ -1,16 +1,12 @@
 """The Files page as people meet it: in Airflow's UI, in a browser, with the keys that strangers choose."""
 
-import os
-
 import pytest
 
-from aws import ROOT, until
-from browsing import chromium
+from aws import until
+from browsing import chromium, picture
 from files_page import FAILED, HOSTILE, MARKUP
 
 pytestmark = [pytest.mark.airflow, pytest.mark.browser]
-
-PICTURES = ROOT / "docs" / "images"
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +31,6 @@ def tab(browser, page):
         context.close()
 
 
-def picture(shown, name):
-    """Keep a picture for the documents where somebody asks for new ones: its bytes differ from machine to machine."""
-    if os.environ.get("FILEBATCH_PICTURES"):
-        PICTURES.mkdir(exist_ok=True)
-        shown.screenshot(path=PICTURES / f"{name}.png")
-
-
 def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     shown = browser.new_page(viewport={"width": 1200, "height": 700})
     shown.goto(page.config.api.login)
@@ -52,13 +41,11 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     frame.get_by_label("Key").fill("partner-x")
     frame.get_by_label("Key").press("Enter")
     frame.locator("#rows tr").nth(1).wait_for(state="detached")
-    picture(shown, "files")
     frame.get_by_role("button", name=FAILED).click()
     assert "It failed at" in frame.locator(".line").first.inner_text()
     frame.get_by_role("button", name="retry").click()
     assert "Write a reason" in frame.locator("#said").inner_text()
     frame.get_by_label("Reason").fill("the partner's disk is fixed")
-    picture(shown, "file")
     frame.get_by_role("button", name="retry").click()
     found = until(lambda: [run for run in page.runs() if run["note"] == "retry: the partner's disk is fixed"])
     conf = {"keys": [FAILED], "reason": "the partner's disk is fixed"}

@@ -86,7 +86,7 @@ function table(names, rows) {
 const text = value => value === null || value === undefined ? '' : String(value);
 
 function acts(file) {
-  const can = {FAILED: ['retry', 'redo'], INVALID: ['redo'], SUCCEEDED: ['redo']}[file.state] || [];
+  const can = {FAILED: ['retry', 'redo'], INVALID: ['redo'], SUCCEEDED: ['redo'], CLAIMED: ['release']}[file.state] || [];
   if (!file.may_act || !can.length) return [];
   const reason = el('input', {id: 'reason', required: true, maxLength: 900, value: at('reason')?.value || ''});
   const press = async action => {
@@ -102,17 +102,33 @@ function acts(file) {
     ...can.map(action => el('button', {id: action, type: 'button', onclick: () => press(action)}, action)))];
 }
 
+// An address of ours that the server made; whatever else it is, it is no link.
+const page = (text, url) => url && url.startsWith('https://') ? el('a', {href: url, target: '_blank', rel: 'noreferrer'}, text) : text;
+
+async function log() {
+  const found = await ask(`log?${new URLSearchParams({feed, key: shown})}`).catch(error => ({problem: error.message}));
+  if (found.problem) return [el('h2', {}, 'Container log'), el('p', {}, found.problem)];
+  if (!found.job) return [];
+  return [el('h2', {}, 'Container log'), el('p', {}, `Batch job ${found.job} `, page('whole log', found.url)),
+    found.lines.length ? el('pre', {id: 'log', tabIndex: 0}, found.lines.join('\n')) : el('p', {}, 'It has no line yet.')];
+}
+
+const typing = () => Boolean(at('reason')) && at('reason') === document.activeElement;
+
 async function showStory() {
   const mine = ++turn, file = await ask(`file?${new URLSearchParams({feed, key: shown})}`);
-  if (mine !== turn || (at('reason') && at('reason') === document.activeElement)) return;
+  const logged = ['FAILED', 'INVALID', 'CLAIMED'].includes(file.state) ? await log() : [];
+  if (mine !== turn || typing()) return;
+  const focused = document.activeElement?.id; // whoever goes by keyboard stays at the same button
   const profile = file.profile ? [el('h2', {}, 'Profile'), table(['Column', 'Type', 'Nulls', 'Least', 'Greatest', 'Distinct'],
     file.profile.map(column => [column.name, column.type, column.nulls, column.min, column.max, column.distinct].map(text)))] : [];
   at('story').replaceChildren(link(`Files of ${feed}`, () => { shown = ''; refresh(); }),
     el('h1', {id: 'whole-key'}, file.key), el('p', {id: 'state', className: file.state}, file.state),
     ...file.said.map(line => el('p', {className: 'line'}, line)), el('p', {className: 'next'}, `What to do: ${file.next}`),
-    ...acts(file), ...(file.job ? [el('p', {}, `Batch job: ${file.job}`)] : []),
+    ...acts(file), ...logged, ...(file.job && !logged.length ? [el('p', {}, `Batch job: ${file.job}`)] : []),
     el('h2', {}, 'Timeline'), table(['When (UTC)', 'What', 'Run'], file.timeline.map(each => [short(each.at), each.what, run(feed, each.run_id)])),
     ...profile);
+  if (focused) at(focused)?.focus();
 }
 
 async function refresh() {
@@ -129,5 +145,5 @@ at('search').onclick = search;
 at('state').onchange = search;
 for (const id of ['key', 'code', 'since']) at(id).onkeydown = event => { if (event.key === 'Enter') search(); };
 at('more').onclick = () => { pagesRead += 1; refresh(); };
-setInterval(() => { if (!document.hidden && !(at('story').contains(document.activeElement))) refresh(); }, REFRESH);
+setInterval(() => { if (!document.hidden && !typing()) refresh(); }, REFRESH);
 refresh();
