@@ -93,6 +93,9 @@ simulate-safeguards: setup  ## take out each safeguard of docs/guarantees.md, an
 mean: setup  ## tests against the local AWS at its meanest: OF=plain (modules, worker) or whole; SEEDS=n FROM=m (docs/testing.md)
 	@tools/mean $(BIN)/python $(OF) $(if $(filter file,$(origin SEEDS)),1,$(SEEDS)) $(FROM)
 
+conformance: setup  ## tests of plain modules and worker against emulators that others wrote: TESTS="tests/…" EMULATOR=URL (docs/testing.md)
+	@$(RUN) -m conformance $(if $(EMULATOR),--emulator "$(EMULATOR)") $(TESTS)
+
 bench: bench-parse bench-files  ## what can be measured without a running system
 
 bench-parse: setup  ## CPU of loading our DAGs beside that of the stock operators alone

@@ -16,6 +16,7 @@ import psutil
 from botocore import xform_name
 from botocore.config import Config
 
+import emulators
 import mean
 from filebatch.core import clock, file_moves
 from filebatch.core.contract import FileVersion
@@ -93,8 +94,10 @@ class Place:
 
     @cached_property
     def table(self) -> str:
-        name = f"{self.name}-ledger"
-        self.spared("dynamodb").create_table(**render(DOCUMENTS, "ledger", name=name))
+        name, dynamodb = f"{self.name}-ledger", self.spared("dynamodb")
+        dynamodb.create_table(**render(DOCUMENTS, "ledger", name=name))
+        if emulators.of("dynamodb"):
+            dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
         return name
 
     @cached_property
@@ -112,14 +115,19 @@ class Place:
             "region": REGION,
             "environment": self.name,
             "buckets": {"new_files": self.new_files, "results": self.results},
-            "queue_prefix": f"{self.server.endpoint}/123456789012/{self.name}-",
-            "topics": shared["topics"],
+            "queue_prefix": f"{emulators.of('sqs') or self.server.endpoint}/123456789012/{self.name}-",
+            "topics": self._topics() if emulators.of("sns") else shared["topics"],
             "ledger": self.table,
             "job_queue": shared["job_queue"],
             "job_definition_prefix": f"{self.name}-",
             "namespace": self.name,
         }
         return Settings(**{**values, **fields})
+
+    def _topics(self) -> dict[str, str]:
+        sns = self.spared("sns")
+        names = ("stakeholders", "developers")
+        return {name: sns.create_topic(Name=f"{self.name}-{name}")["TopicArn"] for name in names}
 
     def ctx(self, feed: Feed | None = None, now: Callable[[], datetime] = clock.now, **fields: Any) -> FeedContext:
         return FeedContext(feed or feed_of(), self.settings(**fields), self.connect, now=now)
@@ -207,7 +215,7 @@ def connector(endpoint: str, key: str, who: str = access.DEVELOPER) -> Callable[
     path_style = {"addressing_style": "path"}
     attempts = {"mode": "standard", "total_max_attempts": 6 if mean.options("requests") else 2}
     config = Config(retries=attempts, s3=path_style, max_pool_connections=20, inject_host_prefix=False)
-    return cache(lambda service: session.client(service, endpoint_url=endpoint, config=config))
+    return cache(lambda service: session.client(service, endpoint_url=emulators.of(service) or endpoint, config=config))
 
 
 def recorded(client: Any, operation: str) -> "contextmanager[Any]":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import emulators
 from aws import REGION, ROOT, Place, feed_of, until
 from claims import Held
 from filebatch.core import paths
@@ -53,6 +54,7 @@ class Worker:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             **self.held.place.server.credentials(),
+            **emulators.variables(),
             "AWS_BATCH_JOB_ID": job_id,
             "AWS_BATCH_JOB_ATTEMPT": str(self.attempt),
             **index,

@@ -1,0 +1,44 @@
+"""The second opinion says what it didn't try, and is the same everywhere."""
+
+import json
+
+import pytest
+
+import conformance
+import emulators
+from aws import ROOT
+
+
+def test_without_npm_it_says_so_and_passes(monkeypatch, capsys):
+    monkeypatch.setattr(conformance.shutil, "which", lambda _: None)
+    monkeypatch.setattr(conformance.subprocess, "run", lambda *_, **__: pytest.fail("nothing is to be run"))
+    assert conformance.main([]) == 0
+    assert "NOT TRIED" in capsys.readouterr().out
+
+
+def test_the_lock_file_names_every_package_by_its_content_and_no_registry():
+    packages = json.loads((conformance.LOCK / "package-lock.json").read_text())["packages"]
+    assert "node_modules/dynalite" in packages
+    for name, package in packages.items():
+        assert "resolved" not in package
+        assert not name or package["integrity"].startswith("sha512-")
+
+
+def test_what_dynalite_does_unlike_aws_is_about_tests_that_there_are():
+    for test in conformance.UNLIKE_AWS:
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text()
+
+
+def test_a_service_has_its_own_emulator_or_that_of_all_but_batch(monkeypatch):
+    monkeypatch.setenv("FILEBATCH_EMULATOR", "http://all")
+    monkeypatch.setenv("FILEBATCH_EMULATOR_DYNAMODB", "http://one")
+    found = [emulators.of(service) for service in ("s3", "dynamodb", "batch")]
+    assert found == ["http://all", "http://one", None]
+    assert emulators.variables()["AWS_ENDPOINT_URL_DYNAMODB"] == "http://one"
+
+
+def test_without_any_the_local_aws_is_asked(monkeypatch):
+    for name in ("FILEBATCH_EMULATOR", "FILEBATCH_EMULATOR_DYNAMODB"):
+        monkeypatch.delenv(name, raising=False)
+    assert (emulators.of("dynamodb"), emulators.variables()) == (None, {})
