@@ -113,6 +113,12 @@ bench-doorbells: setup  ## what 60 idle feeds add to a triggerer, beside stock t
 bench-worker: setup  ## a file's cost beside the engine's alone; makes the table in docs/benchmarks.md
 	@.venv-worker/bin/python bench/worker.py --json bench/worker.json --write docs/benchmarks.md $(ARGS)
 
+bench-plan: setup  ## how long Terraform plans 2 and 100 feeds
+	@$(RUN) bench/plan.py $(ARGS)
+
+aws-smoke: setup  ## try it all in the shell's AWS account, in an environment of its own, and destroy that; ARGS=--local, --clean-up
+	@$(RUN) -m aws_smoke $(ARGS)
+
 cost: made  ## make the tables of docs/cost.md, from the price table and the counted calls of a file
 	@$(RUN) -m cost
 

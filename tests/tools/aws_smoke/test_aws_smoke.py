@@ -1,0 +1,161 @@
+"""Parts of `make aws-smoke` that need no environment: its record, programs and signals, what it says of keys."""
+
+import io
+import os
+import signal
+import sys
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from aws_smoke import __main__ as command
+from aws_smoke import image, looking, programs, record
+from aws_smoke.looking import FAILED, PASSED, Place
+from aws_smoke.record import Begun
+
+BEGUN = Begun("smoke-0123abcd", "123456789012", "eu-central-1", "", "2026-01-02T03:04:05+00:00")
+
+
+def test_what_is_begun_is_on_record_until_it_is_ended(tmp_path):
+    assert record.left(tmp_path) == []
+    folder = record.begin(tmp_path, BEGUN)
+    assert record.left(tmp_path) == [(folder, BEGUN)]
+    assert folder.stat().st_mode & 0o077 == 0
+    record.end(folder)
+    assert record.left(tmp_path) == []
+
+
+def test_a_prefix_is_one_that_terraform_takes_and_nobody_elses():
+    prefixes = {record.new_prefix() for _ in range(50)}
+    assert len(prefixes) == 50
+    assert all(len(prefix) <= 26 and prefix.replace("-", "").isalnum() for prefix in prefixes)
+
+
+def test_where_nothing_was_begun_there_is_nothing_to_clean_up(tmp_path, capsys):
+    assert command.clean_up(tmp_path) == 0
+    assert "nothing to clean up" in capsys.readouterr().out
+
+
+def test_what_was_in_a_local_aws_that_is_gone_is_forgotten(tmp_path, monkeypatch):
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    record.begin(tmp_path, Begun("smoke-1", "123456789012", "eu-west-1", "http://127.0.0.1:1", ""))
+    assert command.clean_up(tmp_path) == 0
+    assert record.left(tmp_path) == []
+
+
+def test_what_is_in_another_account_stays_on_record(tmp_path, monkeypatch, capsys):
+    record.begin(tmp_path, BEGUN)
+    other = Begun(BEGUN.prefix, "999999999999", "eu-west-1", "", "")
+    monkeypatch.setattr(command, "_here", lambda _: other)
+    assert command.clean_up(tmp_path) == 1
+    assert "is in account 123456789012, and this shell's is 999999999999" in capsys.readouterr().out
+    assert len(record.left(tmp_path)) == 1
+
+
+def test_what_can_not_be_destroyed_stays_on_record_and_says_how_to_try_again(tmp_path, monkeypatch):
+    folder = record.begin(tmp_path, BEGUN)
+
+    def refuse(_):
+        raise programs.ProgramError("terraform destroy ended with 1")
+
+    monkeypatch.setattr(command.terraform.Terraform, "destroy", refuse)
+    row = command.destroyed(folder, BEGUN)
+    assert row.outcome == FAILED
+    assert "make aws-smoke ARGS=--clean-up" in row.told
+    assert len(record.left(tmp_path)) == 1
+
+
+def test_what_still_bears_the_prefix_keeps_it_on_record(tmp_path, monkeypatch):
+    folder = record.begin(tmp_path, BEGUN)
+    monkeypatch.setattr(command.terraform.Terraform, "destroy", lambda _: None)
+    monkeypatch.setattr(looking, "left", lambda *_: ["smoke-0123abcd-storage-results"])
+    assert "still there: smoke-0123abcd-storage-results" in command.destroyed(folder, BEGUN).told
+    assert len(record.left(tmp_path)) == 1
+
+
+@pytest.fixture
+def as_before():
+    handlers = {each: signal.getsignal(each) for each in programs.SIGNALS}
+    yield
+    for each, handler in handlers.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.parametrize("number", programs.SIGNALS)
+@pytest.mark.usefixtures("as_before")
+def test_a_program_is_asked_to_end_and_waited_for_when_a_signal_comes(tmp_path, number):
+    script = (
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: (open('ended', 'w').close(), sys.exit(0)))\n"
+        f"os.kill(os.getppid(), {int(number)})\n"
+        "time.sleep(60)\n"
+    )
+    with pytest.raises(programs.SignalError, match=number.name), programs.interruptible():
+        programs.run((sys.executable, "-c", script), tmp_path, os.environ, tmp_path / "log")
+    assert (tmp_path / "ended").exists()
+
+
+@pytest.mark.usefixtures("as_before")
+def test_a_second_signal_does_not_interrupt_the_tidying_up():
+    with pytest.raises(programs.SignalError), programs.interruptible():
+        os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_program_that_fails_is_told_with_the_end_of_what_it_said(tmp_path):
+    script = "import sys; print('no such thing'); sys.exit(3)"
+    with pytest.raises(programs.ProgramError, match=r"ended with 3; the end of .*:\nno such thing"):
+        programs.must((sys.executable, "-c", script), tmp_path, os.environ, tmp_path / "log")
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (str, "as it is"),
+        (quote, "with %20"),
+        (lambda key: quote_plus(key, safe="/"), "with + for blanks"),
+        (str.upper, "not found"),
+    ],
+)
+def test_how_a_key_is_written_is_said(write, said):
+    found = [write(f"keys/{name}.csv") for name in looking.STRANGE]
+    assert looking.written_as("100%25+ü b", found) == said
+
+
+@pytest.mark.parametrize(
+    ("region", "hours", "bill", "outcome", "told"),
+    [
+        ("us-east-1", 0.3, {"usd": 0.0004}, PASSED, "about 0.08 USD"),
+        ("us-east-1", 1.2, {"usd": 0.01}, PASSED, "about 0.17 USD"),
+        ("eu-north-1", 0.3, {"usd": None}, PASSED, "endpoints at prices of us-east-1"),
+        ("us-east-1", 0.3, None, FAILED, "containers unknown"),
+    ],
+)
+def test_what_it_cost_is_endpoints_by_the_hour_begun_and_the_runs_containers(region, hours, bill, outcome, told):
+    row = looking.cost(Place({"region": region}, {}, lambda _: None, 0.0), bill, hours)
+    assert row.outcome == outcome
+    assert told in row.told
+
+
+def test_the_image_is_built_for_the_processors_that_jobs_run_on_and_pushed_under_the_tag():
+    build, push = image.commands("1.dkr.ecr.eu-west-1.amazonaws.com/smoke-1-registry-worker", "0.1.0")
+    assert build[build.index("--platform") + 1] == "linux/amd64"
+    assert push == ("docker", "push", "1.dkr.ecr.eu-west-1.amazonaws.com/smoke-1-registry-worker:0.1.0")
+    assert push[-1] in build
+
+
+def test_without_an_engine_nothing_is_made_in_an_account(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "_here", lambda _: BEGUN)
+    monkeypatch.setattr(image, "engine", lambda: None)
+    assert command.main(["--records", str(tmp_path), "--yes"]) == 2
+    assert "no Docker engine answers" in capsys.readouterr().err
+    assert record.left(tmp_path) == []
+
+
+def test_unless_it_is_confirmed_nothing_is_made_in_an_account(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "_here", lambda _: BEGUN)
+    monkeypatch.setattr(image, "engine", lambda: "unix:///docker.sock")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # no terminal, so nobody
+    assert command.main(["--records", str(tmp_path)]) == 2
+    assert "not confirmed" in capsys.readouterr().err
+    assert record.left(tmp_path) == []
