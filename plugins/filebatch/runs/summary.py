@@ -61,7 +61,7 @@ class Bill:
         """One line for people."""
         about, cost = "about " if self.estimated else "", "" if self.usd is None else f": at most {self.usd:.4f} USD"
         taken = f"{self.vcpu_seconds:g} vCPU·s and {self.gib_seconds:g} GiB·s"
-        return f"{about}{taken} of {self.containers} containers{cost}"
+        return f"{about}{taken} of {self.containers} container{'' if self.containers == 1 else 's'}{cost}"
 
 
 @dataclass(frozen=True)

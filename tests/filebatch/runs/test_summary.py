@@ -79,6 +79,7 @@ def test_a_summary_is_as_its_readers_know_it():
     [
         ({}, "billed   45.5 vCPU·s and 91 GiB·s of 3 containers: at most 0.0006 USD"),
         ({"usd": None}, "billed   45.5 vCPU·s and 91 GiB·s of 3 containers"),
+        ({"containers": 1, "usd": None}, "billed   45.5 vCPU·s and 91 GiB·s of 1 container"),
         ({"estimated": True, "usd": None}, "billed   about 45.5 vCPU·s and 91 GiB·s of 3 containers"),
     ],
 )
