@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parsed(arguments)
     if given.clean_up:
         return clean_up(given.records)
-    prefix = record.new_prefix()
+    prefix = given.prefix or record.new_prefix()
+    if (given.records / prefix).exists():
+        return _refuse(f"{prefix} was begun and isn't destroyed: {AGAIN}")
     with airflow.local_aws(prefix, TAG) if given.local else contextlib.nullcontext():
         here = _here(prefix)
         if not _is_local(here.endpoint):
@@ -168,6 +170,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="aws_smoke", description=str(__doc__).splitlines()[0])
     parser.add_argument("--local", action="store_true", help="in a local AWS of its own")
     parser.add_argument("--clean-up", action="store_true", help="destroy what earlier ones have left behind")
+    parser.add_argument("--prefix", help="what the environment's names begin with (default: a new one each time)")
     parser.add_argument("--yes", action="store_true", help="don't ask")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder of what was begun")
     return parser.parse_args(arguments)

@@ -1,15 +1,15 @@
-"""Programs that are run, ended in order when a signal comes, and left only when they have ended."""
+"""Programs that are run, and that have ended when their caller goes on, whatever signal came."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ENDS_WITHIN = 600  # seconds, for what Terraform is at when it is asked to stop
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -28,6 +28,7 @@ def interruptible() -> Iterator[None]:
     def interrupt(number: int, _: Any) -> None:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
+        sys.stderr.write(f"{signal.Signals(number).name}: what runs is let come to its end, then all is destroyed\n")
         raise SignalError(signal.Signals(number).name)
 
     for each in SIGNALS:
@@ -39,11 +40,18 @@ def interruptible() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
 
 
-def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> int:
+def run(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path, *, finish: bool = False
+) -> int:
     """Run a program to its end, its output in a log; return its exit code.
 
-    It has a session of its own, so that a Ctrl-C reaches it through here alone: what is interrupted is asked to end,
-    and waited for, as Terraform then writes down what it has made.
+    Args:
+        command: the program and its arguments.
+        folder: where it runs.
+        environment: its variables.
+        log: what it says is appended here.
+        finish: whether it is let finish when a signal comes; else it is told to end. It has a session of its own, so
+            that a Ctrl-C reaches it through here alone.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -53,13 +61,16 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], lo
         try:
             return process.wait()
         except BaseException:
-            process.send_signal(signal.SIGINT)
-            process.wait(ENDS_WITHIN)
+            if not finish:
+                process.terminate()
+            process.wait()
             raise
 
 
-def must(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
+def must(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path, *, finish: bool = False
+) -> None:
     """Run a program. Raises ProgramError, with the log's end, where it fails."""
-    if code := run(command, folder, environment, log):
+    if code := run(command, folder, environment, log, finish=finish):
         told = log.read_text(encoding="utf-8", errors="replace")[-2000:]
         raise ProgramError(f"{' '.join(command[:2])} ended with {code}; the end of {log}:\n{told}")

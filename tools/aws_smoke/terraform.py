@@ -91,4 +91,5 @@ class Terraform:
             self._must("destroy", "-auto-approve", "-input=false", "-lock-timeout=10m", PARALLEL)
 
     def _must(self, *arguments: str) -> None:
-        programs.must(("terraform", *arguments), self.infra, environment({}), self.log)
+        # Never interrupted: it would give up requests that AWS has got, and not know what they have made.
+        programs.must(("terraform", *arguments), self.infra, environment({}), self.log, finish=True)

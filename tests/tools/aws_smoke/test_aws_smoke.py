@@ -3,15 +3,18 @@
 import io
 import os
 import signal
+import subprocess
 import sys
 from urllib.parse import quote, quote_plus
 
 import pytest
 
+from aws import ROOT, until
 from aws_smoke import __main__ as command
 from aws_smoke import image, looking, programs, record
 from aws_smoke.looking import FAILED, PASSED, Place
 from aws_smoke.record import Begun
+from filebatch_local.base import access
 
 BEGUN = Begun("smoke-0123abcd", "123456789012", "eu-central-1", "", "2026-01-02T03:04:05+00:00")
 
@@ -81,18 +84,64 @@ def as_before():
         signal.signal(each, handler)
 
 
+SLOW = (
+    "import os, pathlib, signal, sys, time\n"
+    "signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path('told').touch(), sys.exit(0)))\n"
+    "os.kill(os.getppid(), int(sys.argv[1]))\n"
+    "time.sleep(float(sys.argv[2]))\n"
+    "pathlib.Path('finished').touch()\n"
+)
+
+
 @pytest.mark.parametrize("number", programs.SIGNALS)
+@pytest.mark.parametrize(("finish", "seconds", "left"), [(False, "60", "told"), (True, "0.5", "finished")])
 @pytest.mark.usefixtures("as_before")
-def test_a_program_is_asked_to_end_and_waited_for_when_a_signal_comes(tmp_path, number):
-    script = (
-        "import os, signal, sys, time\n"
-        "signal.signal(signal.SIGINT, lambda *_: (open('ended', 'w').close(), sys.exit(0)))\n"
-        f"os.kill(os.getppid(), {int(number)})\n"
-        "time.sleep(60)\n"
-    )
+def test_a_program_has_ended_when_a_signal_is_told_of(tmp_path, number, finish, seconds, left):
+    command = (sys.executable, "-c", SLOW, str(int(number)), seconds)
     with pytest.raises(programs.SignalError, match=number.name), programs.interruptible():
-        programs.run((sys.executable, "-c", script), tmp_path, os.environ, tmp_path / "log")
-    assert (tmp_path / "ended").exists()
+        programs.run(command, tmp_path, os.environ, tmp_path / "log", finish=finish)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "log"] == [left]
+
+
+TERRAFORM = """#!/bin/sh
+echo "$1" >>"$CALLS"
+case $1 in
+init) mkdir .terraform ;;
+apply) touch terraform.tfstate; sleep 2; echo applied >>"$CALLS" ;;
+esac
+"""
+
+
+def test_what_a_signal_interrupts_is_finished_and_destroyed(server, tmp_path):
+    """Terraform alone is made up."""
+    program = tmp_path / "bin" / "terraform"
+    program.parent.mkdir()
+    program.write_text(TERRAFORM)
+    program.chmod(0o700)
+    calls, records = tmp_path / "calls", tmp_path / "records"
+    environment = {
+        **access.without_aws(os.environ),
+        **server.credentials(),
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AWS_REGION": "eu-west-1",
+        "CALLS": str(calls),
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": ":".join(str(ROOT / part) for part in ("infra/local", "plugins", "tools")),
+    }
+    command = [sys.executable, "-m", "aws_smoke", "--records", str(records), "--prefix", "smoke-none"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    until(lambda: calls.exists() and "apply" in calls.read_text(), seconds=60)
+    process.send_signal(signal.SIGTERM)
+    told, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1, told
+    assert calls.read_text().split() == ["init", "apply", "applied", "destroy"], told
+    assert [line.split()[-3:] for line in told.splitlines() if line.startswith("to the end")] == [
+        ["failed", "SignalError:", "SIGTERM"]
+    ]
+    assert record.left(records) == []
 
 
 @pytest.mark.usefixtures("as_before")
@@ -150,6 +199,12 @@ def test_without_an_engine_nothing_is_made_in_an_account(tmp_path, monkeypatch, 
     assert command.main(["--records", str(tmp_path), "--yes"]) == 2
     assert "no Docker engine answers" in capsys.readouterr().err
     assert record.left(tmp_path) == []
+
+
+def test_a_prefix_that_is_on_record_is_not_begun_again(tmp_path, capsys):
+    record.begin(tmp_path, BEGUN)
+    assert command.main(["--records", str(tmp_path), "--prefix", BEGUN.prefix]) == 2
+    assert "isn't destroyed: make aws-smoke ARGS=--clean-up" in capsys.readouterr().err
 
 
 def test_unless_it_is_confirmed_nothing_is_made_in_an_account(tmp_path, monkeypatch, capsys):
