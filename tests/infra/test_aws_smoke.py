@@ -83,7 +83,7 @@ def test_all_is_tried_or_said_not_to_be_and_destroyed_though_it_was_killed(tmp_p
             assert [begun.prefix for _, begun in record.left(records)] == [PREFIX]
 
             later = started(aws, records, "--clean-up")
-            said, _ = later.communicate(timeout=400)
+            said, _ = later.communicate(timeout=900)
             assert (later.returncode, outcomes(said.splitlines(), "passed")) == (0, {"destroyed"}), said
             assert record.left(records) == []
             assert of_the_environment(aws) == []
