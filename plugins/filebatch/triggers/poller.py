@@ -1,6 +1,7 @@
 """One DescribeJobs for up to a hundred deferred runs: the triggers of an event loop share a poller for each connection.
 
 A job that has run for long is looked at less often; a look at one asks for the ninety-nine that are due next as well.
+So up to a hundred runs cost one call a second at most, whenever they began to wait.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Watch:
 
     def __init__(self, job_id: str, poller: _Poller) -> None:
         self.job_id = job_id
-        self.began = self.due = _now()
+        self.began = _now()
+        self.due = self.began + FIRST_POLL  # whoever waits has just looked
         self.looked: asyncio.Future[Job | None] | None = None  # while somebody waits for the next look
         self._poller = poller
 

@@ -1,7 +1,7 @@
 """One poller for all deferred runs of a triggerer: few calls, one client, and each run knows of its own job alone."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import pytest
 from botocore.exceptions import ClientError
@@ -73,6 +73,48 @@ def test_fifty_jobs_are_waited_for_with_fewer_calls_than_jobs_and_one_client(her
     assert {event["status"] for event in events} == {"SUCCEEDED"}
     assert made.count("batch") == 1
     assert 0 < proxy.calls["/v1/describejobs"] < len(jobs)
+
+
+class Clocked(asyncio.SelectorEventLoop):
+    """An event loop in which waiting takes no time: its clock moves on instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, select = 0.0, self._selector.select
+
+        def skip(timeout):
+            self.now += timeout or 0.0
+            return select(0)
+
+        self._selector.select = skip
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.1], ids=["together", "one after the other"])
+def test_fifty_jobs_in_flight_for_six_seconds_cost_ten_calls_at_most_and_one_client(batch, monkeypatch, apart):
+    """Fifty of the stock operators' triggers make 321 calls, each with a client of its own."""
+    monkeypatch.setattr(poller, "FIRST_POLL", 1.0)
+    monkeypatch.setattr(doorbell, "backoff", lambda faults: 1.0)
+    loop = Clocked()
+
+    async def in_flight(number):
+        await asyncio.sleep(number * apart)
+        ends = loop.time() + 6.0
+        async with watched(SOURCE, f"job-{number}") as watch:
+            while loop.time() < ends:
+                await watch.look()
+
+    async def scenario():
+        await asyncio.gather(*(in_flight(number) for number in range(50)))
+        return loop.time()
+
+    with closing(loop):
+        seconds = loop.run_until_complete(scenario())
+    assert 6 <= seconds < 7.5 + 50 * apart
+    assert len(batch.asked) <= 10 + 50 * apart
+    assert batch.clients == 1
 
 
 def test_each_is_told_of_its_own_job(batch):
