@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from filebatch.core import usage
 from filebatch.runs import billing, prices
+
+DOCUMENTS = Path(__file__).parents[2] / "infra" / "documents"
+WIDGETS = 500  # of a dashboard at most
 
 HOURS = 730  # a month
 SECONDS = HOURS * 3600
@@ -15,10 +21,8 @@ GIB = 2**30
 
 # What an idle feed's doorbell asks, each in the triggers' own constants: a long poll, a look at the ledger, a report.
 LONG_POLL, LOOK_EVERY, REPORT_EVERY = 20, 30, 300  # seconds
-QUERIES_A_LOOK, READS_A_REPORT = 2, 4
-# What it publishes with a report, and its alarms; those of a feed that has `expected_by`.
-METRICS_IDLE, ALARMS = 7, 11
-FEEDS_A_DASHBOARD = 55
+QUERIES_A_LOOK, READS_A_REPORT = 2, 5
+METRICS_IDLE = 8  # what it publishes with a report, with `expected_by`
 INTERFACES, ZONES = 4, 2
 
 # Writes of a file's item: arrival, claim, settling. One to the table each; one to the index `open` when it is put there
@@ -83,18 +87,23 @@ def total(lines: Sequence[Line], region: str) -> float:
 
 def idle(feeds: int) -> list[Line]:
     """Return a month of an environment to which nothing comes, without Airflow."""
+    alarms, widgets = len(_document("alarms")), len(_document("dashboard")["widgets"])
     reads = SECONDS / LOOK_EVERY * QUERIES_A_LOOK + SECONDS / REPORT_EVERY * READS_A_REPORT
     return [
         Line(f"{INTERFACES} interface endpoints in {ZONES} zones", INTERFACES * ZONES * HOURS, "endpoint_hour"),
         Line("key", 1, "kms_key_month"),
         Line("secret with the settings", 1, "secret_month"),
-        Line("dashboards", -(-feeds // FEEDS_A_DASHBOARD), "cloudwatch_dashboard_month"),
-        Line(f"{ALARMS} alarms a feed", ALARMS * feeds, "cloudwatch_alarm_month"),
+        Line("dashboards", -(-feeds // (WIDGETS // widgets)), "cloudwatch_dashboard_month"),
+        Line(f"{alarms} alarms a feed", alarms * feeds, "cloudwatch_alarm_month"),
         Line(f"{METRICS_IDLE} metrics a feed", METRICS_IDLE * feeds, "cloudwatch_metric_month"),
         Line("reports of feeds' health", SECONDS / REPORT_EVERY * feeds, "cloudwatch_put_metrics"),
         Line("long polls", SECONDS / LONG_POLL * feeds, "sqs_request"),
         Line("looks at the ledger", reads / 2 * feeds, "dynamodb_read_unit"),
     ]
+
+
+def _document(name: str) -> Any:
+    return json.loads((DOCUMENTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def ours(load: Files, calls: Mapping[str, float]) -> list[Line]:

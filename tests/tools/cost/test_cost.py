@@ -35,13 +35,6 @@ def test_the_model_knows_how_often_a_doorbell_asks():
     )
 
 
-def test_the_model_counts_a_feeds_alarms_and_the_feeds_of_a_dashboard():
-    documents = ROOT / "infra" / "documents"
-    assert len(json.loads((documents / "alarms.json").read_text(encoding="utf-8"))) == model.ALARMS
-    widgets = len(json.loads((documents / "dashboard.json").read_text(encoding="utf-8"))["widgets"])
-    assert 500 // widgets == model.FEEDS_A_DASHBOARD
-
-
 def test_the_model_counts_what_a_feed_publishes_while_nothing_comes():
     health = (ROOT / "plugins" / "filebatch" / "queries" / "health.py").read_text(encoding="utf-8")
     of_runs = {"RunCompleted", "FilesClaimed", "BilledVcpuSeconds", "BilledGibSeconds"}
