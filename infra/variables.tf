@@ -178,11 +178,12 @@ variable "mwaa" {
 }
 
 variable "ci" {
-  description = "The GitHub repository whose workflows may deploy images and DAGs, or null."
+  description = "The GitHub repository whose workflows may deploy images and files (and infrastructure, as policy_arns allow), or null."
   type = object({
     repository        = string
     refs              = optional(list(string), ["ref:refs/heads/main"])
     oidc_provider_arn = optional(string)
+    policy_arns       = optional(set(string), [])
   })
   default = null
 }

@@ -118,6 +118,11 @@ run "oidc_of_the_account" {
     condition     = strcontains(aws_iam_role.deploy[0].assume_role_policy, "repo:acme/files:ref:refs/heads/main")
     error_message = "Only the named branch may deploy."
   }
+
+  assert {
+    condition     = length(aws_iam_role_policy_attachment.deploy) == 0
+    error_message = "It changes no infrastructure unless a policy is named that lets it."
+  }
 }
 
 run "airflow_is_whom_the_account_lets" {

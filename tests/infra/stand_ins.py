@@ -54,6 +54,9 @@ ENCRYPTION = "the service en- or decrypts as whoever calls it; the local AWS doe
 # https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-create-role.html
 MWAA = "MWAA itself does it as the environment's role, and there is none here"
 
+# tests/tools/deploy/test_mwaa.py makes these calls, on an AWS that Terraform didn't make and as nobody's role
+DEPLOY = "make deploy does it, and here the DAGs alone are laid down"
+
 EVERYWHERE = [
     StandIn(FARGATE, "execution", ("ecr:GetAuthorizationToken",), "*"),
     StandIn(
@@ -81,12 +84,24 @@ WITH_MWAA = [
             "ecr:BatchCheckLayerAvailability",
             "ecr:BatchGetImage",
             "ecr:CompleteLayerUpload",
+            "ecr:DescribeImages",
             "ecr:InitiateLayerUpload",
             "ecr:PutImage",
             "ecr:UploadLayerPart",
         ),
         REPOSITORY,
     ),
+    StandIn(DEPLOY, "deploy", ("s3:GetObject",), f"{BUCKET}/dags/file_to_batch.py"),
+    StandIn(DEPLOY, "deploy", ("s3:GetObject", "s3:PutObject"), f"{BUCKET}/deployments/000001.json"),
+    StandIn(DEPLOY, "deploy", ("s3:GetObject", "s3:PutObject"), f"{BUCKET}/plugins.zip"),
+    StandIn(DEPLOY, "deploy", ("s3:GetObject", "s3:PutObject"), f"{BUCKET}/requirements.txt"),
+    StandIn(
+        DEPLOY,
+        "deploy",
+        ("airflow:GetEnvironment", "airflow:UpdateEnvironment"),
+        f"arn:aws:airflow:{ARN}:environment/{PREFIX}-mwaa-airflow",
+    ),
+    StandIn(DEPLOY, "deploy", ("airflow:InvokeRestApi",), f"arn:aws:airflow:{ARN}:role/{PREFIX}-mwaa-airflow/Op"),
     StandIn(MWAA, "airflow", ("airflow:PublishMetrics",), f"arn:aws:airflow:{ARN}:environment/{PREFIX}-mwaa-airflow"),
     StandIn(MWAA, "airflow", ("s3:GetBucketPublicAccessBlock", "s3:ListBucket"), BUCKET),
     StandIn(MWAA, "airflow", ("s3:GetObject", "s3:GetObjectVersion"), f"{BUCKET}/dags/file_to_batch.py"),

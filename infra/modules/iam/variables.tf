@@ -120,11 +120,12 @@ variable "mwaa" {
 }
 
 variable "ci" {
-  description = "The GitHub repository whose workflows may deploy, which refs of it, and the account's OIDC provider (null: it is made); null for no role."
+  description = "The GitHub repository whose workflows may deploy, which refs of it, the account's OIDC provider (null: it is made), and policies that it has beside its own, such as one for Terraform; null for no role."
   type = object({
     repository        = string
     refs              = optional(list(string), ["ref:refs/heads/main"])
     oidc_provider_arn = optional(string)
+    policy_arns       = optional(set(string), [])
   })
   default = null
 
