@@ -6,13 +6,13 @@ import pytest
 
 from demo.subscriber import Subscriber, subscribe
 from e2e.steps import finish
-from e2e.system import LINES, System, system
+from e2e.system import LINES, PROGRAMS, System, system
 from filebatch.feeds.feed import Feed, load_feed
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with system(tmp_path_factory.mktemp("e2e"), feeds=[LINES]) as running:
+    with system(tmp_path_factory.mktemp("e2e"), feeds=[LINES, PROGRAMS]) as running:
         yield running
 
 

@@ -31,6 +31,7 @@ from infra import judged
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 LINES = HERE / "feeds" / "lines.yaml"
+PROGRAMS = HERE / "feeds" / "programs.yaml"
 
 
 @dataclass(frozen=True)

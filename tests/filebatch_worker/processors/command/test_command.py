@@ -57,6 +57,23 @@ def test_no_shell_reads_the_arguments(tmp_path):
     assert processed.outputs[0].path.read_text() == "$(id); *"
 
 
+def test_programs_are_looked_for_where_the_image_says(tmp_path, monkeypatch):
+    place = tmp_path / "opt"
+    place.mkdir()
+    tool = place / "acme-convert"
+    tool.write_text(f'#!/bin/sh\n[ "$PATH" = {place}:/bin ] && cp "$FILEBATCH_INPUT" "$FILEBATCH_OUTPUT/copy"\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:/bin")
+    fetched = tmp_path / "source"
+    fetched.write_bytes(b"content")
+    processed = load_processor("command")(Source(fetched, "a", 7), tmp_path, {"command": ["acme-convert"]})
+    assert [output.name for output in processed.outputs] == ["copy"]
+    monkeypatch.delenv("PATH")
+    check_options({"command": ["sh"]})
+    with pytest.raises(ConfigurationError, match="acme-convert"):
+        check_options({"command": ["acme-convert"]})
+
+
 MEANINGS = {65: (InvalidFile, None), 75: (TransientError, "transient")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,7 +12,8 @@ from filebatch.core import command_options
 from filebatch.core.options import OptionsError
 from filebatch_worker.processor import ConfigurationError
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Where an image says nothing; Docker's own.
+USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,14 @@ def parse_options(options: Mapping[str, Any]) -> CommandOptions:
         raise ConfigurationError("\n".join(f"command: option {problem}" for problem in error.problems)) from error
 
 
+def image_path() -> str:
+    """Return where programs are looked for: the image's own PATH."""
+    return os.environ.get("PATH") or USUAL_PATH
+
+
 def check_program(command: tuple[str, ...]) -> None:
     """Refuse a program that isn't there or can't be run. Raises ConfigurationError."""
-    if shutil.which(command[0], path=PATH) is None:
+    if shutil.which(command[0], path=image_path()) is None:
         raise ConfigurationError(f"command: there is no program {command[0]!r} in the image that may be run")
 
 

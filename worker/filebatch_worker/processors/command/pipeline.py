@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from filebatch_worker.processor import InvalidFile, Output, Processed, Source, TransientError
-from filebatch_worker.processors.command.options import PATH, check_program, parse_options
+from filebatch_worker.processors.command.options import check_program, image_path, parse_options
 from filebatch_worker.processors.command.program import Ended, ProgramError, run
 
 INVALID, TRANSIENT = os.EX_DATAERR, os.EX_TEMPFAIL
@@ -44,7 +44,7 @@ def process(source: Source, workdir: Path, options: Mapping[str, Any]) -> Proces
     values = {"{input}": str(source.path.resolve()), "{output}": str(output.resolve())}
     command = [values.get(part, part) for part in known.command]
     environment = {
-        "PATH": PATH,
+        "PATH": image_path(),
         "LANG": "C.UTF-8",
         "HOME": str(scratch.resolve()),
         "TMPDIR": str(scratch.resolve()),
