@@ -3,6 +3,7 @@
 import gzip
 import importlib
 import io
+import json
 import sys
 import zipfile
 from dataclasses import replace
@@ -128,6 +129,46 @@ def test_csv_may_start_like_something_else(run, content):
 )
 def test_a_zip_holds_exactly_one_file(refuse, members, code):
     assert refuse(zipped(*members), "t.zip").code == code
+
+
+def damaged(content: bytes, member: bytes) -> bytes:
+    """Return a zip with a wrong byte in the data of its last member of this name."""
+    at = content.rindex(member, 0, content.index(b"PK\x01\x02")) + len(member)
+    return content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]
+
+
+TWO = zipped(("a.csv", CSV), ("b.csv", b"a,b\n" + b"1,2\n" * 100))
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "limit"),
+    [
+        (zipped(("a.csv", CSV), ("b.csv", b"")), "empty", None),
+        (zipped(("a.csv", CSV), ("b.csv", b"a,b\n1,2,3\n")), "ragged", None),
+        (zipped(("a.csv", CSV), ("b.parquet", CSV)), "format-mismatch", None),
+        (zipped(("a.csv", CSV), ("b.csv", zipped(("c.csv", CSV)))), "format-mismatch", None),
+        (damaged(TWO, b"b.csv"), "corrupt", None),
+        (TWO, "too-large", 100),
+    ],
+)
+def test_of_several_files_in_a_zip_it_is_told_which_is_at_fault(refuse, content, code, limit):
+    options = {"max_uncompressed_bytes": limit} if limit else {}
+    error = refuse(content, "t.zip", members="all", **options)
+    assert (error.code, error.where["member"]) == (code, 2)
+    assert error.message.startswith("file 2 of the zip: ")
+    assert error.summary.startswith("file 2 of the zip: ")
+
+
+def test_where_all_files_of_a_zip_are_asked_for_another_file_is_one_and_called_none_of_a_zips(tmp_path, refuse):
+    path = tmp_path / "fetched"
+    path.write_bytes(gzipped(CSV))
+    processed = load_processor("tabular")(Source(path, "t.csv.gz", 1), tmp_path / "out", {"members": "all"})
+    assert [output.name for output in processed.outputs] == ["1/data.parquet", "1/profile.json"]
+    assert processed.notes["format"] == "csv"
+    assert "member" not in json.loads(processed.outputs[1].path.read_text())
+    error = refuse(b"a,b\n1,2,3\n", "t.csv", members="all")
+    assert "zip" not in error.message
+    assert "member" not in error.where
 
 
 def test_what_a_mac_adds_to_a_zip_is_no_file(run):

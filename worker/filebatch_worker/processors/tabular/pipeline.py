@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filebatch_worker.processor import InvalidFile, Output, Processed, Source
+from filebatch_worker.processor import Output, Processed, Source
 from filebatch_worker.processors.tabular import formats
 from filebatch_worker.processors.tabular.csv_file import read_csv
 from filebatch_worker.processors.tabular.engine import engine, reading
@@ -20,7 +21,7 @@ from filebatch_worker.processors.tabular.parquet_file import read_parquet
 from filebatch_worker.processors.tabular.profile import profile
 from filebatch_worker.processors.tabular.table import Table
 from filebatch_worker.processors.tabular.text import read_as_utf8
-from filebatch_worker.processors.tabular.unpack import Unpacked, unpack, unpack_each
+from filebatch_worker.processors.tabular.unpack import Unpacked, named, unpack, unpack_each
 from filebatch_worker.processors.tabular.write import write_parquet
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _process_one(
 def _process_each(
     connection: DuckDBPyConnection, source: Source, scratch: Path, workdir: Path, options: TabularOptions
 ) -> Processed:
-    """Return the results of all files of a zip: a folder for each, named by its number.
+    """Return the results of all files of a zip, or of the one that is none: a folder for each, named by its number.
 
     Where one is at fault, all are, as they are one file to its supplier.
     """
@@ -74,14 +75,10 @@ def _process_each(
     for number, unpacked in enumerate(packed, 1):
         folder = workdir / str(number)
         folder.mkdir()
-        try:
-            results.append(_process_one(connection, unpacked, folder, options, member=unpacked.name))
-        except InvalidFile as error:
-            where = f"file {number} of the zip"
-            summary = f"{where}: {error.summary}"
-            raise InvalidFile(
-                error.code, f"{where}: {error.message}", summary=summary, member=number, **error.where
-            ) from error
+        is_member = unpacked.compression == "zip"
+        with named(number) if is_member else nullcontext():
+            facts = {"member": unpacked.name} if is_member else {}
+            results.append(_process_one(connection, unpacked, folder, options, **facts))
     return _joined(results)
 
 
@@ -92,7 +89,8 @@ def _joined(results: Sequence[Processed]) -> Processed:
         for output in result.outputs
     )
     written, bad = (sum(result.notes[name] for result in results) for name in ("rows_written", "bad_rows"))
-    notes = {"format": "zip", "tables": len(results), "bad_rows": bad, "rows_written": written}
+    form = "zip" if len(results) > 1 else results[0].notes["format"]
+    notes = {"format": form, "tables": len(results), "bad_rows": bad, "rows_written": written}
     return Processed(tuple(outputs), sum(result.rows or 0 for result in results), notes)
 
 

@@ -61,10 +61,26 @@ def unpack(source: Source, workdir: Path, limit: int, pattern: str = "") -> Unpa
     return Unpacked(target, _inflate(source, target, found, limit, pattern), found)
 
 
+@contextmanager
+def named(number: int) -> Iterator[None]:
+    """Say of which file of a zip an InvalidFile tells."""
+    try:
+        yield
+    except InvalidFile as error:
+        which = f"file {number} of the zip"
+        raise InvalidFile(
+            error.code,
+            f"{which}: {error.message}",
+            summary=f"{which}: {error.summary}",
+            member=number,
+            **error.where,
+        ) from error
+
+
 def unpack_each(source: Source, workdir: Path, limit: int, pattern: str) -> Iterator[Unpacked]:
     """Yield the files within `source` in turn, as `unpack` does with the only one. Each takes the place of the last.
 
-    `limit` is that of all together.
+    `limit` is that of all together. What is no zip is one file, whatever `pattern` says.
     """
     workdir.mkdir()
     if _compression(source) != "zip":
@@ -76,10 +92,11 @@ def unpack_each(source: Source, workdir: Path, limit: int, pattern: str) -> Iter
         if not 0 < len(tables) <= MAX_MEMBERS:
             raise _wrong_number(len(tables), f"1 to {MAX_MEMBERS}")
         used = 0
-        for member in tables:
+        for number, member in enumerate(tables, 1):
             shutil.rmtree(workdir)
             workdir.mkdir()
-            _inflate_member(archive, member, target, source.size, limit, used)
+            with named(number):
+                _inflate_member(archive, member, target, source.size, limit, used)
             used += target.stat().st_size
             yield Unpacked(target, member.filename, "zip")
 
