@@ -1,4 +1,4 @@
-"""A feed whose files a program of the image processes: each way in which one ends, from the drop to what people are told."""
+"""A feed whose files a program of the image processes: each way in which one ends, from drop to reason."""
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
