@@ -35,6 +35,10 @@ class Bucket:
         else:
             place = paths.of_generation(paths.RESULTS, "orders", record.work)
             result = replace(result, outputs=(Output("data.parquet", f"{place}job-1/data.parquet", 3, "a" * 64, 7),))
+        return self.commit(row, record, result)
+
+    def commit(self, row, record, result) -> Result:
+        """Commit a result and tell the ledger."""
         committed = commit(self.ctx.s3, self.ctx.results, self.ctx.ledger, result)
         where = location(self.ctx.results, "orders", record.work)
         self.ctx.ledger.move(file_moves.finish(row, record.claim, committed, where, clock.now()))
@@ -48,7 +52,9 @@ class Bucket:
         return self.ctx.ledger.move(move(row, token, "run", record.generation + again, clock.now()))
 
     def found(self):
-        return [(each.key, each.result.work.file.version_id, each.result.work.generation) for each in self.now()]
+        """Return key, version and generation of what is current, as it is kept once runs have said so."""
+        current.rebuild(self.ctx)
+        return [(line["key"], line["version"], line["generation"]) for line in self.now()]
 
     def now(self):
-        return [each for each in current.results(self.ctx) if each.key.startswith(KEY[:8])]
+        return [line for line in current.outputs(self.ctx) if line["key"].startswith(KEY[:8])]

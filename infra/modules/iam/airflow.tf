@@ -49,6 +49,12 @@ locals {
       Resource = [for arn in local.results_buckets : "${arn}/manifests/*"]
     },
     {
+      Sid      = "KeepCurrentResults"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = [for arn in local.results_buckets : "${arn}/current/*"]
+    },
+    {
       Sid      = "ReadResults"
       Effect   = "Allow"
       Action   = "s3:GetObject"

@@ -147,20 +147,26 @@ def why(place: Place, key: str, *, json_: bool) -> None:
 @main.command("results")
 @click.argument("name", metavar="FEED")
 @click.option("--sql", is_flag=True, help="print a view for DuckDB")
+@click.option("--rebuild", is_flag=True, help="first make them anew from the ledger, which they are older than")
 @as_json
 @click.pass_obj
 @told_plainly
-def results_(place: Place, name: str, *, sql: bool, json_: bool) -> None:
+def results_(place: Place, name: str, *, sql: bool, rebuild: bool, json_: bool) -> None:
     """Say where the current results of FEED are: of each key the newest version that has SUCCEEDED."""
-    found = current.results(place.ctx(place.feed(name)))
+    ctx = place.ctx(place.feed(name))
+    if rebuild:
+        click.echo(f"{current.rebuild(ctx)} keys looked up", err=True)
+    found = current.outputs(ctx)
     if json_:
-        show.as_json([show.of_current(each, place.settings.results(name)) for each in found])
+        show.as_json(found)
     elif sql and found:
-        show.view(name, show.tables(found, place.settings.results(name)))
+        show.view(name, show.tables(found))
     else:
-        show.paths(found, place.settings.results(name))
+        show.paths(found)
     if not found:
-        click.echo(f"no file of {name} has succeeded yet", err=True)
+        click.echo(
+            f"no run of {name} has said yet that a file has succeeded; --rebuild looks into the ledger", err=True
+        )
         raise click.exceptions.Exit(NOTHING_FOUND)
 
 

@@ -15,8 +15,8 @@ from rich.text import Text
 from filebatch.core.listed import ListedFile
 from filebatch.core.wording import visible
 from filebatch.queries.advice import Told
-from filebatch.queries.current import Current
 from filebatch.queries.overview import Overview
+from filebatch.runs.current_results import Line
 
 COLOURS = {"FAILED": "red", "INVALID": "magenta", "CLAIMED": "cyan", "ARRIVED": "yellow", "SUCCEEDED": "green"}
 
@@ -70,27 +70,16 @@ def _console() -> Console:
     return Console(markup=False, highlight=False, emoji=False)
 
 
-def of_current(found: Current, bucket: str) -> dict[str, Any]:
-    """Return a current result as JSON values."""
-    outputs = [
-        {"name": each.name, "uri": f"s3://{bucket}/{each.key}", "size": each.size, "rows": each.rows}
-        for each in found.result.outputs
-    ]
-    generation, rows = found.result.work.generation, found.result.rows
-    return {"key": found.key, "version": found.version, "generation": generation, "rows": rows, "outputs": outputs}
-
-
-def paths(found: Iterable[Current], bucket: str) -> None:
+def paths(found: Iterable[Line]) -> None:
     """Print where the outputs of current results are, one a line; our own paths hold no character that acts."""
-    for each in found:
-        for output in each.result.outputs:
-            click.echo(f"s3://{bucket}/{output.key}")
+    for line in found:
+        if line["uri"]:
+            click.echo(line["uri"])
 
 
-def tables(found: Iterable[Current], bucket: str) -> list[str]:
+def tables(found: Iterable[Line]) -> list[str]:
     """Return where the Parquet tables of current results are."""
-    outputs = (output for each in found for output in each.result.outputs)
-    return [f"s3://{bucket}/{output.key}" for output in outputs if output.name.endswith(".parquet")]
+    return [line["uri"] for line in found if (line["name"] or "").endswith(".parquet")]
 
 
 def view(feed: str, tables: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 NOT_THERE = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 PRECONDITION_FAILED = frozenset({"412", "PreconditionFailed"})
+LOST = PRECONDITION_FAILED | NOT_THERE | frozenset({"409", "ConditionalRequestConflict"})
 DELETE_MARKER = frozenset({"405", "MethodNotAllowed"})
 REFUSED = frozenset({"400", "403", "InvalidRequest", "AccessDenied"})
 
@@ -26,3 +27,11 @@ def is_not_there(error: ClientError) -> bool:
 def is_precondition_failed(error: ClientError) -> bool:
     """Tell whether the object isn't, or is already, what the request made a condition of."""
     return code(error) in PRECONDITION_FAILED
+
+
+def is_lost(error: ClientError) -> bool:
+    """Tell whether another was first: the object isn't what a write requires, or is being written just now.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+    return code(error) in LOST

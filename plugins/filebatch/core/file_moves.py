@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from filebatch.core import history, listed
+from filebatch.core import history, listed, outputs
 from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AnyOf, Condition, Equal, OneOf, Present
 from filebatch.core.contract import FileVersion, Reason, Result
@@ -144,7 +144,8 @@ def finish(row: Row[FileRecord], token: str, result: Result, location: str, now:
     """
     become = {**_in_state(row, FileState(result.state), now), "result": location, "settled_at": to_iso(now)}
     told = _told(result.reason) if result.reason else None
-    optional = {"reason": told, "code": told and told["code"], "rows": result.rows}
+    produced = outputs.told(result) if result.state == FileState.SUCCEEDED else None
+    optional = {"reason": told, "code": told and told["code"], "rows": result.rows, "outputs": produced}
     return Move(
         row,
         (*_held(token), Equal("generation", result.work.generation)),

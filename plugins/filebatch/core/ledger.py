@@ -184,6 +184,12 @@ class Ledger:
         read = (_readable(FileRecord, requests.decode(item)) for item in answer["Items"])
         return [record for record in read if record]
 
+    def all_versions(self, uri: str) -> list[FileRecord]:
+        """Read the records of all versions of a file, consistently."""
+        pages = self._pages("query", None, **requests.versions(uri))
+        read = (_readable(FileRecord, requests.decode(item)) for page in pages for item in page["Items"])
+        return [record for record in read if record]
+
     def latest_run(self, feed: str, run: str) -> RunRecord | None:
         """Read the owner record of the newest claim whose token begins with `run`."""
         answer = self.client.query(TableName=self.table, **requests.latest(RunRecord.at(feed, run)))

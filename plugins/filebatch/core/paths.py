@@ -4,6 +4,8 @@ results/FEED/YYYY/MM/DD/<safe stem>-<12 hex of the identity>/g<generation>/_resu
 quarantine/FEED/…                                 the same place, for files that are INVALID
 manifests/FEED/<claim>/plan.json, round-1.units   what a run meant to do, and gave its workers
 history/FEED/date=YYYY-MM-DD/<claim>.ndjson       what became of a claim's files, for DuckDB and Athena
+current/FEED/results/<part>.ndjson                the current results, of part of the feed's keys
+current/FEED/tables/<name>/<part>.txt             where their Parquet files of one name are
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ RESULTS = "results"
 QUARANTINE = "quarantine"
 MANIFESTS = "manifests"
 HISTORY = "history"
+CURRENT = "current"
+LINES = ".ndjson"
 RESULT_FILE = "_result.json"
 
 MAX_STEM = 80
@@ -68,3 +72,13 @@ def parse_round_units(key: str) -> tuple[str, str, int] | None:
     """Return feed, claim and round of a key that `round_units` made; None for any other."""
     match = _ROUND.fullmatch(key)
     return (match["feed"], match["claim"], int(match["number"])) if match else None
+
+
+def current_results(feed: str, part: str) -> str:
+    """Return the key of a part of a feed's current results."""
+    return f"{CURRENT}/{feed}/results/{part}{LINES}"
+
+
+def current_table(feed: str, name: str, part: str) -> str:
+    """Return the key of the list of a part's current outputs of one name."""
+    return f"{CURRENT}/{feed}/tables/{name}/{part}.txt"

@@ -75,6 +75,7 @@ class FileRecord(Record):
         listed_at: its place there, by state and time (`listed.py`).
         code: the reason's code, which the index has too.
         history: what happened to it, as it was written down (`history.py`).
+        outputs: the objects of its result (`outputs.py`).
     """
 
     feed: str
@@ -105,6 +106,7 @@ class FileRecord(Record):
     listed_at: str | None = None
     code: str | None = None
     history: list[Any] | None = None
+    outputs: list[Any] | None = None
 
     @staticmethod
     def at(file: FileVersion) -> Row[FileRecord]:

@@ -13,8 +13,18 @@ from datetime import timedelta
 
 from filebatch.core import paths, run_moves
 from filebatch.core.errors import MoveRefused
-from filebatch.core.records import RunRecord, RunState
-from filebatch.runs import billing, claiming, open_items, pages, prices, run_history, sns_message, takeover
+from filebatch.core.records import DONE, RunRecord, RunState
+from filebatch.runs import (
+    billing,
+    claiming,
+    current_results,
+    open_items,
+    pages,
+    prices,
+    run_history,
+    sns_message,
+    takeover,
+)
 from filebatch.runs.context import FeedContext
 from filebatch.runs.summary import Bill, Summary, summarize
 
@@ -108,7 +118,10 @@ def _announce_settled(ctx: FeedContext, record: RunRecord, own: str, airflow: st
         return []
     summary = _summary(ctx, record, airflow)
     if summary.counts:
-        run_history.write(ctx, record, claiming.of_plan(ctx, record))
+        files = claiming.of_plan(ctx, record)
+        # Before anybody is told: who is told reads them.
+        current_results.add(ctx, (file for file in files if file.state in DONE))
+        run_history.write(ctx, record, files)
         for topic in _topics(ctx, summary):
             sns_message.publish(ctx.sns, topic, summary)
     return [Told(record, summary)]

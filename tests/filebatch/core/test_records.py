@@ -24,7 +24,7 @@ def test_any_file_survives_the_way_into_an_item_and_back(file):
 
 
 def test_every_attribute_survives_the_way_into_an_item_and_back():
-    values = {"str": "x", "int": 3, "bool": True, "Reason": Reason("bug", "why"), "Mapping": {"FAILED": 1}}
+    values = {"str": "x", "int": 3, "bool": True, "Reason": Reason("bug", "why"), "Mapping": {"FAILED": 1}, "list": [1]}
 
     def full(record):
         empty = [each for each in fields(record) if getattr(record, each.name) in (None, "", 0)]

@@ -101,9 +101,20 @@ class S3(Service):
         return {}
 
     def put_object(
-        self, Bucket: str, Key: str, Body: bytes | IO[bytes] = b"", IfNoneMatch: str | None = None, **more: Any
+        self,
+        Bucket: str,
+        Key: str,
+        Body: bytes | IO[bytes] = b"",
+        IfNoneMatch: str | None = None,
+        IfMatch: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
         bucket = self._bucket("put_object", Bucket)
+        latest = bucket.latest(Key)
+        if IfMatch and not latest:
+            raise refusal("put_object", "NoSuchKey", "The specified key does not exist", 404)
+        if IfMatch and f'"{latest.etag}"' != IfMatch:
+            raise refusal("put_object", "PreconditionFailed", "At least one of the pre-conditions", 412)
         if IfNoneMatch == "*" and bucket.latest(Key):
             raise refusal("put_object", "PreconditionFailed", "At least one of the pre-conditions", 412)
         if not isinstance(Body, bytes):
