@@ -56,6 +56,7 @@ def of_files() -> dict[str, Move]:
             f"await redo g{generation}": file_moves.await_redo(KEY, FEED, generation, NOW),
             f"await retry g{generation}": file_moves.await_retry(KEY, FEED, generation, LATER + HEARTBEAT),
         }
+    moves["forget"] = file_moves.forget(arrival(), "anna", "a person asked", NOW)
     for who, token in enumerate(TOKENS):
         for generation in GENERATIONS:
             done, bad = result_of(token, generation), result_of(token, generation, FileState.INVALID)

@@ -5,23 +5,19 @@ Exit codes: 0 done, 1 it couldn't be done, 2 a wrong command line, 3 nothing was
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from datetime import datetime
-from functools import wraps
 from itertools import islice
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
-from filebatch.cli import acting, show
+from filebatch.cli import acting, operations, show
 from filebatch.cli.airflow_api import Airflow
-from filebatch.cli.place import Place, here
+from filebatch.cli.command_line import NOTHING_FOUND, F, as_json, main, told_plainly, wanted_of, whole_key, with_filters
+from filebatch.cli.place import Place
 from filebatch.core import clock
-from filebatch.core.errors import FilebatchError
 from filebatch.core.listed import ListedFile
-from filebatch.core.records import FileState
 from filebatch.feeds.feed import Feed
 from filebatch.queries import advice, current, documents, overview, story, verbs
 from filebatch.queries import audit as auditing
@@ -29,67 +25,12 @@ from filebatch.queries import files as finding
 from filebatch.queries.files import Wanted
 from filebatch.runs import relisting
 
-NOTHING_FOUND = 3
+__all__ = ["main"]
+
 PAGES = 200  # that one command looks at before it says where to go on
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Moment(click.ParamType):
-    """A date or time in UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read it, or fail with an example."""
-        try:
-            return clock.parse_utc(value)
-        except ValueError:
-            self.fail(
-                f"expected a date or time such as 2026-01-02 or 2026-01-02T03:04:05Z, found {value!r}", param, ctx
-            )
-
-
-def with_filters(command: F) -> F:
-    """Add the options that say which files are meant."""
-    options = (
-        click.option("--state", type=click.Choice([str(state) for state in FileState], case_sensitive=False)),
-        click.option("--code", default="", help="only files that are INVALID or FAILED for this reason"),
-        click.option("--since", type=Moment(), help="only files in their state since then or later, UTC"),
-        click.option("--key", default="", help="part of the key; s3:// URLs and spaces around are taken off"),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def as_json(command: F) -> F:
-    """Add the option `--json`."""
-    return click.option("--json", "json_", is_flag=True, help="print JSON")(command)
-
-
-def told_plainly(command: F) -> F:
-    """Say on stderr what went wrong, without a traceback, and end with 1."""
-
-    @wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        try:
-            return command(*arguments, **options)
-        except (FilebatchError, ClientError, BotoCoreError) as error:
-            raise click.ClickException(str(error)) from error
-
-    return wrapped  # type: ignore[return-value]
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.option("--feeds", type=click.Path(path_type=Path, exists=True), help="folder of feed files")
-@click.pass_context
-@told_plainly
-def main(ctx: click.Context, feeds: Path | None) -> None:
-    """Find every file, read why it is as it is, and have it done again."""
-    ctx.obj = here(feeds)
-    for problem in ctx.obj.problems:
-        click.echo(f"feed left out: {problem}", err=True)
+for each in operations.COMMANDS:
+    main.add_command(each)
 
 
 @main.command("feeds")
@@ -103,6 +44,28 @@ def feeds_(place: Place, *, json_: bool) -> None:
         show.as_json([documents.of_feed(each) for each in found])
     else:
         show.feeds(found)
+
+
+@main.command()
+@click.option("--every", default=5.0, show_default=True, type=click.FloatRange(0), help="seconds between two looks")
+@click.option("--times", default=0, type=click.IntRange(0), help="how often to look; 0 until it is interrupted")
+@as_json
+@click.pass_obj
+@told_plainly
+def watch(place: Place, *, every: float, times: int, json_: bool) -> None:
+    """Say how feeds are doing again and again; with --json an object a line."""
+    looked = 0
+    while True:
+        found = [overview.of_feed(place.ctx(feed)) for feed in place.feeds]
+        if json_:
+            show.as_line({"at": clock.to_iso(clock.now()), "feeds": [documents.of_feed(each) for each in found]})
+        else:
+            show.anew()
+            show.feeds(found)
+        looked += 1
+        if looked == times:
+            return
+        time.sleep(every)
 
 
 @main.command("files")
@@ -226,39 +189,34 @@ def _act(place: Place, verb: verbs.Verb, *, feed: str, dry_run: bool, reason: st
 
 
 @main.command()
+@as_json
 @click.pass_obj
 @told_plainly
-def audit(place: Place) -> None:
+def audit(place: Place, *, json_: bool) -> None:
     """Compare bucket, ledger and results of all feeds: lost, doubled, untrue, stuck; ends with 1 where any is."""
     result = auditing.audit(place.feeds, place.settings, place.connect("s3"), place.connect("dynamodb"))
     click.echo(f"audited: {place.settings.environment} in {place.settings.region}", err=True)
-    click.echo(str(result))
+    if json_:
+        show.as_json(show.of_audit(result))
+    else:
+        click.echo(str(result))
     if result.findings or place.problems:
         raise click.exceptions.Exit(1)
 
 
 @main.command()
+@as_json
 @click.pass_obj
 @told_plainly
-def index(place: Place) -> None:
+def index(place: Place, *, json_: bool) -> None:
     """List the files that came before the ledger had its index of all files; once, after an update."""
     if not place.feeds:
         raise click.ClickException("there is no feed")
-    click.echo(f"{relisting.relist(place.ctx(place.feeds[0]).ledger)} files listed")
-
-
-def wanted_of(place: Place, *, state: str | None, code: str, since: datetime | None, key: str) -> Wanted:
-    """Return which files the options mean."""
-    return Wanted(FileState(state.upper()) if state else None, code.strip(), since, whole_key(place, key))
-
-
-def whole_key(place: Place, given: str) -> str:
-    """Return a key as S3 has it from what people paste: an s3:// URL of the bucket, spaces around."""
-    bucket = f"s3://{place.settings.new_files}/"
-    key = given.strip()
-    if key.startswith("s3://") and not key.startswith(bucket):
-        raise click.UsageError(f"expected a key, or a URL that begins with {bucket}; found {key!r}")
-    return key.removeprefix(bucket)
+    listed = relisting.relist(place.ctx(place.feeds[0]).ledger)
+    if json_:
+        show.as_json({"listed": listed})
+    else:
+        click.echo(f"{listed} files listed")
 
 
 def some_of(place: Place, feed: Feed, wanted: Wanted, limit: int) -> list[ListedFile]:

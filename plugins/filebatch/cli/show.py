@@ -15,6 +15,7 @@ from rich.text import Text
 from filebatch.core.listed import ListedFile
 from filebatch.core.wording import visible
 from filebatch.queries.advice import Told
+from filebatch.queries.audit import Audit
 from filebatch.queries.overview import Overview
 from filebatch.runs.current_results import Line
 
@@ -26,14 +27,47 @@ def as_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
+def as_line(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    click.echo(json.dumps(value))
+
+
+def value(found: Mapping[str, Any], *, json_: bool) -> None:
+    """Print names with their values, as JSON or a line each."""
+    if json_:
+        as_json(found)
+    else:
+        acted(found)
+
+
+def anew() -> None:
+    """Clear a terminal; what isn't one is left as it is."""
+    _console().clear()
+
+
+def of_audit(found: Audit) -> dict[str, Any]:
+    """Return what an audit found as JSON values."""
+    findings = [{"kind": each.kind, "file": each.file, "what": each.what} for each in found.findings]
+    return {"files": found.files, "new": found.new, "findings": findings}
+
+
 def feeds(found: Iterable[Overview]) -> None:
     """Print feeds as a table, and below it why runs of some claim nothing."""
     found = list(found)
-    rows = [(each.feed, *map(str, each.counts.values()), each.oldest_waiting, each.last_arrival) for each in found]
-    _table(("feed", *COLUMNS, "oldest waiting", "last arrival"), rows)
+    rows = [
+        (each.feed, *map(str, each.counts.values()), _pace(each), each.oldest_waiting, each.last_arrival)
+        for each in found
+    ]
+    _table(("feed", *COLUMNS, "last hour", "oldest waiting", "last arrival"), rows)
     for each in found:
         if each.held:
             _console().print(Text(f"{each.feed}: {each.held}"), soft_wrap=True)
+
+
+def _pace(found: Overview) -> str:
+    """Say how many files came to rest within the last hour, and which share of them FAILED."""
+    settled, rate = sum(each.number for each in found.last_hour.values()), found.failure_rate
+    return f"{settled:,}" if not rate else f"{settled:,}, {rate:.0%} failed"
 
 
 COLUMNS = ("arrived", "claimed", "succeeded", "invalid", "failed")

@@ -30,6 +30,7 @@ class FileFailure:
     suspect: bool = False
 
 
+FORGOTTEN = "forgotten"
 _OF_EARLIER_CLAIMS = ("open", "due_at", "reason", "code", "settled_at", "trouble")
 
 
@@ -203,6 +204,29 @@ def shorten(file: FileRecord) -> Move[FileRecord] | None:
     if left is None:
         return None
     return Move(file.row, (Equal(history.NAME, file.history),), become={history.NAME: left})
+
+
+def forget(file: FileRecord, who: str, why: str, now: datetime) -> Move[FileRecord]:
+    """Keep of a file that no claim holds that it was, and who asked for all else to be erased, and why.
+
+    It has a new generation, so that no run does what it planned with it before.
+    """
+    told = _told(Reason(FORGOTTEN, "erased, as somebody asked for it; its history says who, and why"))
+    return Move(
+        file.row,
+        (*_unchanged(file), OneOf("state", (FileState.ARRIVED, *SETTLED_STATES))),
+        become={
+            **_in_state(file.row, FileState.INVALID, now),
+            "generation": file.generation + 1,
+            "attempts": 0,
+            "forgotten_at": to_iso(now),
+            "settled_at": to_iso(now),
+            "reason": told,
+            "code": told["code"],
+        },
+        drop=("open", "due_at", "trouble", "result", "rows", "outputs", "memory", "suspect"),
+        note=_note(FORGOTTEN, now, who=who, why=why),
+    )
 
 
 def rehome(file: FileRecord, feed: str, now: datetime) -> Move[FileRecord]:

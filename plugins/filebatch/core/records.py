@@ -76,6 +76,7 @@ class FileRecord(Record):
         code: the reason's code, which the index has too.
         history: what happened to it, as it was written down (`history.py`).
         outputs: the objects of its result (`outputs.py`).
+        forgotten_at: when all that was kept of its content was erased; nothing is done with it any more.
     """
 
     feed: str
@@ -107,6 +108,7 @@ class FileRecord(Record):
     code: str | None = None
     history: list[Any] | None = None
     outputs: list[Any] | None = None
+    forgotten_at: str | None = None
 
     @staticmethod
     def at(file: FileVersion) -> Row[FileRecord]:

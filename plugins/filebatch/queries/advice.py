@@ -82,7 +82,10 @@ def _not_taken(story: Story, came: str) -> tuple[str, str, str]:
     since = f"It lies in the bucket since {came}, and the ledger doesn't know it yet"
     if story.dead:
         said = f"{since}: its event is in the feed's dead-letter queue, so nobody was told of it."
-        return "dead letter", said, "the feed's next sweep takes it without the event; docs/runbook.md, dead-letters"
+        to_do = (
+            f"filebatch redrive {story.feed.name}, else the feed's next sweep takes it; docs/runbook.md, dead-letters"
+        )
+        return "dead letter", said, to_do
     if story.swept_at is None or came >= story.swept_at:
         swept = f"the last sweep was at {story.swept_at}" if story.swept_at else "no sweep has been yet"
         return "not swept yet", f"{since}; {swept}.", SOON
@@ -150,6 +153,10 @@ def _claimed(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], 
 
 
 def _invalid(file: FileRecord) -> tuple[list[str], str]:
+    if file.forgotten_at:
+        return [
+            f"All that was kept of its content was erased at {file.forgotten_at}, as somebody asked for it."
+        ], "nothing"
     kept = paths.of_generation(paths.QUARANTINE, file.feed, file.work)
     said = [
         f"The file is wrong, found at {file.settled_at}: {_reason(file)}",

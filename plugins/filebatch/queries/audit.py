@@ -174,7 +174,7 @@ def untrue(files: Iterable[FileRecord], commits: Iterable[Commit]) -> Iterable[F
     generations = {(commit.identity, commit.generation) for commit in commits}
     for file in files:
         identity, generation = file.file.identity[:12], file.generation
-        done = file.state in DONE
+        done = file.state in DONE and not file.forgotten_at
         if done and file.result not in there:
             yield Finding("untrue", file.pk, f"{file.state}, but there is no {file.result}")
         elif done and f"/g{generation}/" not in (file.result or ""):

@@ -35,6 +35,8 @@ def of_feed(found: Overview) -> dict[str, Any]:
         "counts": counts,
         "oldest_waiting": found.oldest_waiting,
         "last_arrival": found.last_arrival,
+        "last_hour": {str(state): each.number for state, each in found.last_hour.items()},
+        "failure_rate": found.failure_rate,
         "held": found.held,
     }
 

@@ -56,6 +56,7 @@ _WORDS = {
     FileState.CLAIMED: "claimed",
     "retry": "waits to be tried again",
     "redo": "waits to be done again",
+    "forgotten": "erased",
     "trouble": "met with {code}",
     "moved": "is feed {how}'s from now on",
 }

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from filebatch.core import paths, run_moves
-from filebatch.core.errors import MoveRefused
-from filebatch.core.records import DONE, RunRecord, RunState
+from filebatch.core.errors import FilebatchError, MoveRefused
+from filebatch.core.records import DONE, FileRecord, RunRecord, RunState
 from filebatch.runs import (
     billing,
     claiming,
@@ -119,12 +121,20 @@ def _announce_settled(ctx: FeedContext, record: RunRecord, own: str, airflow: st
     summary = _summary(ctx, record, airflow)
     if summary.counts:
         files = claiming.of_plan(ctx, record)
-        # Before anybody is told: who is told reads them.
-        current_results.add(ctx, (file for file in files if file.state in DONE))
+        _say_current(ctx, files)
         run_history.write(ctx, record, files)
         for topic in _topics(ctx, summary):
             sns_message.publish(ctx.sns, topic, summary)
     return [Told(record, summary)]
+
+
+def _say_current(ctx: FeedContext, files: Iterable[FileRecord]) -> None:
+    """Say what is current before anybody is told, who reads it then; where that fails, people are told all the same."""
+    try:
+        current_results.add(ctx, (file for file in files if file.state in DONE))
+    except (FilebatchError, ClientError, BotoCoreError):
+        told = "current/ misses files of this run: when it can be written, `filebatch results %s --rebuild`"
+        log.exception(told, ctx.feed.name)
 
 
 def _summary(ctx: FeedContext, record: RunRecord, airflow: str) -> Summary:

@@ -56,6 +56,8 @@ def plan_one(record: FileRecord, *, asked: bool, force: bool) -> Planned | None:
         asked: somebody asked for this very file: a backoff or used-up attempts don't count.
         force: a file that is done is done again.
     """
+    if record.forgotten_at:
+        return None
     failed = record.state is FileState.FAILED
     if record.state is FileState.ARRIVED or (failed and record.open and not force):
         return Planned(record.row, TAKE, record.generation)

@@ -30,7 +30,8 @@ def test_a_file_that_arrives_again_stays_as_it_is():
 
 # A file's moves: after these, which moves are made; every other one is refused.
 MADE = {
-    (): {"claim 0 g1", "claim 1 g1", "claim asked 0 g1", "claim asked 1 g1"},
+    (): {"claim 0 g1", "claim 1 g1", "claim asked 0 g1", "claim asked 1 g1", "forget"},
+    ("forget",): set(),
     ("claim 0 g1",): {
         "finish 0 g1",
         "finish invalid 0 g1",
@@ -77,8 +78,14 @@ MADE = {
         "redo 0 g2",
         "redo 1 g2",
     },
-    ("claim 0 g1", "release suspect 0"): {"claim 0 g1", "claim 1 g1", "claim asked 0 g1", "claim asked 1 g1"},
-    ("claim 0 g1", "release 0"): {"claim 0 g1", "claim 1 g1", "claim asked 0 g1", "claim asked 1 g1"},
+    ("claim 0 g1", "release suspect 0"): {
+        "claim 0 g1",
+        "claim 1 g1",
+        "claim asked 0 g1",
+        "claim asked 1 g1",
+        "forget",
+    },
+    ("claim 0 g1", "release 0"): {"claim 0 g1", "claim 1 g1", "claim asked 0 g1", "claim asked 1 g1", "forget"},
     ("claim 0 g1", "finish 0 g1", "redo 1 g2"): {
         "finish 1 g2",
         "finish invalid 1 g2",

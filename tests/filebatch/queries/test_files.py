@@ -12,7 +12,7 @@ from fake_table import FakeTable
 from filebatch.core import clock, file_moves, listed
 from filebatch.core.contract import FileVersion, Reason
 from filebatch.core.file_moves import FileFailure
-from filebatch.core.records import FileRecord, FileState
+from filebatch.core.records import SETTLED_STATES, FileRecord, FileState
 from filebatch.feeds.settings import Settings
 from filebatch.queries import files, overview
 from filebatch.queries.files import Wanted
@@ -247,10 +247,20 @@ def test_a_count_that_a_page_of_one_megabyte_ended_says_that_there_are_more():
 
 def test_a_feed_tells_since_when_the_oldest_waits_and_when_the_last_came(ledger):
     found, requests = ledger.during(lambda: overview.of_feed(context(ledger)))
-    assert requests == 23
+    assert requests == 35
+    assert {state: each.number for state, each in found.last_hour.items()} == dict.fromkeys(SETTLED_STATES, 0)
+    assert found.failure_rate is None
     assert found.oldest_waiting == clock.to_iso(NOW)
     assert found.last_arrival is None
     assert found.counts[FAILED] == Count(100)
+
+
+def test_a_feed_tells_what_came_to_rest_within_the_last_hour_and_which_share_of_it_failed(ledger):
+    ctx = replace(context(ledger), now=lambda: NOW + timedelta(minutes=99))
+    ctx.__dict__["ledger"] = ledger
+    found = overview.of_feed(ctx)
+    assert {state: each.number for state, each in found.last_hour.items()} == dict.fromkeys(SETTLED_STATES, 61)
+    assert found.failure_rate == pytest.approx(1 / 3)
 
 
 def test_a_page_ends_where_the_partition_that_was_read_least_ends():

@@ -4,14 +4,16 @@ import json
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aws import feed_of
+from claims import Held
 from done import KEY, Bucket
 from filebatch.core import file_moves, paths
 from filebatch.core.contract import Output
 from filebatch.core.errors import ContractError
 from filebatch.core.records import FileRecord, FileState
-from filebatch.runs import current_results
+from filebatch.runs import announcing, current_results, settling
 from filebatch.runs.current_results import NotWrittenError
 
 TABLE = "data.parquet"
@@ -170,6 +172,42 @@ def test_keys_of_strangers_end_no_line(bucket):
         add(bucket, row)
     found = [line["key"] for line in current_results.read(bucket.ctx)]
     assert set(keys) <= set(found)
+
+
+# A run says so before it tells anybody.
+
+
+def settled(place):
+    held = Held(place, 2)
+    held.finish(0)
+    settling.settle(held.ctx, held.record, held.job("exit 70"))
+    return held
+
+
+def test_a_run_says_what_is_current_of_its_files_before_it_tells_anybody(place, monkeypatch):
+    held = settled(place)
+    seen = []
+    monkeypatch.setattr(announcing.sns_message, "publish", lambda *_: seen.append(current_results.read(held.ctx)))
+    announcing.announce(held.ctx, "0" * 16)
+    assert [[line["key"] for line in lines] for lines in seen] == [[held.files[0].key]] * len(seen)
+    assert seen
+
+
+def test_where_it_cannot_be_written_people_are_told_all_the_same_and_the_log_says_what_to_do(place, caplog):
+    held = settled(place)
+    refused = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    def refuse(**asked):
+        if asked["Key"].startswith(paths.CURRENT):
+            raise refused
+        return held.ctx.s3.get_object(**asked)
+
+    s3 = Between(held.ctx.s3, "nothing", [])
+    s3.get_object = refuse
+    ctx = replace(held.ctx)
+    object.__setattr__(ctx, "s3", s3)
+    assert len(announcing.announce(ctx, "0" * 16)) == 1
+    assert "`filebatch results orders --rebuild`" in caplog.text
 
 
 # Two at once.
