@@ -12,7 +12,6 @@ from filebatch.core import usage
 from filebatch.runs import billing, prices
 
 DOCUMENTS = Path(__file__).parents[2] / "infra" / "documents"
-WIDGETS = 500  # of a dashboard at most
 
 HOURS = 730  # a month
 SECONDS = HOURS * 3600
@@ -87,13 +86,13 @@ def total(lines: Sequence[Line], region: str) -> float:
 
 def idle(feeds: int) -> list[Line]:
     """Return a month of an environment to which nothing comes, without Airflow."""
-    alarms, widgets = len(_document("alarms")), len(_document("dashboard")["widgets"])
+    alarms, feeds_per_dashboard = len(_document("alarms")), _document("dashboard")["feeds_per_dashboard"]
     reads = SECONDS / LOOK_EVERY * QUERIES_A_LOOK + SECONDS / REPORT_EVERY * READS_A_REPORT
     return [
         Line(f"{INTERFACES} interface endpoints in {ZONES} zones", INTERFACES * ZONES * HOURS, "endpoint_hour"),
         Line("key", 1, "kms_key_month"),
         Line("secret with the settings", 1, "secret_month"),
-        Line("dashboards", -(-feeds // (WIDGETS // widgets)), "cloudwatch_dashboard_month"),
+        Line("dashboards", -(-feeds // feeds_per_dashboard), "cloudwatch_dashboard_month"),
         Line(f"{alarms} alarms a feed", alarms * feeds, "cloudwatch_alarm_month"),
         Line(f"{METRICS_IDLE} metrics a feed", METRICS_IDLE * feeds, "cloudwatch_metric_month"),
         Line("reports of feeds' health", SECONDS / REPORT_EVERY * feeds, "cloudwatch_put_metrics"),
