@@ -3,7 +3,7 @@
 current/FEED/results/PART.ndjson        a line for each output of each current result
 current/FEED/tables/NAME/PART.txt       where the Parquet files of one name are, a URI a line, for what reads lists
 
-A key is always in the same part: its date's, else one of a few by its hash. Each settled run writes the parts of its
+A key is always in the same part: its date's, where it has one, else `all`. Each settled run writes the parts of its
 keys anew: it reads a part, then the ledger, and writes the part only where nobody has written it since. So whoever
 writes last has seen what the ledger said last, however many runs are at it.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
@@ -11,7 +11,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -30,7 +29,7 @@ from filebatch.core.rows import Row
 from filebatch.feeds.feed import Feed
 from filebatch.runs.context import FeedContext
 
-PARTS = 16  # of a feed whose keys have no date
+UNDATED = "all"  # the part of keys that have no date
 TRIES = 20  # of a part that others write at the same time
 _TABLE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}\.parquet")
 
@@ -117,9 +116,7 @@ def parts(ctx: FeedContext) -> list[str]:
 def part_of(feed: Feed, key: str) -> str:
     """Return the part in which a key is, whatever its versions."""
     day = feed.date_of(key)
-    if day:
-        return f"date={day:%Y-%m-%d}"
-    return f"part={int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % PARTS:02d}"
+    return f"date={day:%Y-%m-%d}" if day else UNDATED
 
 
 def of_key(ctx: FeedContext, versions: Iterable[FileRecord]) -> Current | None:

@@ -253,8 +253,7 @@ def test_what_another_run_said_meanwhile_stays(bucket, of, first):
 
 
 def test_files_of_the_same_part_that_two_runs_say_at_once_are_all_there(bucket):
-    keys = [f"orders/{number}.csv" for number in range(64)]
-    same = [key for key in keys if current_results.part_of(feed_of(), key) == "part=00"][:2]
+    same = ["orders/a.csv", "orders/b.csv"]
     rows = [bucket.arrive(key) for key in same]
     for row in rows:
         bucket.do(row)
@@ -294,14 +293,14 @@ def test_who_never_comes_first_says_so_in_the_end(bucket, monkeypatch):
 
 
 def test_what_is_no_part_is_named_with_what_to_do(bucket):
-    key = paths.current_results("orders", "part=00")
+    key = paths.current_results("orders", current_results.UNDATED)
     bucket.ctx.s3.put_object(Bucket=bucket.ctx.results, Key=key, Body=b"{")
-    with pytest.raises(ContractError, match=r"part=00.*delete it, then `filebatch results orders --rebuild`"):
+    with pytest.raises(ContractError, match=r"/all.ndjson.*delete it, then `filebatch results orders --rebuild`"):
         current_results.read(bucket.ctx)
 
 
-def test_a_key_with_a_date_is_in_its_days_part_and_another_by_its_hash():
+def test_a_key_with_a_date_is_in_its_days_part_and_all_others_are_in_one():
     dated = feed_of(pattern=r"(?P<date>\d{4}-\d{2}-\d{2})/.*")
     assert current_results.part_of(dated, "orders/2026-01-02/a.csv") == "date=2026-01-02"
-    assert current_results.part_of(feed_of(), KEY).startswith("part=")
+    assert current_results.part_of(feed_of(), KEY) == current_results.UNDATED
     assert FileRecord.attributes() >= {"outputs"}
