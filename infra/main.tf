@@ -109,6 +109,7 @@ module "notifications" {
   key_arn      = module.keys.messages_key_arn
   stakeholders = var.stakeholders
   developers   = var.developers
+  feeds        = toset([for name, feed in local.feeds : name if try(feed.notify.topic, false) == true])
 }
 
 module "batch" {
@@ -149,7 +150,7 @@ module "iam" {
   feeds                      = { for name, feed in local.feeds : name => { prefix = feed.prefix } }
   ledger_arn                 = module.ledger.table_arn
   queue_arn_pattern          = module.events.queue_arn_pattern
-  topic_arns                 = values(module.notifications.topic_arns)
+  topic_arns                 = concat(values(module.notifications.topic_arns), values(module.notifications.feed_topic_arns))
   key_arn                    = module.keys.messages_key_arn
   job_queue_arn              = module.batch.job_queue.arn
   job_definition_arn_pattern = module.batch.job_definition_arn_pattern

@@ -8,6 +8,11 @@ output "settings_secret_arn" {
   value       = module.settings.secret_arn
 }
 
+output "feed_topics" {
+  description = "Feed => ARN of its own topic, for feeds with notify.topic: subscribe who cares for that feed."
+  value       = module.notifications.feed_topic_arns
+}
+
 output "repository_url" {
   description = "Where the worker's image is pushed."
   value       = module.registry.repository_url

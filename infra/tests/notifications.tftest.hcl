@@ -36,6 +36,26 @@ run "subscriptions" {
   }
 }
 
+run "topics_of_feeds" {
+  module {
+    source = "./modules/notifications"
+  }
+
+  variables {
+    feeds = ["orders"]
+  }
+
+  assert {
+    condition     = { for feed, topic in aws_sns_topic.feed : feed => topic.name } == { orders = "acme-notifications-stakeholders-orders" }
+    error_message = "A feed's own topic is the stakeholders' with its name, as settings.py makes it."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_sns_topic_policy.this["feed/orders"].policy).Statement : statement.Sid] == ["TlsOnly"]
+    error_message = "Nobody but roles that may publishes to a feed's own topic."
+  }
+}
+
 run "who_may_tell_the_developers" {
   module {
     source = "./modules/notifications"

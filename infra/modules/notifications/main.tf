@@ -37,8 +37,18 @@ resource "aws_sns_topic" "this" {
   tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
 }
 
+# Whom only one feed's runs concern: plugins/filebatch/feeds/settings.py makes the ARN of the stakeholders'.
+resource "aws_sns_topic" "feed" {
+  for_each = var.feeds
+
+  name              = "${aws_sns_topic.this["stakeholders"].name}-${each.key}"
+  kms_master_key_id = var.key_arn
+
+  tags = merge(var.tags, { Name = "${local.name}-stakeholders-${each.key}" })
+}
+
 resource "aws_sns_topic_policy" "this" {
-  for_each = aws_sns_topic.this
+  for_each = merge(aws_sns_topic.this, { for feed, topic in aws_sns_topic.feed : "feed/${feed}" => topic })
 
   arn = each.value.arn
 

@@ -14,6 +14,13 @@ variable "key_arn" {
   type        = string
 }
 
+variable "feeds" {
+  description = "Feeds that have a topic of their own."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "stakeholders" {
   description = "E-mail addresses that get run summaries."
   type        = list(string)

@@ -74,10 +74,11 @@ class Notifier(_Strict):
 
 
 class Notify(_Strict):
-    """Whom a run tells what happened: the environment's topics, by name, and Airflow's notifiers."""
+    """Whom a run tells what happened: the environment's topics, by name, one of the feed's own, Airflow's notifiers."""
 
     stakeholders: bool = True
     developers: bool = True
+    topic: bool = False
     notifiers: tuple[Notifier, ...] = Field(default=(), max_length=20)
 
 

@@ -90,6 +90,10 @@ class Settings:
         """Return the bucket of a feed's results, quarantine and manifests."""
         return self.buckets["results"]
 
+    def topic(self, feed: str) -> str:
+        """Return the ARN of a feed's own topic, whether that is there or not: the stakeholders' with its name."""
+        return f"{self.topics['stakeholders']}-{feed}"
+
     def job_definition(self, feed: str) -> str:
         """Return the name of a feed's job definition, whether that is there or not."""
         return f"{self.job_definition_prefix}{feed}"

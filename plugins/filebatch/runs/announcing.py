@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from filebatch.core import paths, run_moves
+from filebatch.core import aws_errors, paths, run_moves
 from filebatch.core.errors import FilebatchError, MoveRefused
 from filebatch.core.records import DONE, FileRecord, RunRecord, RunState
 from filebatch.runs import (
@@ -31,6 +31,9 @@ from filebatch.runs.context import FeedContext
 from filebatch.runs.summary import Bill, Summary, summarize
 
 log = logging.getLogger(__name__)
+
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+NO_TOPIC = frozenset({"NotFound", "NotFoundException", "AuthorizationError", "AuthorizationErrorException"})
 
 # What a task began to announce and didn't end is due again after this long.
 ANNOUNCING_TAKES = timedelta(minutes=5)
@@ -123,6 +126,8 @@ def _announce_settled(ctx: FeedContext, record: RunRecord, own: str, airflow: st
         files = claiming.of_plan(ctx, record)
         _say_current(ctx, files)
         run_history.write(ctx, record, files)
+        if ctx.feed.notify.topic:
+            _tell_own_topic(ctx, summary)
         for topic in _topics(ctx, summary):
             sns_message.publish(ctx.sns, topic, summary)
     return [Told(record, summary)]
@@ -135,6 +140,17 @@ def _say_current(ctx: FeedContext, files: Iterable[FileRecord]) -> None:
     except (FilebatchError, ClientError, BotoCoreError):
         told = "current/ misses files of this run: when it can be written, `filebatch results %s --rebuild`"
         log.exception(told, ctx.feed.name)
+
+
+def _tell_own_topic(ctx: FeedContext, summary: Summary) -> None:
+    """Publish to the feed's own topic; that it isn't there yet keeps nobody else from hearing, once, of the run."""
+    topic = ctx.settings.topic(ctx.feed.name)
+    try:
+        sns_message.publish(ctx.sns, topic, summary)
+    except ClientError as error:
+        if aws_errors.code(error) not in NO_TOPIC:
+            raise
+        log.error("run %s isn't told to %s: terraform apply makes that topic: %s", summary.run_id, topic, error)  # noqa: TRY400
 
 
 def _summary(ctx: FeedContext, record: RunRecord, airflow: str) -> Summary:

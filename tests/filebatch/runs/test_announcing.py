@@ -224,3 +224,21 @@ def test_a_summary_says_what_its_runs_containers_cost_where_the_region_has_price
     ctx = replace(held.ctx, settings=replace(held.ctx.settings, topics=topics, region=region))
     (told,) = announcing.announce(ctx, run_of(held.token))
     assert told.summary.bill == Bill(1, 31, 61, spot_vcpu_seconds=1, spot_gib_seconds=1, usd=usd, estimated=False)
+
+
+OWN_TOPIC = feed_of(notify={"topic": True})
+
+
+def test_a_feeds_own_topic_hears_of_its_runs_too(place, topics):
+    held = settled(place, topics, feed=OWN_TOPIC)
+    place.connect("sns").create_topic(Name=f"{place.name}-stakeholders-orders")
+    _, messages = announced(held.ctx)
+    assert messages == [("orders", "SUCCEEDED"), ("stakeholders", "SUCCEEDED")]
+
+
+def test_an_own_topic_that_isnt_there_yet_keeps_nobody_else_from_hearing_once(place, topics, caplog):
+    held = settled(place, topics, feed=OWN_TOPIC)
+    told, _ = announced(held.ctx)
+    assert [summary.status for summary in told] == ["SUCCEEDED"]
+    assert "terraform apply makes that topic" in caplog.text
+    assert announced(later(held.ctx, 60)) == ([], [])

@@ -90,6 +90,8 @@ class Provisioner:
         for feed in feeds:
             self.queue(feed, settings["buckets"]["new_files"])
             self.job_definition(feed, settings, log_group)
+            if feed.notify.topic:
+                self.topic(f"stakeholders-{feed.name}")
         observe(self._client("cloudwatch"), self.plan.documents, feeds, settings)
         observe_workers(self._client("logs"), self._client("cloudwatch"), self.plan.documents, settings, log_group)
         return Provisioned(settings, [feed.name for feed in feeds], [str(error) for error in errors])
