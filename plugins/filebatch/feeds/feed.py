@@ -14,9 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -25,6 +23,7 @@ from pydantic import (
 
 from filebatch.core.errors import FeedError, Problem
 from filebatch.feeds import checks, fargate, feed_file, feed_text, key_dates, patterns, problems
+from filebatch.feeds.notifying import Notify, Strict
 
 # What Terraform has to know where a feed doesn't say; it reads the same file.
 # What a feed has where its file doesn't say, read by Terraform, too. Each field of `container` is a placeholder of
@@ -33,11 +32,7 @@ _DEFAULTS: Mapping[str, Any] = json.loads(Path(__file__).with_name("feed-default
 CONTAINER: Mapping[str, Any] = _DEFAULTS["container"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Packing(_Strict):
+class Packing(Strict):
     """How files share a container.
 
     Attributes:
@@ -53,36 +48,7 @@ class Packing(_Strict):
     claim_bytes: int = Field(default=2**40, ge=1)
 
 
-class Notifier(_Strict):
-    """One of Airflow's notifiers, as its import path names it.
-
-    Attributes:
-        notifier: import path of its class.
-        arguments: what it is made with; those that it has as templates know `summary`. Connections hold its secrets.
-        when: `always`, or for `problems` alone: runs of which not every file succeeded.
-    """
-
-    notifier: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$", max_length=300)]
-    arguments: Annotated[dict[str, Any], AfterValidator(checks.json_alone), AfterValidator(checks.no_secrets)] = Field(
-        default_factory=dict
-    )
-    when: Literal["always", "problems"] = "problems"
-
-    def wants(self, status: str) -> bool:
-        """Tell whether people are to hear of a run with this status."""
-        return self.when == "always" or status != "SUCCEEDED"
-
-
-class Notify(_Strict):
-    """Whom a run tells what happened: the environment's topics, by name, one of the feed's own, Airflow's notifiers."""
-
-    stakeholders: bool = True
-    developers: bool = True
-    topic: bool = False
-    notifiers: tuple[Notifier, ...] = Field(default=(), max_length=20)
-
-
-class Feed(_Strict):
+class Feed(Strict):
     """One feed, checked.
 
     Attributes:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from filebatch.core.errors import ConfigurationError
-from filebatch.feeds.feed import Notifier
+from filebatch.feeds.notifying import Notifier
 from filebatch.runs.summary import Summary
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from aws import ROOT, feed_of
 from filebatch.core.errors import FeedError
 from filebatch.feeds import feed_text
 from filebatch.feeds.fargate import FARGATE_MEMORY
-from filebatch.feeds.feed import CONTAINER, Feed, Notifier, load_feed, load_feeds
+from filebatch.feeds.feed import CONTAINER, Feed, load_feed, load_feeds
+from filebatch.feeds.notifying import Notifier
 from filebatch_worker.processor import BUILT_IN
 from golden import agrees
 from values import KEYS

@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from filebatch.core.records import FileState
-from filebatch.feeds.feed import Notifier
+from filebatch.feeds.notifying import Notifier
 from filebatch.operators import notifiers
 from filebatch.runs.summary import FileLine, Summary
 

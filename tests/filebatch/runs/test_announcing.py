@@ -15,7 +15,7 @@ from filebatch.core import clock, paths, run_moves
 from filebatch.core.errors import MoveRefused
 from filebatch.core.records import RunState
 from filebatch.core.usage import Billed, Usage
-from filebatch.feeds.feed import Notify
+from filebatch.feeds.notifying import Notify
 from filebatch.runs import announcing, settling, takeover
 from filebatch.runs.summary import Bill
 
