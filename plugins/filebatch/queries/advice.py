@@ -109,7 +109,7 @@ def mismatch(feed: Feed, key: str) -> str:
         return why
     if fits == len(key):
         return f"{why}: it begins as the pattern wants, but doesn't end so"
-    return f"{why}: it fits up to {visible(key[fits:])!r}"
+    return f"{why}: it stops fitting at {visible(key[fits:])!r}"
 
 
 def _known(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], str]:

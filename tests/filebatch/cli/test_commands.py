@@ -191,7 +191,7 @@ def test_why_of_a_key_that_does_not_match_says_which_part(shell):
     state, said = why(shell, "orders/2026-01-02/A1.csv")
     assert state == "unmatched"
     assert "doesn't match" in said
-    assert "it fits up to 'A1.csv'" in said
+    assert "it stops fitting at 'A1.csv'" in said
 
 
 def test_why_of_a_key_whose_end_does_not_match(shell):
