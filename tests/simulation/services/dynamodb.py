@@ -192,6 +192,7 @@ class DynamoDB(Service):
         Limit: int | None = None,
         Select: str = "ALL_ATTRIBUTES",
         ExclusiveStartKey: Found | None = None,
+        FilterExpression: str = "",
     ) -> Found:
         table, values = self._table("query", TableName), decode(ExpressionAttributeValues)
         wanted = [
@@ -208,7 +209,12 @@ class DynamoDB(Service):
         page = found[: Limit or self.page]
         for key, item in page if ConsistentRead else ():
             self.read_in_batch(key, item)
-        return _page(found, Limit or self.page, ExclusiveStartKey, Select)
+        answer = _page(found, Limit or self.page, ExclusiveStartKey, Select)
+        if not FilterExpression:
+            return answer
+        conditions = _conditions(FilterExpression, ExpressionAttributeNames, ExpressionAttributeValues)
+        items = [item for item in answer["Items"] if all(holds(each, decode(item)) for each in conditions)]
+        return {**answer, "Items": items, "Count": len(items)}
 
     def scan(self, TableName: str, ConsistentRead: bool = False, ExclusiveStartKey: Found | None = None) -> Found:
         return _page(sorted(self._table("scan", TableName).items.items()), self.page, ExclusiveStartKey)

@@ -77,7 +77,8 @@ class S3(Service):
     paged = {
         "list_object_versions": Pages(
             "Versions", {"NextKeyMarker": "KeyMarker", "NextVersionIdMarker": "VersionIdMarker"}
-        )
+        ),
+        "list_objects_v2": Pages("Contents", {"NextContinuationToken": "ContinuationToken"}),
     }
 
     def __init__(self, now: Callable[[], datetime], created: Callable[[Bucket, Version], None]) -> None:
@@ -166,6 +167,14 @@ class S3(Service):
             return {}
         bucket.add(Version(Key, f"v{next(self._ids):031d}", None, "", self.now().replace(microsecond=0)))
         return {"DeleteMarker": True}
+
+    def list_objects_v2(self, Bucket: str, Prefix: str = "", ContinuationToken: str = "") -> dict[str, Any]:
+        """List the objects there are now by key; a page begins after the key that the token is."""
+        bucket = self._bucket("list_objects_v2", Bucket)
+        found = [bucket.latest(key) for key in bucket.keys if key.startswith(Prefix) and key > ContinuationToken]
+        there = [each for each in found if each]
+        more = {"NextContinuationToken": there[PAGE - 1].key} if len(there) > PAGE else {}
+        return {"Contents": [{"Key": each.key, "Size": each.size} for each in there[:PAGE]], **more}
 
     def list_object_versions(
         self,
