@@ -29,7 +29,7 @@ def files(count):
 def waiting(place, count, due=NOW):
     """Add files that wait; return their keys."""
     added = files(count)
-    assert all(place.ledger.add(file_moves.arrive(file, FEED, NOW, due)) for file in added)
+    assert all(place.prepared.add(file_moves.arrive(file, FEED, NOW, due)) for file in added)
     return [FileRecord.at(file) for file in added]
 
 

@@ -68,6 +68,15 @@ def test_what_would_count_twice_is_never_done_without_an_answer(service, operati
     assert [fault for fault, _ in found if fault.applied] == []
 
 
+def test_of_requests_alone_nothing_happens_that_a_client_does_not_try_again():
+    some, whole = Mean(1, "requests"), Mean(1)
+    for service, operation, kind in (("s3", "put_object", "in conflict"), ("dynamodb", "put_item", "answer lost")):
+        assert kind in names(whole.fault(service, operation) for _ in range(1000))
+        found = names(some.fault(service, operation) for _ in range(1000))
+        assert kind not in found
+        assert "throttled" in found
+
+
 def test_without_a_seed_nothing_goes_wrong():
     kind = Mean()
     assert [kind.fault("s3", "put_object") for _ in range(MANY)] == [None] * MANY

@@ -66,6 +66,14 @@ def _may_happen(kind: Fault, service: str, operation: str) -> bool:
     return kind.may_happen_to(operation) and not (kind.applied and (service, operation) in NEVER_TWICE)
 
 
+def _shows(kind: Fault, service: str, operation: str) -> bool:
+    """Tell whether a client's own retries don't hide a fault from whoever asked.
+
+    None tries again what was in conflict; and of an item that has to be new it then says that it is there already.
+    """
+    return bool(kind.only) or (bool(kind.applied) and (service, operation) == ("dynamodb", "put_item"))
+
+
 @dataclass
 class Mean:
     """Counts requests and chances, and says of each what happens.
@@ -73,10 +81,12 @@ class Mean:
     Attributes:
         seed: decides all of it; None for an AWS that is kind.
         of: `requests`, what happens to single requests, which a client's own retries cope with; or `all`.
+        happened: how often each kind has happened.
     """
 
     seed: int | None = None
     of: str = "all"
+    happened: Counter[str] = field(default_factory=Counter)
     _counted: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,9 +96,10 @@ class Mean:
             return None
         number = self._next(f"{service}.{operation}")
         found = fault(self.seed, service, operation, number)
-        if found and found[0].only and self.of == "requests":
-            return None  # no client tries that again by itself
+        if found and self.of == "requests" and _shows(found[0], service, operation):
+            return None
         if found:
+            self.happened[found[0].name] += 1
             log.info("seed %d: request %d for %s.%s: %s", self.seed, number, service, operation, found[0].name)
         return found
 
@@ -99,6 +110,7 @@ class Mean:
         number = self._next(name)
         found = mishap(self.seed, name, number)
         if found is not None:
+            self.happened[name] += 1
             log.info("seed %d: chance %d: %s, %.2f", self.seed, number, name, found)
         return found
 

@@ -2,6 +2,7 @@
 
 GET  /_filebatch/health                 {"pid", "settings"}: 200 once provisioned, 503 until then
 GET  /_filebatch/network                {"subnets", "securityGroupIds"} of the default VPC
+GET  /_filebatch/mean                   {"seed", "happened"}: how often each kind of fault and mishap has happened
 GET  /_filebatch/jobs                   running jobs: [{"jobId", "jobName", "attempt", "pid"}]
 POST /_filebatch/jobs/ID/vanish         Batch forgets the job; {"kill": false} leaves its process running
 POST /_filebatch/jobs/ID/lose-host      its machine is lost; {"statusReason"} for another than EC2's
@@ -25,6 +26,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from filebatch_local.base.layout import REGION
+from filebatch_local.base.mean import Mean
 from filebatch_local.batch import api
 from filebatch_local.batch.attempts import SPOT, Runtime
 from filebatch_local.batch.backend import LocalBatch
@@ -101,11 +103,13 @@ class Admin:
         provision: reads the feeds, creates what is missing, and puts the settings into the state.
         mwaa: the environments of Amazon MWAA.
         state: what `health` answers, beside its status.
+        mean: what goes wrong on purpose.
     """
 
     provision: Callable[[], object]
     mwaa: Mwaa
     state: dict[str, Any] = field(default_factory=dict)
+    mean: Mean = field(default_factory=Mean)
 
     def in_front_of(self, app: Any) -> Any:
         """Return a WSGI application that answers these paths and passes on all others."""
@@ -127,6 +131,8 @@ class Admin:
                 return (HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE), self.state
             case "GET", "network":
                 return HTTPStatus.OK, _default_network()
+            case "GET", "mean":
+                return HTTPStatus.OK, {"seed": self.mean.seed, "happened": self.mean.happened}
             case "GET", "jobs":
                 return HTTPStatus.OK, [job for backend in api.backends() for job in backend.running()]
             case "POST", "provision":

@@ -95,7 +95,7 @@ def serve(service: Service) -> None:
     endpoint, names = f"http://{service.host}:{port}", Names.of(service.host, port, service.published)
     key = access.key_of_this_start(service.layout.key_file, keep=service.keep_key)
     provisioning = Provisioning(service, endpoint, key)
-    admin = server.Admin(provisioning.run, _mwaa(service, endpoint, key), provisioning.state)
+    admin = server.Admin(provisioning.run, _mwaa(service, endpoint, key), provisioning.state, service.mean)
     runtime = _runtime(service, endpoint, key)
     web = server.make(listener, runtime, admin, names, key, service.record, service.latency)
     threading.Thread(target=web.serve_forever, daemon=True).start()
