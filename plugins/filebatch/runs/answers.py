@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from filebatch.core.records import DONE as DONE_STATES
 from filebatch.core.records import FileRecord, FileState
@@ -34,11 +34,21 @@ class Held:
     why: str
 
 
-def nothing(selection: Selection, files: Sequence[FileRecord], looked: Looked) -> Nothing:
-    """Return why a run has nothing to do; none of the files is taken."""
+def without(selection: Selection, others: Sequence[FileRecord]) -> Selection:
+    """Return a selection without the named keys of files that the ledger doesn't have as they are asked for."""
+    keys = {file.key for file in others}
+    return replace(selection, keys=tuple(key for key in selection.keys if key not in keys)) if keys else selection
+
+
+def nothing(
+    selection: Selection, files: Sequence[FileRecord], looked: Looked, others: Sequence[FileRecord] = ()
+) -> Nothing:
+    """Return why a run has nothing to do; none of the files is taken, and `others` aren't as they are asked for."""
     if selection.everything:
         return Nothing("nothing arrived: no file waits")
-    return Nothing("\n".join(left_out(selection, files, looked)) or "nothing matched")
+    apart = [f"{quoted(file.key)}: it is {file.state}, which isn't asked for" for file in others[:MAX_NAMED]]
+    told = left_out(selection, files, looked) if selection.keys or not apart else []
+    return Nothing("\n".join([*told, *apart]) or "nothing matched")
 
 
 def left_out(

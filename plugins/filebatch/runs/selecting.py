@@ -51,24 +51,30 @@ def plan(
         earlier: the claim that it does again.
         note: what is noted of files that are left to later runs, as a run claims so many only.
     """
-    if selection.filtered and not selection.keys and earlier is None:
+    if _is_of_the_ledger(selection) and earlier is None:
         return _plan_listed(ctx, selection, note)
     looked = _look(ctx, selection)
-    files = _freed(ctx, _files(ctx, selection, earlier, looked), selection)
-    if selection.filtered and earlier is None:
-        files = [file for file in files if selection.fits(file) or selection.releases]
+    found = _files(ctx, selection, earlier, looked)
+    others = [] if earlier else [file for file in found if not selection.fits(file)]
+    files = _freed(ctx, [file for file in found if earlier or selection.fits(file)], selection)
     asked, force = earlier is not None or not selection.everything, earlier is not None or selection.force
     planned = [each for file in files if (each := plans.plan_one(file, asked=asked, force=force))]
     held = _held(files)
     if held and not planned:
         return Held(f"{held}; clear this task when they have ended")
+    selection = answers.without(selection, others)
     if not planned:
-        return answers.nothing(selection, files, looked)
+        return answers.nothing(selection, files, looked, others)
     if held:
         log.warning("%s", held)
     for line in answers.left_out(selection, files, looked, {each.row for each in planned}):
         log.warning("not done: %s", line)
     return _bounded(ctx, planned, {file.row: file.size for file in files}, note)
+
+
+def _is_of_the_ledger(selection: Selection) -> bool:
+    """Tell whether the ledger, and not the bucket, says which files are meant: as they were when the run began."""
+    return selection.filtered and not selection.keys
 
 
 def _plan_listed(ctx: FeedContext, selection: Selection, note: Mapping[str, Any]) -> list[Planned] | Nothing | Held:
@@ -146,8 +152,8 @@ def _leave(ctx: FeedContext, left: Sequence[Planned], note: Mapping[str, Any]) -
 
 
 def _look(ctx: FeedContext, selection: Selection) -> Looked:
-    """Look at the bucket for what is asked for; what waits is in the ledger already."""
-    if selection.everything:
+    """Look at the bucket for what is asked for; what waits is in the ledger already, and what it says of files."""
+    if selection.everything or _is_of_the_ledger(selection):
         return Looked()
     return listing.look(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, selection)
 
@@ -156,7 +162,7 @@ def _files(ctx: FeedContext, selection: Selection, earlier: RunRecord | None, lo
     if earlier is None:
         return _selected(ctx, selection, looked)
     again = list(ctx.ledger.get_many(claiming.planned_rows(ctx, earlier)).values())
-    if selection.everything:
+    if selection.everything or _is_of_the_ledger(selection):
         return again
     rows = {file.row for file in again}
     return [*again, *(file for file in _selected(ctx, selection, looked) if file.row not in rows)]

@@ -14,7 +14,7 @@ from filebatch.core.file_moves import FileFailure
 from filebatch.core.moves import Move
 from filebatch.core.records import FileRecord, FileState
 from filebatch.feeds.selection import Selection
-from filebatch.runs import listed_files, selecting
+from filebatch.runs import listed_files, selecting, settling
 from filebatch.runs.answers import Held as HeldByOthers
 from filebatch.runs.answers import Nothing
 from filebatch.runs.plans import REDO, RETRY, TAKE, Planned
@@ -127,6 +127,38 @@ def test_what_another_feeds_worker_put_into_the_index_is_no_file_of_this_one(pla
     become = {"key": "orders/other.csv"}  # an item whose key says that it is another file's
     assert place.ledger.try_move(Move(row, (Equal("state", "FAILED"),), become=become)).done
     assert planned(place, FAILED) == [Planned(own, RETRY, 1)]
+
+
+def test_a_named_file_that_is_not_as_it_is_asked_for_is_told_as_it_is(place):
+    failed(place, "a")
+    place.arrive(place.put("orders/w.csv"))
+    selection = Selection(keys=("orders/w.csv", "orders/gone.csv"), state=FileState.FAILED)
+    assert planned(place, selection) == Nothing(
+        "'orders/gone.csv': nothing matched: it isn't in the bucket\n"
+        "'orders/w.csv': it is ARRIVED, which isn't asked for"
+    )
+    assert planned(place, replace(selection, keys=("orders/w.csv",))) == Nothing(
+        "'orders/w.csv': it is ARRIVED, which isn't asked for"
+    )
+
+
+def test_of_named_files_those_alone_are_released_that_a_run_holds(place):
+    held = Held(place, 1)
+    held.job("exit 75", begun=False)
+    failed(place, "a")
+    found = planned(place, Selection(keys=(held.files[0].key, "orders/a.csv"), state=FileState.CLAIMED))
+    assert [each.row for each in found] == held.keys
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_run_that_is_cleared_does_its_own_files_again_and_no_others(place, named):
+    held = Held(place, 1)
+    held.finish()
+    settling.settle(held.ctx, held.record, None)
+    others = failed(place, "a", "b")
+    selection = Selection(keys=(held.files[0].key,), state=FileState.FAILED) if named else FAILED
+    assert selecting.plan(held.ctx, selection, held.record) == [Planned(held.keys[0], REDO, 2)]
+    assert [place.state(row) for row in others] == [FileState.FAILED] * 2
 
 
 # Released: files that a run holds and whose job has ended.
