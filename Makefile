@@ -104,10 +104,13 @@ bench-parse: setup  ## CPU of loading our DAGs beside that of the stock operator
 bench-files: setup  ## files from bucket to result, beside stock operators and a bare loop; makes a table in docs/benchmarks.md
 	@$(RUN) bench/files.py --json bench/files.json --write docs/benchmarks.md $(ARGS)
 
+bench-backlog: setup  ## 100,000 files that no event told of, done by successive runs: hours; a small one: ARGS="--files 2000 --claim 500"
+	@$(RUN) bench/backlog.py --json bench/backlog.json --write docs/benchmarks.md $(ARGS)
+
 bench-latency: setup  ## from drop to result, on what `make up` started
 	@$(RUN) bench/latency.py $(ARGS)
 
-bench-doorbells: setup  ## what 60 idle feeds add to a triggerer, beside stock triggers; on a system of its own
+bench-doorbells: setup  ## what 500 idle feeds add to a triggerer, beside stock triggers; on a system of its own
 	@$(RUN) bench/doorbells.py $(ARGS)
 
 bench-worker: setup  ## a file's cost beside the engine's alone; makes the table in docs/benchmarks.md

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import marked_part
 from filebatch_local.base.layout import WORKER_IMAGE, Layout
 from filebatch_local.batch.images import ImageEnv, of_repository
 from filebatch_local.serve.background import LocalAws, local_aws
@@ -31,9 +32,9 @@ from filebatch_local.serve.shell import environment
 
 ROOT = Path(__file__).parents[1]
 STOCK = ROOT / "bench" / "stock"
-MARKS = ("<!-- bench-files -->", "<!-- /bench-files -->")
 ROWS = 50
 FEED = "tables"
+SUBMITS = "/v1/submitjob"
 TASK_STARTS = re.compile(r"\[DAG TEST\] starting task_id=")
 
 
@@ -46,6 +47,7 @@ class Cost:
     wall: float
     cpu: float
     tasks: int
+    submits: int
     calls: Mapping[str, int]
 
 
@@ -79,9 +81,11 @@ class Bench:
             told = output.read()
         if status:
             raise SystemExit(f"{way}: ended with {os.waitstatus_to_exitcode(status)}\n{told[-4000:]}")
-        calls = Counter(json.loads(line)["service"] for line in self._recorded()[before:])
+        made = [json.loads(line) for line in self._recorded()[before:]]
+        calls = Counter(call["service"] for call in made)
+        submits = sum(call["path"].endswith(SUBMITS) for call in made)
         cpu, tasks = usage.ru_utime + usage.ru_stime, len(TASK_STARTS.findall(told))
-        return Cost(way, files, round(wall, 1), round(cpu, 1), tasks, dict(sorted(calls.items())))
+        return Cost(way, files, round(wall, 1), round(cpu, 1), tasks, submits, dict(sorted(calls.items())))
 
     def dags_test(self, way: str, dag: str, files: int, **more: str) -> Cost:
         """Run a DAG once with `airflow dags test`."""
@@ -112,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         given.json.write_text(json.dumps([asdict(cost) for cost in costs], indent=1) + "\n", encoding="utf-8")
     if given.write:
-        into_document(given.write, table)
+        marked_part.write(given.write, "bench-files", table)
     return 0
 
 
@@ -176,14 +180,38 @@ def lines(costs: Sequence[Cost]) -> Iterator[str]:
     """Yield the table's lines, and what of ours is left beside the loop once a run that finds nothing is taken off."""
     yield f"{os.cpu_count()} CPUs; {ROWS} rows a file; seconds; calls of Airflow and jobs together."
     yield ""
-    yield "| way | files | wall | CPU of Airflow or loop | task instances | AWS calls | by service |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| way | files | wall | CPU of Airflow or loop | task instances | SubmitJob | AWS calls | by service |"
+    yield "|---|---|---|---|---|---|---|---|"
     for cost in costs:
         services = ", ".join(f"{service} {count}" for service, count in cost.calls.items())
-        total = sum(cost.calls.values())
-        yield f"| {cost.way} | {cost.files} | {cost.wall} | {cost.cpu} | {cost.tasks or ''} | {total} | {services} |"
+        counts = f"{cost.tasks or ''} | {cost.submits or ''} | {sum(cost.calls.values())}"
+        yield f"| {cost.way} | {cost.files} | {cost.wall} | {cost.cpu} | {counts} | {services} |"
     yield ""
     yield from _ratios(costs)
+    yield from plots(costs)
+
+
+def plots(costs: Sequence[Cost]) -> Iterator[str]:
+    """Yield plots of seconds, and of what Airflow has to do, by number of files, where there are two at least.
+
+    In Mermaid, which GitHub draws: https://mermaid.js.org/syntax/xyChart.html
+    """
+    ours, loop = ([cost for cost in costs if cost.way == way] for way in ("ours", "bare loop"))
+    if len(ours) < 2:
+        return
+    sizes = [cost.files for cost in ours]
+    yield from _plot(
+        "Seconds, ours (first) and the bare loop", sizes, [[each.wall for each in way] for way in (ours, loop)]
+    )
+    work = [[float(cost.tasks) for cost in ours], [float(cost.submits) for cost in ours]]
+    yield from _plot("Task instances (first) and SubmitJob calls of ours", sizes, work)
+
+
+def _plot(title: str, sizes: Sequence[int], series: Sequence[Sequence[float]]) -> Iterator[str]:
+    yield from ("", "```mermaid", "xychart-beta", f'  title "{title}"')
+    yield f'  x-axis "files" [{", ".join(map(str, sizes))}]'
+    yield from (f"  line [{', '.join(f'{value:g}' for value in values)}]" for values in series)
+    yield "```"
 
 
 def _ratios(costs: Sequence[Cost]) -> Iterator[str]:
@@ -197,13 +225,6 @@ def _ratios(costs: Sequence[Cost]) -> Iterator[str]:
         if ours and way == "stock operators":
             wall, cpu = cost.wall / ours.wall, cost.cpu / ours.cpu
             yield f"- {files} files: stock operators take {wall:.1f} times our time, {cpu:.1f} times our Airflow CPU."
-
-
-def into_document(path: Path, table: str) -> None:
-    """Put a table between the marks of a document."""
-    before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, behind = rest.partition(MARKS[1])
-    path.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{behind}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from aws import until
 from demo.subscriber import Subscriber
 from e2e.steps import a_run, all_ended, assert_each_done_once, drop, numbers, retire, states_of
 from e2e.system import System
-from filebatch.core import run_moves
+from filebatch.core import clock, run_moves
 from filebatch.core.ledger import Item
 from filebatch.feeds import settings
 from filebatch.feeds.feed import Feed
@@ -218,12 +218,13 @@ def test_a_job_whose_id_was_never_written_down_is_found_by_its_name(
     assert_each_done_once(here, keys)
 
 
-def test_a_dead_run_whose_job_still_works_is_left_alone(here: System, lines: Feed) -> None:
+def test_a_silent_run_whose_job_still_works_is_left_alone(here: System, lines: Feed) -> None:
     keys = drop(here, 1, "sleep\n3\n")
-    dead = a_run(here, lines)
-    dead.task("claim_files")
-    dead.until_deferred("process_files")
-    dead.die()
+    silent = a_run(here, lines)
+    token = silent.task("claim_files")["token"]
+    silent.until_deferred("process_files")
+    past = clock.now() - timedelta(minutes=1)
+    here.ledger.move(run_moves.heartbeat("lines", token, timeout=timedelta(), now=past))
 
     with pytest.raises(AirflowSkipException):
         a_run(here, lines).all()
@@ -231,6 +232,28 @@ def test_a_dead_run_whose_job_still_works_is_left_alone(here: System, lines: Fee
     assert states_of(here, keys) == {"CLAIMED"}
     until(lambda: states_of(here, keys) == {"SUCCEEDED"})
     until(lambda: all_ended(here))
+    silent.die()
+
+
+def test_a_job_that_works_on_for_a_run_that_is_over_is_ended_and_what_it_is_at_is_not_lost(
+    here: System, lines: Feed
+) -> None:
+    keys = drop(here, 1, "sleep\n3\n")
+    dead = a_run(here, lines)
+    token = dead.task("claim_files")["token"]
+    job_id = dead.until_deferred("process_files").job_id
+    until(lambda: next(run for run in here.runs("lines") if run.token == token).fence)
+    dead.die()
+
+    with pytest.raises(AirflowSkipException):
+        a_run(here, lines).all()
+
+    until(lambda: all_ended(here))
+    (job,) = here.client("batch").describe_jobs(jobs=[job_id])["jobs"]
+    assert (job["status"], job["statusReason"]) == ("FAILED", jobs.RUN_OVER)
+    with pytest.raises(AirflowSkipException):
+        a_run(here, lines).all()
+    assert_each_done_once(here, keys)
 
 
 def test_a_killed_worker_is_finished_by_batchs_retry(here: System, lines: Feed) -> None:

@@ -13,7 +13,7 @@ class Breaker(Record):
     """What a feed's latest rounds came to, all of whose files failed by our fault; empty once one did better.
 
     Attributes:
-        failed: files of these rounds.
+        failed: files of these rounds; one that was tried again counts once.
         rounds: how many rounds.
         code: the failure of most files of the last one.
         noted: the last one: claim and number.

@@ -21,7 +21,7 @@ from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
 
-LEAST = 2  # files in a row: one alone may be to blame itself, and is tried again anyway
+LEAST = 2  # files in a row: one alone, however often it is tried, may be to blame itself
 PROBE = 10  # files that a run claims to see whether they fail still
 
 
@@ -79,7 +79,7 @@ def _note_failed(ctx: FeedContext, record: RunRecord, files: Sequence[FileRecord
 
 def after(seen: Breaker, record: RunRecord, files: Sequence[FileRecord], now: datetime) -> Breaker:
     """Return the breaker after one more round that failed; one that was at work when it closed prolongs nothing."""
-    failed, rounds = seen.failed + len(files), seen.rounds
+    failed, rounds = seen.failed + sum(file.attempts <= 1 for file in files), seen.rounds
     held_until = seen.held_until
     if not seen.holds(clock.to_iso(now)) or record.token.startswith(seen.probe or record.token + "?"):
         rounds += 1

@@ -52,6 +52,15 @@ def test_one_file_alone_may_be_to_blame_itself_and_the_next_one_is_not(place):
     assert of(failed(place, 1)).held_until
 
 
+def test_one_file_that_fails_again_is_one_file(place):
+    held = failed(place, 1)
+    held.another_round()
+    assert held.item().attempts == 2
+    fail(held, 0)
+    settling.settle(held.ctx, held.record, None)
+    assert (of(held).failed, of(held).noted, of(held).held_until) == (1, f"{held.token}/2", None)
+
+
 @pytest.mark.parametrize("code", ["spot_reclaim", "vanished"])
 def test_what_aws_is_to_blame_for_holds_nothing(place, code):
     assert of(failed(place, code=code)) is None
