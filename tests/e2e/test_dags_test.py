@@ -43,6 +43,7 @@ def test_a_raising_file_fails_alone_and_the_run_says_which_and_why(here: System,
     assert "'lines/broken.txt': line 1; quarantined" in run.output
     assert "    | RuntimeError" in run.output  # the end of the container's log
     assert "failed: 1 files of 15" in run.output
+    assert run.output.count("starting task_id=process_files") == 1  # one try, for what one run decided
     assert "\nTraceback" not in run.output
     assert "Found endpoint" not in run.output
     assert notes(here) == ["Files: 1 failed, 1 invalid, 13 succeeded of 15 files"]

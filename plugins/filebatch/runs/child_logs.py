@@ -98,4 +98,6 @@ def of_file(lines: Sequence[str], uri: str) -> list[str]:
     ends = next((number for number in records if number > at), len(lines))
     before = max((number for number in records if number < at and ANOTHER in lines[number]), default=-1)
     begins = next((number for number in records if number > before), at)
-    return list(lines[min(begins, at) : ends][-EXCERPT:])
+    said = list(lines[min(begins, at) : ends])
+    cut = ends - at > EXCERPT  # of a long traceback the line that names the file stays, and the innermost frames
+    return [lines[at], *said[-EXCERPT + 1 :]] if cut else said[-EXCERPT:]

@@ -31,9 +31,11 @@ def test_a_file_that_no_line_names_has_the_logs_end():
     assert child_logs.of_file([], A) == []
 
 
-def test_the_last_lines_of_a_long_record_are_shown():
-    trace = [f"  line {n}" for n in range(100)]
-    assert child_logs.of_file([record(f"'{A}' failed: bug"), *trace], A) == trace[-child_logs.EXCERPT :]
+def test_of_a_long_record_its_first_line_and_its_last_ones_are_shown():
+    trace, names = [f"  line {n}" for n in range(100)], record(f"'{A}' failed: bug")
+    assert child_logs.of_file([names, *trace], A) == [names, *trace[-child_logs.EXCERPT + 1 :]]
+    fits = trace[: child_logs.EXCERPT - 1]
+    assert child_logs.of_file(["printed before", names, *fits], A) == [names, *fits]
 
 
 def test_a_key_with_quotes_and_newlines_is_found_as_the_worker_writes_it():

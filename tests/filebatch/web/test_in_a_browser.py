@@ -119,3 +119,19 @@ def test_it_refreshes_by_itself(page, tab):
     shown.locator("#rows tr").first.wait_for()
     with shown.expect_response("**/filebatch/api/files*"):
         shown.clock.run_for(11_000)
+
+
+def test_a_file_is_looked_at_again_by_itself_after_a_button_and_not_while_a_reason_is_written(page, tab):
+    shown = tab()
+    shown.clock.install()
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    shown.get_by_role("button", name=FAILED).click()
+    shown.get_by_label("Reason").fill("sent again")
+    with shown.expect_response("**/filebatch/api/act"):
+        shown.get_by_role("button", name="retry").click()
+    shown.locator("#said", has_text="Started run").wait_for()
+    with shown.expect_response("**/filebatch/api/file*"):
+        shown.clock.run_for(11_000)
+    shown.get_by_label("Reason").fill("half a sen")
+    shown.clock.run_for(31_000)
+    assert shown.get_by_label("Reason").input_value() == "half a sen"
