@@ -105,6 +105,7 @@ def of_runs() -> dict[str, Move]:
         moves |= {
             f"settle {number}": run_moves.settle(record, {"SUCCEEDED": 3}, NOW),
             f"announced {number}": run_moves.announced(record, NOW),
+            f"put off {number}": run_moves.put_off(record, LATER, NOW),
             f"postpone {number}": run_moves.postpone(record, LATER),
             f"told unsettled {number}": run_moves.told_unsettled(record, NOW),
         }

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from simulation import run, safeguards
+from simulation import run, safeguards, sweep
 from simulation.run import Outcome
 
 PROCESSES = os.cpu_count() or 1
@@ -21,7 +21,11 @@ def main() -> int:
     parser.add_argument("--calls", action="store_true", help="tell every call of it, too")
     parser.add_argument("--safeguards", action="store_true", help="take out each safeguard: which seed finds that?")
     parser.add_argument("--only", default="", help="of these the one of this name")
+    parser.add_argument("--sweep", type=int, default=0, help="sweep so many objects, with an interruption")
     given = parser.parse_args()
+    if given.sweep:
+        print(sweep.sweep(given.sweep))
+        return 0
     if given.safeguards:
         return _safeguards(given.seeds, given.only)
     if given.story:

@@ -68,6 +68,8 @@ class DagRun:
     tries: dict[str, int] = field(default_factory=dict)
     incarnation: dict[str, int] = field(default_factory=dict)
     actors: dict[str, Actor] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)  # when the first try of a task began
+    asked: list[tuple[str, str]] = field(default_factory=list)  # files that it is to do again
     events: list[Mapping[str, Any]] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
 
@@ -99,14 +101,14 @@ class Airflow:
         def sweep() -> None:
             while True:
                 self.world.scheduler.wait(SWEEP_EVERY)
-                if not self.paused:
+                if not self.paused and self.world.present:
                     self.start("scheduled", logical_date=self.world.scheduler.now())
 
         self.world.scheduler.spawn("Airflow's schedule", sweep)
 
     def rung(self) -> None:
         """An asset event: one run for those that come at once; none while the DAG is paused."""
-        if self.paused or self.world.mishap("ring lost"):
+        if self.paused or not self.world.present or self.world.mishap("ring lost"):
             self.world.trace.tell("the bell rings, and nobody hears it")
             return
         self._numbers += 1
@@ -144,6 +146,8 @@ class Airflow:
         for each in after:
             self._stop(run, each, linger=self.world.mishap("two tries"))
             run.tasks.pop(each, None)
+            run.began.pop(each, None)
+            run.asked = []
             run.tries[each] = 0
         self._start(run, task, self.world.random.uniform(0.5, 5))
 
@@ -161,6 +165,14 @@ class Airflow:
             self._stop(run, each, linger=True)
         run.state = "deleted"
         self.runs.pop(run.run_id, None)
+
+    def forget(self) -> None:
+        """Do as when the DAG's file is gone: no task of its runs starts any more."""
+        for run in list(self.runs.values()):
+            for each in (*TASKS, *TEARDOWNS):
+                self._stop(run, each, linger=True)
+            run.state = "deleted"
+        self.runs.clear()
 
     def is_over(self, run_id: str) -> bool:
         run = self.runs.get(run_id)
@@ -314,6 +326,7 @@ class Airflow:
 
     def _claim_files(self, ctx: FeedContext, run: DagRun) -> None:
         selection = self._selection(ctx, run)
+        self.world.checks.asks(run, selection)
         try:
             found = asking.claim(ctx, self._run(ctx, run), selection, self.is_over)
         except (SelectionError, ConfigurationError) as error:
@@ -323,6 +336,7 @@ class Airflow:
                 raise OtherRunsHoldThem(why)
             case Nothing(why):
                 raise (Fail if selection.keys else Skip)(why)
+        self.world.checks.claimed(run)
 
     def _process_files(self, ctx: FeedContext, run: DagRun) -> None:
         try:

@@ -1,14 +1,15 @@
 """What must hold: after each step (safety), and once the world has calmed down (liveness)."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from filebatch.core import paths
+from filebatch.core import clock, paths
 from filebatch.core.contract import Result
 from filebatch.core.records import FileState
 from filebatch.feeds import standing
+from filebatch.feeds.selection import Selection
 from filebatch.feeds.standing import Standing
 from filebatch.intake import listing
 from filebatch.queries import audit
@@ -27,6 +28,8 @@ MOVES = {
     ("ARRIVED", "CLAIMED"), ("CLAIMED", "ARRIVED"), ("FAILED", "CLAIMED"), ("SUCCEEDED", "CLAIMED"),
     ("INVALID", "CLAIMED"), *(("CLAIMED", state) for state in SETTLED), *((state, "ARRIVED") for state in SETTLED),
 }  # fmt: skip
+OPEN = ("PLANNED", "CLAIMED")
+HOUR, MAX_EMPTY = 3600.0, 30
 EVENTS = "every run with results emits its event"
 
 
@@ -46,6 +49,10 @@ class Checks:
         self.commits: dict[str, Result] = {}
         self.settled_by: Counter[str] = Counter()  # files that a claim settled
         self.results = world.settings.results(world.feed.name)
+        self.settled_at: dict[Key, float] = {}
+        self.promised: list[tuple[Key, float, str, bool]] = []  # to be done again: file, since when, by which run
+        self.former: set[str] = set()  # runs of a name that the feed hasn't any more: nobody announces them
+        self.empty: deque[float] = deque()  # when runs of the bell ended that had found nothing to do
         self.begun: set[str] = set()  # files that a worker has begun with, by when they were put
         self.kept: set[str] = set()  # keys of committed results: what lies there stays as it is
         self.job_of: dict[str, str] = {}  # by round
@@ -119,6 +126,7 @@ class Checks:
             raise Finding("what is done is done again as a new generation alone", str(key))
         if before == "CLAIMED" and after in SETTLED:
             self.settled_by[str(old.get("claim"))] += 1
+            self.settled_at[key] = self.world.scheduler.seconds
             if old.get("claim") != new.get("claim"):
                 raise Finding("only the claim's own files are settled", str(key))
         if after in ("SUCCEEDED", "INVALID"):
@@ -155,19 +163,60 @@ class Checks:
         if item["state"] in ("SETTLED", "ANNOUNCED") and (read is None or read["state"] in ("SETTLED", "ANNOUNCED")):
             raise Finding("nobody is told of a settled run that it isn't", told["run_id"])
 
+    def asks(self, run: "DagRun", selection: Selection) -> None:
+        """Note the settled files that a run is about to do again, by what the ledger has of them."""
+        if "claim_files" not in run.began:
+            run.began["claim_files"] = self.world.scheduler.seconds
+        items = self.world.aws.dynamodb.tables[self.world.settings.ledger].items
+        name = self.world.feed.name
+        hashed = jobs.run_hash(name, run.run_id)
+        own = [item for key, item in items.items() if key[0] == f"run#{name}" and key[1].startswith(hashed)]
+        if selection.everything or not selection.force or any(item["state"] in OPEN for item in own):
+            return  # a claim that is open is gone on with
+        files = [(key, item) for key, item in items.items() if key[0].startswith("s3://")]
+        run.asked = [key for key, item in files if self._is_asked(selection, item)]
+
+    def _is_asked(self, selection: Selection, item: Found) -> bool:
+        named = selection.takes(item["key"], clock.parse_utc(item["file_time"]))
+        return named and item["state"] in SETTLED and self._version(item) is not None
+
+    def claimed(self, run: "DagRun") -> None:
+        """Remember that a run has taken on to do some files again."""
+        by_key = bool(run.conf.get("keys"))
+        self.promised += [(key, run.began["claim_files"], run.run_id, by_key) for key in run.asked]
+
     def run_ended(self, run: "DagRun") -> None:
+        seen_late = "index lag" in self.world.plan.mishaps  # then the bell rings for what is done
+        if run.run_type == "asset_triggered" and run.tasks["claim_files"] == "skipped" and not seen_late:
+            self._was_empty()
         if run.state != "success" or not run.conf.get("keys"):
             return
         token = jobs.run_hash(self.world.feed.name, run.run_id)
         if not any(claim.startswith(token) for claim in self.settled_by):
             raise Finding("no run with keys is green that did none of them", run.run_id)
 
+    def _was_empty(self) -> None:
+        now = self.world.scheduler.seconds
+        self.empty.append(now)
+        while self.empty[0] < now - HOUR:
+            self.empty.popleft()
+        if len(self.empty) > MAX_EMPTY:
+            raise Finding("the bell doesn't ring for nothing", f"{len(self.empty)} runs of an hour found nothing to do")
+
     # at the end
+
+    def all_but(self, spoilt: Collection[str]) -> None:
+        """Check that what can't be settled has kept no other file from it."""
+        for key, item in self.world.aws.dynamodb.tables[self.world.settings.ledger].items.items():
+            if key[0].startswith("s3://") and item.get("claim") not in spoilt:
+                self._is_settled(item)
 
     def is_at_rest(self) -> bool:
         """Tell whether nothing is on its way any more: then what is wrong stays wrong."""
         table = self.world.aws.dynamodb.tables[self.world.settings.ledger]
-        if any("open" in item or item.get("state") == "CLAIMED" for item in table.items.values()):
+        name = self.world.feed.name
+        own = [item for key, item in table.items.items() if key[0] in (f"run#{name}", f"feed#{name}") or "key" in item]
+        if any("open" in item or item.get("state") == "CLAIMED" for item in own):
             return False
         if any(run.state == "running" for run in self.world.airflow.runs.values()):
             return False
@@ -196,10 +245,14 @@ class Checks:
         for key, item in items.items():
             if key[0].startswith("s3://"):
                 self._is_settled(item)
-            elif key[0].startswith("run#"):
+            elif key[0] == f"run#{self.world.feed.name}":
                 self._is_announced(item)
+            elif key[0].startswith("run#"):
+                self.former.add(item["run_id"])
+        for promise in self.promised:
+            self._is_done_again(*promise)
         told = audit.audit([self.world.feed], settings, aws.s3, aws.dynamodb)
-        if told.findings:
+        if any(found.file not in self.former for found in told.findings):
             raise Finding("the audit finds nothing", str(told))
 
     def _is_settled(self, item: Found) -> None:
@@ -211,6 +264,7 @@ class Checks:
             "invalid": ("INVALID",),
             "wordy": ("INVALID",),
             "bug": ("FAILED",),
+            "unsound": ("FAILED",),
             "kills": ("FAILED",),
         }
         if content is None:
@@ -226,15 +280,27 @@ class Checks:
         """An attempt is counted for a file that was begun; where containers die by themselves nobody knows of which."""
         plan = self.world.plan
         blamed = {"kills", "flaky"} & {drop.content for drop in plan.drops}  # for their container another may be
-        if item["reason"]["code"] == "bug" and content not in ("bug", "kills", "flaky") and not blamed:
+        if item["reason"]["code"] == "bug" and content not in ("bug", "unsound", "kills", "flaky") and not blamed:
             raise Finding("files end as they are", f"{item['pk']} ({content}) has failed: {item['reason']}")
         deadly = {"killed", "spot", "stall", "died before", "died after"} & {*plan.faults, *plan.mishaps}
         if not deadly and item["reason"]["code"] in ("bug", "killed") and put not in self.begun:
             raise Finding("no file fails for good that was never begun", f"{item['pk']}: {item['reason']}")
 
-    def _content(self, item: Found) -> tuple[str | None, str]:
+    def _is_done_again(self, key: Key, since: float, run_id: str, by_key: bool) -> None:
+        item = self.world.aws.dynamodb.tables[self.world.settings.ledger].items[key]
+        found = self._version(item)
+        latest = self.world.aws.s3.buckets[item["bucket"]].latest(item["key"])
+        if found is None or (by_key and found is not latest):
+            return  # nobody could do it, or a key's newer version was meant
+        if self.settled_at.get(key, 0.0) < since:
+            raise Finding("what a run was asked to do again is done again", f"{key[0]} by {run_id}")
+
+    def _version(self, item: Found) -> Version | None:
         bucket = self.world.aws.s3.buckets[item["bucket"]]
-        found = next((each for each in bucket.objects.get(item["key"], []) if each.id == item["version_id"]), None)
+        return next((each for each in bucket.objects.get(item["key"], []) if each.id == item["version_id"]), None)
+
+    def _content(self, item: Found) -> tuple[str | None, str]:
+        found = self._version(item)
         content, put = found.body.decode().split() if found and found.body else (None, "")
         return content, str(put)
 

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import filebatch_worker.__main__ as worker
+from filebatch.core import failures
+from filebatch.feeds.feed import Feed
 from filebatch_local.batch.exit_rules import EXITED, OUT_OF_MEMORY, START_FAILED, TIMED_OUT, Outcome
 from filebatch_worker.job_log import JobLog
 from simulation import processor
@@ -26,24 +28,26 @@ class Containers:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.attempts: dict[int, Attempt] = {}  # by the actor that is its container
-        batch, feed, settings = world.aws.batch, world.feed, world.settings
+        self.define(world.feed)
+        world.aws.batch.launch = self.launch
+        processor.act = self.act
+
+    def define(self, feed: Feed) -> None:
+        """Make a feed's job definition."""
+        settings = self.world.settings
         environment = {
             "FILEBATCH_FEED": feed.name,
             "FILEBATCH_LEDGER": settings.ledger,
             "FILEBATCH_RESULTS_BUCKET": settings.results(feed.name),
             "FILEBATCH_NAMESPACE": settings.namespace,
         }
-        from filebatch.core import failures
-
-        batch.register_job_definition(
+        self.world.aws.batch.register_job_definition(
             jobDefinitionName=settings.job_definition(feed.name),
             containerProperties={
                 "environment": [{"name": name, "value": value} for name, value in environment.items()]
             },
             retryStrategy={"attempts": 3, "evaluateOnExit": failures.evaluate_on_exit()},
         )
-        batch.launch = self.launch
-        processor.act = self.act
 
     def launch(self, attempt: Attempt) -> None:
         name = f"container {attempt.job.id} try {attempt.number}"

@@ -51,6 +51,8 @@ class Doorbell:
             self.world.scheduler.wait(0.1 if took else self.world.random.uniform(5, 20))
 
     def _take(self) -> bool:
+        if not self.world.present:
+            return False
         ctx = self.world.context()
         queue = ctx.settings.queue(ctx.feed.name)
         answer = ctx.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=arrivals.RECEIVE, WaitTimeSeconds=20)
@@ -86,6 +88,8 @@ class Doorbell:
 
     def _look(self, *, starting: bool) -> bool:
         """Ring if something is due and no ring is pending; tell whether there is nothing to do."""
+        if not self.world.present:
+            return True
         ctx, known = self.world.context(), self.arrived
         self.arrived = False
         now, feed = clock.now(), ctx.feed.name

@@ -1,13 +1,18 @@
 """What people do: suppliers put files, operators clear, mark, delete, pause, ask again."""
 
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from filebatch.core import clock
+from filebatch.core import clock, paths
 from simulation.airflow import DagRun
 from simulation.plan import Act, Drop
 
 if TYPE_CHECKING:
     from simulation.world import World
+
+FEEDS = ("orders", "sales")
 
 
 class People:
@@ -15,6 +20,7 @@ class People:
 
     def __init__(self, world: "World") -> None:
         self.world = world
+        self.spoilt: dict[str, tuple[str, bytes]] = {}  # plans that can't be read: key and content, by token
 
     def begin(self) -> None:
         for number, drop in enumerate(self.world.plan.drops):
@@ -27,10 +33,17 @@ class People:
 
         self.world.trace.tell(str(drop))
         body = f"{drop.content} {drop.at}".encode()
-        self.world.aws.s3.put_object(Bucket=NEW_FILES, Key=PREFIX + drop.name, Body=body)
+        begun = self.world.scheduler.now() - timedelta(hours=drop.begun)
+        self.world.aws.s3.put_object(Bucket=NEW_FILES, Key=PREFIX + drop.name, Body=body, Begun=begun)
 
     def _act(self, act: Act) -> None:
         airflow, pick = self.world.airflow, act.pick
+        if act.what == "rename feed":
+            self._rename(pick)
+        elif act.what == "remove feed":
+            self._remove()
+        if not self.world.present:
+            return
         if act.what.startswith(("clear", "mark", "delete run")) and pick % 3:
             self._wait_for_a_moment(pick)
         runs = list(airflow.runs.values())
@@ -46,6 +59,12 @@ class People:
                 airflow.delete(run)
             case ["pause"]:
                 airflow.paused = not airflow.paused
+            case ["forbid", "notify"]:
+                self._forbid(pick)
+            case ["spoil" | "expire" as how, "plan"]:
+                self._spoil(pick, gone=how == "expire")
+            case [*_, "now"]:
+                self._backfill_of_now()
             case [*_, "backfill"]:
                 self._backfill(pick, force="force" in act.what)
             case [*_, "keys"]:
@@ -72,8 +91,14 @@ class People:
         return run.state == "running" and "running" in (run.tasks.get("claim_files"), run.tasks.get("process_files"))
 
     def _backfill(self, pick: int, *, force: bool) -> None:
-        date = clock.parse_utc(f"2026-0{1 + pick % 2}-0{1 + pick // 2 % 3}T00:00:00Z")
-        run_id = f"backfill-{date.date()}"
+        self._backfill_of(clock.parse_utc(f"2026-0{1 + pick % 2}-0{1 + pick // 2 % 3}T00:00:00Z"), force=force)
+
+    def _backfill_of_now(self) -> None:
+        """Do what came in this hour again: files without a date, some of which were begun on another day."""
+        self._backfill_of(self.world.scheduler.now().replace(minute=0, second=0, microsecond=0), force=True)
+
+    def _backfill_of(self, date: datetime, *, force: bool) -> None:
+        run_id = f"backfill-{date:%Y-%m-%dT%H}"
         found = self.world.airflow.runs.get(run_id)
         if found is None:
             self.world.airflow.start("backfill", run_id, date, {"force": True} if force else {})
@@ -94,6 +119,65 @@ class People:
             self.world.trace.tell(f"somebody deletes {key}")
             which = {} if pick % 3 else {"VersionId": bucket.objects[key][0].id}
             self.world.aws.s3.delete_object(Bucket=bucket.name, Key=key, **which)
+
+    def _rename(self, pick: int) -> None:
+        """Give the feed's file another name, or the name that it had."""
+        if self.world.present:
+            self.world.remove_feed()
+        self.world.have_feed(FEEDS[pick % len(FEEDS)])
+
+    def _remove(self) -> None:
+        """Delete the feed's file, or bring it back as it was."""
+        if self.world.present:
+            self.world.remove_feed()
+        else:
+            self.world.have_feed(self.world.feed.name)
+
+    def _forbid(self, pick: int) -> None:
+        """Take the right to publish away for a while."""
+        self.world.trace.tell("nobody may publish for a while")
+        self.world.sns_forbidden = True
+        self.world.scheduler.wait(300.0 + pick * 3)
+        self.world.sns_forbidden = False
+
+    def _spoil(self, pick: int, *, gone: bool) -> None:
+        """Have a run be dead, and its plan be one that nobody can read: of a later version, or expired."""
+        items = self.world.aws.dynamodb.tables[self.world.settings.ledger].items
+        name = self.world.feed.name
+        begun = [key[1] for key, item in items.items() if key[0] == f"run#{name}" and self._is_begun(item, gone=gone)]
+        if not begun or self.spoilt:
+            return
+        token = begun[pick % len(begun)]
+        run = self.world.airflow.runs.get(items[f"run#{name}", token]["run_id"])
+        self.world.trace.tell(
+            f"claim {token[:4]}…{token[-4:]} is dead, and its plan {'gone' if gone else 'unreadable'}"
+        )
+        if run:
+            self.world.airflow.mark_failed(run)
+        key, s3 = paths.plan(name, token), self.world.aws.s3
+        found = s3.buckets[self.world.settings.results(name)].latest(key)
+        if not found:
+            return
+        self.spoilt[token] = key, found.body
+        if gone:
+            s3.delete_object(Bucket=self.world.settings.results(name), Key=key)
+        else:
+            document = {**json.loads(found.body), "contract": 99}
+            self._write(key, json.dumps(document).encode())
+
+    @staticmethod
+    def _is_begun(item: Mapping[str, Any], *, gone: bool) -> bool:
+        """Tell whether a claim is at work; one that has no round yet is taken for one that never had a plan."""
+        return item["state"] in ("PLANNED", "CLAIMED") and (item["round"] > 0 or not gone)
+
+    def restore(self) -> None:
+        """Have the plans be there again."""
+        self.world.trace.tell("the plans that nobody could read are there again")
+        for key, body in self.spoilt.values():
+            self._write(key, body)
+
+    def _write(self, key: str, body: bytes) -> None:
+        self.world.aws.s3.put_object(Bucket=self.world.settings.results(self.world.feed.name), Key=key, Body=body)
 
     def _terminate(self, pick: int) -> None:
         running = [job for job in self.world.aws.batch.jobs.values() if not job.parent and not job.ended]

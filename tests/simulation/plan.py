@@ -10,20 +10,22 @@ from typing import Any
 
 from filebatch_local.base.faults import FAULTS, MISHAPS
 
-CONTENTS = ("good", "invalid", "bug", "kills", "hungry", "slow", "flaky", "wordy")
-WEIGHTS = (12, 2, 1, 2, 1, 1, 1, 1)
+CONTENTS = ("good", "invalid", "bug", "kills", "hungry", "slow", "flaky", "wordy", "unsound")
+WEIGHTS = (12, 2, 1, 2, 1, 1, 1, 1, 1)
+BEGUN = (0.0, 0.0, 0.0, 0.0, 14.0, 40.0)  # hours
 
 
 @dataclass(frozen=True)
 class Drop:
-    """A file that is put: when, under which name, and what it is like."""
+    """A file that is put: when, under which name, what it is like, and how many hours before its upload was begun."""
 
     at: float
     name: str
     content: str
+    begun: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.content}) is put"
+        return f"{self.name} ({self.content}) is put" + (f", begun {self.begun:.0f} h before" if self.begun else "")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Plan:
     heartbeat: int  # seconds without which a run counts as dead
 
 
+DAYS = ("", "", *(f"2026-0{month}-0{day}/" for month in (1, 2) for day in (1, 2, 3)))
 HOT = ("submit_job", "list_jobs", "update_item", "put_object", "publish", "get_object", "query", "put_item")
 ACTS = (
     "clear claim_files",
@@ -66,6 +69,12 @@ ACTS = (
     "delete version",
     "terminate job",
     "manual run",
+    "force backfill of now",
+    "rename feed",
+    "remove feed",
+    "forbid notify",
+    "spoil plan",
+    "expire plan",
 )
 
 
@@ -73,11 +82,13 @@ def draw(seed: int) -> Plan:
     """Return the plan of a seed."""
     random = Random(f"plan {seed}")
     chaos = random.choice((300.0, 900.0, 1800.0, 3600.0))
+    days = random.sample(DAYS, random.choice((1, 2, len(DAYS))))
     drops = tuple(
         Drop(
             random.uniform(0, chaos * 0.8),
-            f"2026-0{random.choice((1, 2))}-0{random.randint(1, 3)}/f{random.randint(1, 12)}.csv",
+            random.choice(days) + f"f{random.randint(1, 12)}.csv",
             random.choices(CONTENTS, WEIGHTS)[0],
+            random.choice(BEGUN),
         )
         for _ in range(random.choice((2, 4, 8, 14)))
     )

@@ -11,9 +11,21 @@ from unittest.mock import patch
 from filebatch.core import file_moves, run_moves
 from filebatch.core.contract import Reason
 from filebatch.core.moves import Move
-from filebatch.runs import announcing, asking, claiming, open_items, plans, processing, settling, summary, takeover
+from filebatch.intake import listing
+from filebatch.runs import (
+    announcing,
+    asking,
+    claiming,
+    open_items,
+    plans,
+    processing,
+    selecting,
+    settling,
+    summary,
+    takeover,
+)
 from filebatch_worker import commit as committing
-from filebatch_worker import reasons
+from filebatch_worker import reasons, returned
 from simulation import run
 from simulation.run import Outcome
 
@@ -84,9 +96,9 @@ def _write_without_condition(s3: Any, bucket: str, result: Any) -> Any:
 _WRITE = committing.write
 
 
-def _blind_close(ctx: Any, record: Any, files: Any) -> Any:
+def _blind_close(ctx: Any, record: Any, files: Any, billed: Any) -> Any:
     settled = settling._settled(files)
-    ctx.ledger.move(run_moves.settle(record, settled.counts, ctx.now()))
+    ctx.ledger.move(run_moves.settle(record, settled.counts, ctx.now(), billed))
     return settled
 
 
@@ -97,8 +109,8 @@ def _as_the_index_has_them(ctx: Any, due: Any = None, limit: int | None = None) 
     return [RunRecord.from_item(each) for each in found]
 
 
-def _announce_and_close(ctx: Any, record: Any, own: str) -> Any:
-    told = _ANNOUNCE(ctx, record, own)
+def _announce_and_close(ctx: Any, *args: Any) -> Any:
+    told = _ANNOUNCE(ctx, *args)
     announcing.close(ctx, told)
     return told
 
@@ -106,8 +118,8 @@ def _announce_and_close(ctx: Any, record: Any, own: str) -> Any:
 _ANNOUNCE = announcing._announce_settled
 
 
-def _of_files_alone(record: Any, files: Any, manifest: str) -> Any:
-    return _SUMMARIZE(replace(record, counts=None), files, manifest)
+def _of_files_alone(record: Any, *args: Any, **kwargs: Any) -> Any:
+    return _SUMMARIZE(replace(record, counts=None), *args, **kwargs)
 
 
 _SUMMARIZE = summary.summarize
@@ -135,6 +147,38 @@ def _resume_for_ever(ctx: Any, run: Any, selection: Any, is_over: Any) -> Any:
 
 
 _CLAIM = asking._claim
+
+
+def _take_over_all_or_none(ctx: Any, own: str, is_over: Any) -> list[str]:
+    """One claim that can't be settled ends it all."""
+    others = [record for record in takeover._candidates(ctx) if not record.token.startswith(own)]
+    return [record.run_id for record in others if takeover._take_over_one(ctx, record, is_over)]
+
+
+def _claim_then_open(ctx: Any, record: Any) -> Any:
+    """Files of a settled claim are claimed again before it is open."""
+    if not record.is_settled:
+        return _NEXT_JOB(ctx, record)
+    files = processing.claim_for_round(ctx, record)
+    if not files:
+        return record, None
+    written = processing.rounds.write(ctx, processing.rounds.begin(ctx, record), files)
+    return written, processing._submit(ctx, written)
+
+
+_NEXT_JOB = processing.next_job
+
+
+def _nothing_where_it_is_gone(ctx: Any, record: Any) -> Any:
+    return plans.read(ctx, record.token) or []
+
+
+def _of_any_round(*args: Any, attempt: int | None = None, **kwargs: Any) -> Any:
+    return _FAIL(*args, **kwargs)
+
+
+_FAIL = file_moves.fail
+_NOT_FREED = _replaced(takeover, "free", lambda *_: [])
 
 
 SAFEGUARDS: dict[str, Safeguard] = {
@@ -196,7 +240,48 @@ SAFEGUARDS: dict[str, Safeguard] = {
     ),
     "plan once": Safeguard("a claim has one plan, the first that was written", _replaced(plans, "write", _write_again)),
     "taken over": Safeguard("claims of dead runs are taken over", _replaced(takeover, "take_over", lambda *_: [])),
-    "freed": Safeguard("a file of a closed claim is given back", _replaced(takeover, "free", lambda *_: [])),
+    "freed": Safeguard("a file of a closed claim is given back", _NOT_FREED),
+    "open before claimed": Safeguard(
+        "a claim is open before a file is claimed under it; tried without `freed`, which makes good for it",
+        _all(_NOT_FREED, _replaced(processing, "next_job", _claim_then_open)),
+    ),
+    "closing refuses, nothing freed": Safeguard(
+        "likewise, a claim isn't closed while a file is CLAIMED",
+        _all(_NOT_FREED, _replaced(settling, "_close", _blind_close)),
+    ),
+    "missing plan": Safeguard(
+        "likewise, a plan that is gone is no plan without files",
+        _all(_NOT_FREED, _replaced(plans, "read_for", _nothing_where_it_is_gone)),
+    ),
+    "one by one": Safeguard(
+        "a claim that can't be settled keeps no other from it", _replaced(takeover, "take_over", _take_over_all_or_none)
+    ),
+    "checked before commit": Safeguard(
+        "what a processor returned is checked before it is committed",
+        _replaced(returned, "_check_rows", lambda *_: None),
+    ),
+    "re-homed": Safeguard(
+        "what waits for a feed's former name is its new name's", _replaced(listing, "rehome", lambda *_: frozenset())
+    ),
+    "all that was asked": Safeguard(
+        "what a run was asked for beyond its claim waits for others",
+        _replaced(selecting, "_leave", lambda *_: None),
+    ),
+    "asked for later": Safeguard(
+        "a claim that can't be announced asks for that ever less often",
+        _replaced(takeover, "_ask_later", lambda *_: None),
+    ),
+    "put off": Safeguard(
+        "a claim that can't be settled asks for that ever less often", _replaced(takeover, "_put_off", lambda *_: None)
+    ),
+    "one time of a file": Safeguard(
+        "a file is of the day that was recorded first",
+        _replaced(listing, "as_recorded", lambda _ledger, _feed, _window, files: files),
+    ),
+    "its own round's failure": Safeguard(
+        "what a round ends with fails no file of the next",
+        _all(_replaced(settling, "_check_round", lambda *_: None), _replaced(file_moves, "fail", _of_any_round)),
+    ),
     "same name": Safeguard(
         "a run of a name that is known already takes what waits", _replaced(asking, "_claim", _resume_for_ever)
     ),
@@ -229,6 +314,14 @@ HELD_BY_TESTS = frozenset(
         "plan once",
         "taken over",
         "freed",
+        "open before claimed",
+        "closing refuses, nothing freed",
+        "missing plan",
+        "re-homed",
+        "all that was asked",
+        "asked for later",
+        "one time of a file",
+        "its own round's failure",
         "round to take over",
         "job to take over",
         "claim for round",

@@ -39,6 +39,7 @@ NEW_FILES, RESULTS, TABLE, QUEUE = "new-files", "results", "ledger", "jobs"
 FEED = "orders"
 PREFIX = "orders/"
 CALM = 24 * 3600.0  # seconds within which everything has to settle once nothing goes wrong any more
+GOES_ON = 4 * 3600.0  # seconds after which all is settled but what can't be
 LOOK = 300.0  # seconds between looks at whether it has
 
 
@@ -60,6 +61,8 @@ class World:
         }
         self.random = random.Random(f"world {self.plan.seed}")
         self.feed = feed_of(self.plan, FEED)
+        self.present = True
+        self.sns_forbidden = False
         self.settings = self._provision()
         self.checks = Checks(self)
         self.containers = Containers(self)
@@ -71,6 +74,21 @@ class World:
         """Tell whether something goes wrong now, beside requests."""
         rate = self.plan.mishaps.get(name, 0.0)
         return bool(rate) and not self.is_calm and self.random.random() < rate
+
+    def have_feed(self, name: str) -> None:
+        """Have the feed be there under a name, with its queue and its job definition; its files are the same."""
+        self.trace.tell(f"the feed is {name} from now on")
+        self.feed, self.present = feed_of(self.plan, name), True
+        self._provide()
+        self.containers.define(self.feed)
+
+    def remove_feed(self) -> None:
+        """Have the feed's file be deleted: its DAG, its runs and its queue go."""
+        self.trace.tell(f"the feed {self.feed.name} is removed")
+        self.present = False
+        self.airflow.forget()
+        self.aws.events.put_targets(Rule="rule", Targets=[])
+        self.aws.sqs.delete_queue(QueueUrl=self.settings.queue(self.feed.name))
 
     @property
     def is_calm(self) -> bool:
@@ -116,6 +134,10 @@ class World:
                 self._begin()
                 self.scheduler.run(self.plan.chaos)
                 self._calm_down()
+                if self.people.spoilt:
+                    self.scheduler.run(self.plan.chaos + GOES_ON)
+                    self.checks.all_but(self.people.spoilt)
+                    self.people.restore()
                 end = self.plan.chaos + CALM
                 while self.scheduler.seconds < end and not self.checks.is_at_rest():
                     self.scheduler.run(self.scheduler.seconds + LOOK)
@@ -134,9 +156,13 @@ class World:
         self.calls.rates, self.calls.stall = {}, 0.0
         self.trace.tell("the world calms down: from now on nothing goes wrong")
         self.airflow.unpause()
+        self.sns_forbidden = False
+        if not self.present:
+            self.have_feed(self.feed.name)
 
     def _provision(self) -> Settings:
         s3, events, sqs = self.aws.s3, self.aws.events, self.aws.sqs
+        self.aws.sns.forbidden = lambda: self.sns_forbidden
         for bucket in (NEW_FILES, RESULTS):
             s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -157,12 +183,9 @@ class World:
             heartbeat_seconds=self.plan.heartbeat,
         )
         sqs.create_queue(QueueName="sim-dead")
-        policy = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:1:sim-dead", "maxReceiveCount": 5}
-        attributes = {"VisibilityTimeout": "60", "RedrivePolicy": json.dumps(policy)}
-        sqs.create_queue(QueueName=f"sim-{FEED}", Attributes=attributes)
         pattern = {"detail": {"bucket": {"name": [NEW_FILES]}, "object": {"key": [{"prefix": PREFIX}]}}}
         events.put_rule(Name="rule", EventPattern=json.dumps(pattern), State="ENABLED")
-        events.put_targets(Rule="rule", Targets=[{"Arn": f"arn:aws:sqs:eu-west-1:1:sim-{FEED}"}])
+        self._provide()
         events.copies = self._copies
         sqs.shuffle = self.random.shuffle
         self.aws.dynamodb.lag = lambda: timedelta(seconds=self.random.uniform(1, 60) if self.mishap("index lag") else 0)
@@ -171,6 +194,14 @@ class World:
             seconds=self.random.uniform(1, 60) if self.mishap("unlisted") else 0
         )
         return settings
+
+    def _provide(self) -> None:
+        """Make what a feed has of its own: its queue."""
+        policy = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:1:sim-dead", "maxReceiveCount": 5}
+        attributes = {"VisibilityTimeout": "60", "RedrivePolicy": json.dumps(policy)}
+        name = f"sim-{self.feed.name}"
+        self.aws.sqs.create_queue(QueueName=name, Attributes=attributes)
+        self.aws.events.put_targets(Rule="rule", Targets=[{"Arn": f"arn:aws:sqs:eu-west-1:1:{name}"}])
 
     def _copies(self) -> list[float]:
         if self.mishap("event lost"):
@@ -216,6 +247,7 @@ def simulated(world: World) -> Iterator[None]:
         patch.object(clock, "now", world.scheduler.now),
         patch.object(outcomes, "time", time),
         patch.object(publishing, "time", time),
+        patch.object(worker, "in_background", lambda _seconds, _function: None),
         patch.object(arrivals, "time", time),
         patch.object(worker_flow, "time", time),
         patch.object(worker_file, "time", time),

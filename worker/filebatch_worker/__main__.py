@@ -24,7 +24,7 @@ from filebatch.core.file_moves import FileFailure
 from filebatch.core.ledger import Ledger
 from filebatch.core.metrics import Measured
 from filebatch.core.moves import Move
-from filebatch.core.outcomes import Outcomes
+from filebatch.core.outcomes import Outcomes, in_background
 from filebatch.core.publishing import Publisher, usable
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.results import location
@@ -83,7 +83,7 @@ def _run(told: settings.Settings, stop: Stop, shown: JobLog) -> int:
     processor.check_options(process, unit.options)
     ctx = UnitContext(clients.s3, ledger, told, unit, process)
     publisher = Publisher(clients.cloudwatch, told.namespace, usable(told.dimensions))
-    outcomes = Outcomes(ledger, publisher, told.feed)
+    outcomes = Outcomes(ledger, publisher, told.feed, later=in_background)
     return _exit_code(list(_each(ctx, outcomes, stop)))
 
 

@@ -258,7 +258,7 @@ def _note(what: str, now: datetime, **known: Any) -> dict[str, Any]:
 
 
 def _unchanged(file: FileRecord) -> tuple[Condition, ...]:
-    same = tuple(Equal(name, getattr(file, name)) for name in ("state", "generation", "attempts"))
+    same = tuple(Equal(name, getattr(file, name)) for name in ("feed", "state", "generation", "attempts"))
     return (*same, Equal("claim", file.claim) if file.claim else Absent("claim"))
 
 

@@ -152,6 +152,7 @@ class RunRecord(Record):
         opened_at: when it began.
         open: partition of the index `open` until it is announced.
         due_at: until when its next heartbeat is expected; once settled, since when it is due for announcement.
+        put_off_since: since when it is due for taking over and could not be settled.
         files: how many files it claimed.
         claimed_at: when it had claimed them.
         job_name: name of the round's job.
@@ -186,6 +187,7 @@ class RunRecord(Record):
     opened_at: str = ""
     open: str | None = None
     due_at: str | None = None
+    put_off_since: str | None = None
     files: int = 0
     claimed_at: str | None = None
     job_name: str | None = None
@@ -226,6 +228,11 @@ class RunRecord(Record):
     def job(self) -> str | None:
         """The round's job: the one at work, else the one that was submitted."""
         return self.fence or self.job_id
+
+    @property
+    def overdue_since(self) -> str | None:
+        """Since when it is due, however often it was put off."""
+        return self.put_off_since or self.due_at
 
     @property
     def is_settled(self) -> bool:

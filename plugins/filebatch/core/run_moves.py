@@ -111,7 +111,7 @@ def begin_round(record: RunRecord, job_name: str, *, timeout: timedelta, now: da
             "due_at": to_iso(now + timeout),
         },
         drop=(
-            *("job_id", "fence", "counts", "announcing_until", "notified_at", "told_unsettled_at"),
+            *("job_id", "fence", "counts", "announcing_until", "notified_at", "told_unsettled_at", "put_off_since"),
             *map(trouble_of, UNIT_TROUBLES),
         ),
     )
@@ -163,7 +163,17 @@ def _fenced_by(job_id: str) -> Condition:
 
 def heartbeat(feed: str, token: str, *, timeout: timedelta, now: datetime) -> Move[RunRecord]:
     """Say that the run lives: it counts as dead only after `timeout` from now."""
-    return Move(RunRecord.at(feed, token), (Present("open"),), become={"due_at": to_iso(now + timeout)})
+    become = {"due_at": to_iso(now + timeout)}
+    return Move(RunRecord.at(feed, token), (Present("open"),), become=become, drop=("put_off_since",))
+
+
+def put_off(record: RunRecord, until: datetime, now: datetime) -> Move[RunRecord]:
+    """Have a claim that is due for taking over, and can't be settled, ask for it again only at `until`."""
+    return Move(
+        record.row,
+        (Equal("round", record.round), OneOf("state", (RunState.PLANNED, RunState.CLAIMED))),
+        become={"due_at": to_iso(until), "put_off_since": record.overdue_since or to_iso(now)},
+    )
 
 
 def settle(
@@ -181,6 +191,7 @@ def settle(
             OneOf("state", (RunState.PLANNED, RunState.CLAIMED, RunState.SETTLED)),
         ),
         become={**told, **(_billed(record, billed) if billed else {})},
+        drop=("put_off_since",),
     )
 
 

@@ -143,8 +143,8 @@ def _claimed(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], 
         return said, f"have a run take it, which frees it: {_command('release', file)}"
     if run.job:
         said.append(f"The job of its round {run.round}: {run.job}.")
-    if run.due_at and clock.parse_utc(run.due_at) < now:
-        said.append(f"That run gave no sign of life when it was due at {run.due_at}.")
+    if run.overdue_since and clock.parse_utc(run.overdue_since) < now:
+        said.append(f"That run gave no sign of life when it was due at {run.overdue_since}.")
         return (
             said,
             "nothing: the feed's next run takes it over once its job has ended; docs/runbook.md, claim-not-settled",

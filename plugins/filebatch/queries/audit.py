@@ -136,8 +136,8 @@ def stuck(files: Iterable[FileRecord], runs: Iterable[RunRecord], now: datetime)
         if why := _why_stuck(file, claims.get(file.claim or "")):
             yield Finding("stuck", file.pk, why)
     for run in claims.values():
-        if not run.is_settled and run.due_at and run.due_at < overdue:
-            yield Finding("stuck", run.run_id, f"{run.state} without a heartbeat since {run.due_at}")
+        if not run.is_settled and run.overdue_since and run.overdue_since < overdue:
+            yield Finding("stuck", run.run_id, f"{run.state} without a heartbeat since {run.overdue_since}")
 
 
 def homeless(files: Iterable[FileRecord], feeds: Collection[str]) -> Iterable[Finding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,9 @@ from filebatch.feeds.feed import Feed
 from filebatch.queries.capacity import JobQueue
 from filebatch.runs import billing, breaker, open_items
 from filebatch.runs.context import FeedContext
+from filebatch.runs.takeover import ASK_AGAIN_AFTER
+
+log = logging.getLogger(__name__)
 
 # A claim is taken over when its heartbeat is overdue and its feed runs; one that nobody took over for so long is stuck.
 OVERDUE = timedelta(hours=2)
@@ -48,7 +53,7 @@ def of_feed(ctx: FeedContext, queue: JobQueue | None = None) -> list[dict[str, A
     waiting = ctx.ledger.count_open(FileRecord.waiting(ctx.feed.name), now, limit=MAX_COUNTED)
     found = [
         datum(ctx.feed.name, "FilesWaiting", "Count", [float(waiting)]),
-        datum(ctx.feed.name, "OldestWaitingAge", "Seconds", [_age(oldest[0].arrived_at, now) if oldest else 0.0]),
+        datum(ctx.feed.name, "OldestWaitingAge", "Seconds", [oldest_age(oldest, now)]),
         datum(ctx.feed.name, "FilesUnmatched", "Count", [float(sweep.unmatched if sweep else 0)]),
         datum(ctx.feed.name, "OldestRunnableAge", "Seconds", [oldest_runnable(ctx, now, queue or JobQueue())]),
         datum(ctx.feed.name, "ClaimsOverdue", "Count", [float(overdue_claims(ctx, now))]),
@@ -62,7 +67,8 @@ def of_feed(ctx: FeedContext, queue: JobQueue | None = None) -> list[dict[str, A
 
 def overdue_claims(ctx: FeedContext, now: datetime) -> int:
     """Count the claims that have long been due for taking over and that no run could settle."""
-    return sum(not run.is_settled for run in open_items.open_runs(ctx, due=now - OVERDUE))
+    runs, overdue = open_items.open_runs(ctx, due=now + ASK_AGAIN_AFTER), clock.to_iso(now - OVERDUE)
+    return sum(not run.is_settled and (run.overdue_since or "") <= overdue for run in runs)
 
 
 def is_held(ctx: FeedContext) -> bool:
@@ -87,5 +93,11 @@ def oldest_runnable(ctx: FeedContext, now: datetime, queue: JobQueue) -> float:
     return max(0.0, now.timestamp() - since) if since else 0.0
 
 
-def _age(written: str, now: datetime) -> float:
-    return max(0.0, (now - clock.parse_utc(written)).total_seconds())
+def oldest_age(waiting: Iterable[FileRecord], now: datetime) -> float:
+    """Return the seconds for which the first of some files has waited, 0 for none; a worker may have spoilt a time."""
+    for file in waiting:
+        try:
+            return max(0.0, (now - clock.parse_utc(file.arrived_at)).total_seconds())
+        except ValueError as error:
+            log.error("%r: arrived_at: expected a time, found %.100r: %s", file.pk, file.arrived_at, error)  # noqa: TRY400
+    return 0.0

@@ -31,7 +31,8 @@ NEVER_SUBMITTED_AFTER = timedelta(minutes=3)
 ASKED_ABOUT = 20
 # So many files of each partition of the index, those that have been CLAIMED the longest, a sweep looks at.
 LOOKED_AT = 25
-# A settled run that nobody announced asks for it this much later; a run that begins now announces it, if any can.
+# A settled run that nobody announced asks for it this much later, and so does a dead one that can't be settled; a run
+# that begins now does it, if any can.
 ASK_AGAIN_AFTER = timedelta(minutes=10)
 # A job that is told to end has this long, until its claim is due: Batch gives its containers 30 seconds.
 # https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html
@@ -55,6 +56,7 @@ def take_over(ctx: FeedContext, own: str, is_over: Callable[[str], bool]) -> lis
                 taken.append(record.run_id)
         except Exception:
             log.exception("run %s could not be settled: claim %s stays open", record.run_id, record.token)
+            _put_off(ctx, record)
     return taken
 
 
@@ -95,6 +97,13 @@ def _ask_later(ctx: FeedContext, record: RunRecord) -> None:
     """Keep a run that can't be announced from having the bell rung for ever."""
     if _is_due(ctx, record) and not ctx.ledger.try_move(run_moves.postpone(record, ctx.now() + ASK_AGAIN_AFTER)).done:
         log.info("run %s is announced just now", record.run_id)
+
+
+def _put_off(ctx: FeedContext, record: RunRecord) -> None:
+    """Keep a claim that can't be settled from having the bell rung for ever; its alarm counts from when it was due."""
+    move = run_moves.put_off(record, ctx.now() + ASK_AGAIN_AFTER, ctx.now())
+    if _is_due(ctx, record) and not ctx.ledger.try_move(move).done:
+        log.info("run %s was settled meanwhile", record.run_id)
 
 
 def _settle(ctx: FeedContext, record: RunRecord, is_over: Callable[[str], bool]) -> bool:

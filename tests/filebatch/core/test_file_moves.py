@@ -2,9 +2,9 @@
 
 import pytest
 
-from filebatch.core import file_moves
+from filebatch.core import file_moves, listed
 from filebatch.core.records import FileRecord, FileState
-from moves import ALL, FILE, KEY, OTHER, OWN, RUN_ID, after, arrival
+from moves import ALL, FILE, KEY, NOW, OTHER, OWN, RUN_ID, after, arrival
 
 ARRIVED, CLAIMED, SUCCEEDED, INVALID, FAILED = FileState
 
@@ -176,3 +176,12 @@ def test_a_file_that_has_moved_meanwhile_keeps_its_place():
     move = file_moves.relist(table.get(KEY))
     table.move(ALL["claim 0 g1"])
     assert not table.try_move(move).done
+
+
+def test_a_file_that_another_feed_has_meanwhile_is_not_listed_as_the_formers():
+    table = after()
+    seen = table.get(KEY)
+    table.move(file_moves.rehome(seen, "sales", NOW))
+
+    assert not table.try_move(file_moves.relist(seen)).done
+    assert table.get(KEY).listed == listed.partition("sales", KEY)

@@ -1,6 +1,7 @@
 """Whoever moves a file's state is the one who counts it."""
 
 import logging
+import threading
 from dataclasses import replace
 
 from botocore.exceptions import ClientError
@@ -8,7 +9,7 @@ from botocore.exceptions import ClientError
 from claims import Held, counted, summed
 from filebatch.core import clock, file_moves, outcomes
 from filebatch.core.metrics import Measured
-from filebatch.core.outcomes import FLUSH_FILES
+from filebatch.core.outcomes import FLUSH_FILES, FLUSH_SECONDS
 from filebatch.core.publishing import NOT_PUBLISHED, Publisher
 from filebatch.core.records import FileState
 
@@ -35,6 +36,43 @@ def test_what_has_waited_long_enough_is_told(place, monkeypatch):
     monkeypatch.setattr(outcomes, "FLUSH_SECONDS", 0.0)
     held.ctx.outcomes().add(*done(held))
     assert held.now_in() == [FileState.SUCCEEDED]
+
+
+def test_what_waits_is_told_though_the_next_file_takes_an_hour(place):
+    held, asked = Held(place, 2), []
+    told = held.ctx.outcomes()
+    told.later = lambda seconds, function: asked.append((seconds, function))
+    told.add(*done(held, 0))
+    told.add(*done(held, 1))
+    ((seconds, tell),) = asked
+    assert (seconds, held.now_in()) == (FLUSH_SECONDS, [FileState.CLAIMED] * 2)
+
+    tell()
+
+    assert held.now_in() == [FileState.SUCCEEDED] * 2
+    assert counted(place) == {"Succeeded": 2}
+
+
+def test_what_could_not_be_told_in_the_background_is_told_by_the_next_flush(place, monkeypatch, caplog):
+    held = Held(place, 1)
+    told = held.ctx.outcomes()
+    told.later = lambda _, tell: tell()
+
+    def fails(*_):
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(told.ledger), "try_all", fails)
+        told.add(*done(held))
+    assert (held.now_in(), "could not be told" in caplog.text) == ([FileState.CLAIMED], True)
+    told.flush()
+    assert held.now_in() == [FileState.SUCCEEDED]
+
+
+def test_a_background_call_comes_by_itself():
+    came = threading.Event()
+    outcomes.in_background(0.01, came.set)
+    assert came.wait(20)
 
 
 def test_many_are_told_at_once(place, monkeypatch):

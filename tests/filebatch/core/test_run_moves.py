@@ -24,10 +24,18 @@ def item_of(*made):
 # After these moves, which ones are made; every other one is refused.
 BEGUN = ("claimed", "begin_round 1")
 WRITTEN = (*BEGUN, "written 1")
-AT_WORK = {"submitted 1 j1", "submitted 1 j2", "unit trouble 1", "begin_round 2", "settle 1", "told unsettled 1"}
+AT_WORK = {
+    "submitted 1 j1",
+    "submitted 1 j2",
+    "unit trouble 1",
+    "begin_round 2",
+    "settle 1",
+    "told unsettled 1",
+    "put off 1",
+}
 MADE = {
-    (): ALWAYS | {"claimed", "settle 0", "told unsettled 0"},
-    ("claimed",): ALWAYS | {"begin_round 1", "settle 0", "told unsettled 0"},
+    (): ALWAYS | {"claimed", "settle 0", "told unsettled 0", "put off 0"},
+    ("claimed",): ALWAYS | {"begin_round 1", "settle 0", "told unsettled 0", "put off 0"},
     BEGUN: ALWAYS | AT_WORK | {"written 1", "fence 1 j1", "fence 1 j2"},
     WRITTEN: ALWAYS | AT_WORK | {"written 1", "fence 1 j1", "fence 1 j2"},
     (*WRITTEN, "submitted 1 j1"): ALWAYS | AT_WORK | {"written 1", "fence 1 j1", "fence 1 j2"},
@@ -40,7 +48,7 @@ MADE = {
     | {"postpone 1", "announcing later", "announced 1"},
     (*WRITTEN, "settle 1", "announced 1"): {"submitted 1 j1", "submitted 1 j2", "begin_round 2"},
     (*WRITTEN, "begin_round 2"): ALWAYS
-    | {"submitted 2 j1", "submitted 2 j2", "unit trouble 2", "settle 2", "told unsettled 2"}
+    | {"submitted 2 j1", "submitted 2 j2", "unit trouble 2", "settle 2", "told unsettled 2", "put off 2"}
     | {"written 2", "fence 2 j1", "fence 2 j2"},
 }
 RUN_MOVES = {name for name, move in ALL.items() if move.row == RUN}

@@ -326,6 +326,28 @@ def test_a_sweep_that_was_interrupted_is_gone_on_with_where_it_was(place, monkey
 
 
 @pytest.mark.usefixtures("two_a_page")
+def test_what_came_into_a_page_that_an_interrupted_sweep_had_done_is_found_by_the_one_after_it(place, monkeypatch):
+    for name in "bcdef":
+        place.put(f"orders/{name}.csv")
+    compare, pages = listing._compare, []
+
+    def dies(*args):
+        pages.append(1)
+        if len(pages) == 2:
+            raise ConnectionError
+        return compare(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(listing, "_compare", dies)
+        with pytest.raises(ConnectionError):
+            swept(place)
+    late = place.put("orders/a.csv")
+    assert swept(place) == Taken(new=3)
+    assert place.ledger.get(FileRecord.at(late)) is None
+    assert swept(place) == Taken(known=5, new=1)
+
+
+@pytest.mark.usefixtures("two_a_page")
 def test_a_sweep_that_was_interrupted_is_begun_anew_by_a_feed_that_means_other_files(place):
     for name in "abcd":
         place.put(f"orders/{name}.csv")

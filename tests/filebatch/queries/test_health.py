@@ -68,6 +68,26 @@ def test_the_oldest_waiting_file_tells_how_long_the_feed_has_stood_still(place):
     assert 3600 <= found["OldestWaitingAge"] < 3700
 
 
+def test_a_time_that_a_worker_has_spoilt_stops_no_metric(place, caplog):
+    now = clock.now()
+    spoilt, other = (replace(FILE, bucket=place.new_files, key=f"orders/{name}") for name in "ab")
+    for file, ago in ((spoilt, timedelta(hours=2)), (other, timedelta(hours=1))):
+        place.ledger.add(file_moves.arrive(file, "orders", now - ago, now - ago))
+    place.connect("dynamodb").update_item(
+        TableName=place.table,
+        Key={"pk": {"S": spoilt.uri}, "sk": {"S": spoilt.version}},
+        UpdateExpression="SET #arrived_at = :arrived_at",
+        ExpressionAttributeNames={"#arrived_at": "arrived_at"},
+        ExpressionAttributeValues={":arrived_at": {"S": "yesterday"}},
+    )
+
+    found = values(health.of_feed(place.ctx()))
+
+    assert found["FilesWaiting"] == 2
+    assert 3600 <= found["OldestWaitingAge"] < 3700
+    assert "arrived_at: expected a time, found 'yesterday'" in caplog.text
+
+
 def test_claimed_files_wait_no_more(place):
     held = Held(place, 2)
     assert values(health.of_feed(held.ctx))["FilesWaiting"] == 0

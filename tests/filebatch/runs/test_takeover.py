@@ -14,6 +14,7 @@ from filebatch.core import clock, file_moves, paths, run_moves
 from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.selection import Selection
+from filebatch.queries import health
 from filebatch.runs import jobs, selecting, settling, takeover
 from filebatch.runs.plans import TAKE, Planned, write
 
@@ -129,6 +130,33 @@ def test_a_record_that_cannot_be_settled_is_left_and_the_others_are_taken_over(p
     assert broken.record.state == RunState.CLAIMED
     assert f"claim {broken.token} stays open" in caplog.text
     assert "the plan of round 1; it isn't there any more" in caplog.text
+
+
+def test_one_that_cannot_be_settled_asks_for_it_ever_less_often_and_its_alarm_counts_from_when_it_was_due(place):
+    """Else its being due would have the bell rung at every look."""
+    held = Held(place, 1)
+    held.ctx.s3.delete_object(Bucket=place.results, Key=paths.plan("orders", held.token))
+    without_heartbeat(held)
+    due = held.record.due_at
+    for hours, overdue in ((0.1, 0), (0.5, 0), (2, 1)):
+        later(held, 60 * hours)
+        assert not take_over(held)
+        asks_in = clock.parse_utc(held.record.due_at) - held.ctx.now()
+        assert timedelta(minutes=9) < asks_in <= takeover.ASK_AGAIN_AFTER
+        assert held.record.put_off_since == due
+        assert health.overdue_claims(held.ctx, held.ctx.now()) == overdue
+
+    held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(hours=1), now=held.ctx.now()))
+    assert held.record.put_off_since is None
+
+
+def test_a_claim_that_is_not_due_yet_is_not_put_off(place):
+    held = Held(place, 1)
+    held.ctx.s3.delete_object(Bucket=place.results, Key=paths.plan("orders", held.token))
+    before = held.record
+    later(held)
+    assert not take_over(held, over)
+    assert held.record == before
 
 
 @pytest.mark.parametrize("known", ["by id", "by fence", "by name"])

@@ -190,6 +190,7 @@ class SNS(Service):
     def __init__(self) -> None:
         self.topics: dict[str, list[dict[str, Any]]] = {}
         self.published: Callable[[dict[str, Any]], None] = lambda _: None  # is told of each message
+        self.forbidden: Callable[[], bool] = lambda: False
         self._numbers = count(1)
 
     def create_topic(self, Name: str) -> dict[str, str]:
@@ -200,6 +201,8 @@ class SNS(Service):
     def publish(self, TopicArn: str, Message: str, Subject: str, **more: Any) -> dict[str, str]:
         if TopicArn not in self.topics:
             raise refusal("publish", "NotFound", "Topic does not exist", 404)
+        if self.forbidden():
+            raise refusal("publish", "AuthorizationError", "not authorized to perform: SNS:Publish", 403)
         if not 0 < len(Subject) <= 100:
             raise refusal("publish", "InvalidParameter", "Invalid parameter: Subject")
         if len(Message.encode()) > 256 * 1024:

@@ -126,7 +126,7 @@ class S3(Service):
             f"v{next(self._ids):031d}" if bucket.versioned else NULL,
             content,
             hashlib.md5(content, usedforsecurity=False).hexdigest(),
-            self.now().replace(microsecond=0),
+            more.get("Begun", self.now()).replace(microsecond=0),  # an upload in parts bears the time it was begun
             more.get("ContentEncoding", ""),
         )
         bucket.add(version)
