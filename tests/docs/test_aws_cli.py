@@ -68,7 +68,6 @@ def item(there: There) -> list[str]:
 COMMANDS: Mapping[str, Callable[[There], list[str]]] = {
     "s3 cp": lambda there: [str(there.file), f"s3://{there.bucket}/orders/b.csv"],
     "s3 ls": lambda there: ["--recursive", f"s3://{there.bucket}/"],
-    "s3 sync": lambda there: [str(there.file.parent), f"s3://{there.bucket}/synced", "--delete"],
     "s3api create-bucket": lambda there: [
         *("--bucket", f"{there.place.name}-terraform"),
         *("--create-bucket-configuration", f"LocationConstraint={REGION}"),
