@@ -35,6 +35,13 @@ def test_what_conf_says_counts_even_where_airflow_keeps_it_from_params():
     assert run.params == {"key": ["a"], "force": True, "prefix": None}
 
 
+def test_who_started_a_run_is_known_where_airflow_says_so():
+    context = a_context({}, {})
+    assert run_context.run_of(context).who is None
+    context["dag_run"].triggering_user_name = "anna"
+    assert run_context.run_of(context).who == "anna"
+
+
 @pytest.mark.parametrize(("name", "zone"), [("utc", UTC), ("UTC", UTC), ("Europe/Berlin", ZoneInfo("Europe/Berlin"))])
 def test_dates_are_taken_in_airflows_own_zone(monkeypatch, name, zone):
     monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TIMEZONE", name)

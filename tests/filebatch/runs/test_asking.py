@@ -8,7 +8,7 @@ import pytest
 
 from aws import feed_of
 from claims import OTHER, Held, run_of
-from filebatch.core import clock, feed_moves, file_moves, run_moves
+from filebatch.core import clock, feed_moves, file_moves, history, run_moves
 from filebatch.core.contract import Reason
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.records import Bell, FileState, RunRecord, RunState
@@ -235,3 +235,11 @@ def test_a_run_claims_files_up_to_its_feeds_bytes_and_the_rest_waits(ctx, place)
     found = asked(ctx)
     assert found.files == 2
     assert sorted(place.state(row) for row in rows) == [FileState.ARRIVED, FileState.CLAIMED, FileState.CLAIMED]
+
+
+def test_each_file_that_a_run_takes_keeps_who_asked_and_why(ctx, place):
+    (row,) = waiting(place, "a")
+    asked(ctx, replace(WHO, who="anna"), Selection(keys=("orders/a.csv",), reason="the station was wrong"))
+    last = history.read(place.ledger.get(row).history)[-1]
+    assert (last.what, last.run, last.round) == ("CLAIMED", WHO.run_id, 1)
+    assert (last.who, last.why) == ("anna", "the station was wrong")
