@@ -304,6 +304,7 @@ def test_a_failed_file_is_found_in_the_browser_read_retried_and_seen_to_succeed(
 ) -> None:
     rows = system.drop(PROGRAM, "partner-x")
     key = rows[0].pk.split("/", 3)[3]
+    airflow.ask(system.config.api, "POST", f"/api/v2/dags/{PROGRAM}/dagRuns", {"logical_date": None, "conf": {}})
     wait(lambda: system.are(rows, FileState.FAILED))
     with chromium() as browser:
         shown = browser.new_page(viewport={"width": 1200, "height": 900})
