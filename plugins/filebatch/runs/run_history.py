@@ -31,7 +31,10 @@ def write(ctx: FeedContext, record: RunRecord, files: Sequence[FileRecord]) -> N
 
 
 def line(record: RunRecord, file: FileRecord) -> dict[str, Any]:
-    """Return one file of a claim as its line has it; times are ISO 8601, UTC, sizes bytes."""
+    """Return one file of a claim as its line has it; times are ISO 8601, UTC, sizes bytes.
+
+    Of a reason it has the code alone: its words may quote a file that somebody wants forgotten.
+    """
     return {
         "feed": record.feed,
         "run_id": record.run_id,
@@ -44,7 +47,6 @@ def line(record: RunRecord, file: FileRecord) -> dict[str, Any]:
         "attempts": file.attempts,
         "state": str(file.state),
         "code": file.reason.code if file.reason else None,
-        "message": file.reason.message if file.reason else None,
         "size": file.size,
         "rows": file.rows,
         "file_time": file.file_time,

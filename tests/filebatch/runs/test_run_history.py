@@ -44,6 +44,8 @@ def test_an_announced_claim_has_a_line_for_each_file(place):
     assert {line["run_id"] for line in lines} == {RUN_ID}
     assert [line["code"] for line in lines] == [None, "truncated", "bug"]
     assert lines[0]["rows"] == 7
+    assert "truncated" in lines[1].values()
+    assert held.item(1).reason.message not in json.dumps(lines)
     assert lines[2]["job_id"] == held.record.job
 
 
