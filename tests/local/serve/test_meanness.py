@@ -76,6 +76,7 @@ def asked(mean, environ):
         (request(), 400, b'"ProvisionedThroughputExceededException"'),
         (request("batch", path="/v1/submitjob", kind=""), 429, b'"TooManyRequestsException"'),
         (request("s3", "PUT", "/b/k", kind=""), 503, b"<Error><Code>SlowDown<"),
+        (request("s3", "PUT", "/b/k.json", kind="application/json"), 503, b"<Error><Code>SlowDown<"),
         (request("sns", kind="application/x-www-form-urlencoded"), 400, b"<ErrorResponse><Error><Code>Throttling<"),
     ],
 )

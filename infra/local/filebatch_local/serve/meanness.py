@@ -47,7 +47,7 @@ class Meanness:
     def _faulty(self, fault: Fault, bad: float, service: str, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if told := fault.refusal(service):
             _drain(environ)
-            return refuse(environ, start_response, told, fault.meaning)
+            return refuse(service, environ, start_response, told, fault.meaning)
         if not fault.applied:
             raise _cut(environ, fault.meaning)
         answer: list[Any] = []
@@ -93,13 +93,15 @@ def _may_happen(fault: Fault, environ: Mapping[str, Any]) -> bool:
     return not fault.only or "HTTP_IF_NONE_MATCH" in environ
 
 
-def refuse(environ: Mapping[str, Any], start_response: Any, told: tuple[str, int], why: str) -> list[bytes]:
-    """Answer with a code and status, as the protocol that the client speaks words it.
+def refuse(
+    service: str, environ: Mapping[str, Any], start_response: Any, told: tuple[str, int], why: str
+) -> list[bytes]:
+    """Answer with a code and status, as the protocol of the service words it; an object of S3's may be JSON itself.
 
     https://smithy.io/2.0/aws/protocols/ has the protocols.
     """
     code, status = told
-    if "json" in environ.get("CONTENT_TYPE", "") or environ.get("PATH_INFO", "").startswith("/v1/"):
+    if service == "batch" or (service != "s3" and "json" in environ.get("CONTENT_TYPE", "")):
         kind, body = "application/json", json.dumps({"__type": code, "message": why})
     else:
         error = f"<Error><Code>{code}</Code><Message>{escape(why)}</Message></Error>"
