@@ -7,14 +7,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from filebatch_local.base import access
+
 # The names that a local AWS gives to who puts files and looks on, and is no part of the product.
-NOT_OURS = frozenset({"filebatch-local"})
+NOT_OURS = frozenset({access.DEVELOPER, access.SPARED})
 _S3 = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "POST": "PostObject", "DELETE": "DeleteObject"}
 
 
 def counted(requests: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    """Return how often each operation was called, as SERVICE.OPERATION; credentials' calls and lookers-on left out."""
-    return Counter(name(each) for each in requests if each["key"] not in NOT_OURS and each["service"] != "sts")
+    """Return how often each operation was called, as SERVICE.OPERATION.
+
+    Left out are calls for credentials, lookers-on, and what services do by themselves, which nobody signs.
+    """
+    ours = (each for each in requests if "key" in each and each["key"] not in NOT_OURS)
+    return Counter(name(each) for each in ours if each["service"] != "sts")
 
 
 def name(request: Mapping[str, Any]) -> str:

@@ -43,6 +43,7 @@ ELSEWHERE = (
     "core/test_ledger.py",
     "core/test_publishing.py",
     "runs/test_announcing.py",
+    "runs/test_provoked.py",
     "runs/test_explaining.py",
     "runs/test_relisting.py",
     "runs/test_run_history.py",
