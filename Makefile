@@ -113,6 +113,9 @@ bench-latency: setup  ## from drop to result, on what `make up` started
 bench-doorbells: setup  ## what 500 idle feeds add to a triggerer, beside stock triggers; on a system of its own
 	@$(RUN) bench/doorbells.py $(ARGS)
 
+bench-start: setup  ## CPU from a container's start to its first request, beside a bare client's
+	@.venv-worker/bin/python bench/start.py
+
 bench-worker: setup  ## a file's cost beside the engine's alone; makes the table in docs/benchmarks.md
 	@.venv-worker/bin/python bench/worker.py --json bench/worker.json --write docs/benchmarks.md $(ARGS)
 

@@ -219,4 +219,7 @@ def typed(column: Column, kinds: Kind, options: TabularOptions) -> Typed:
     if kinds & Kind.NESTED:
         return Typed(column, JSON, column.stored_json or column.classified)
     found = resolve(kinds)
-    return Typed(column, found, found.cast(column.text_for(found)))
+    text = column.text_for(found)
+    if column.json and found.is_number:  # a JSON number is never blank, and thousands of conditions take long to plan
+        return Typed(column, found, f"TRY_CAST({text} AS {found.sql})")
+    return Typed(column, found, found.cast(text))
