@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -60,7 +61,8 @@ def without_noise() -> None:
 
 
 def quiet_clients() -> None:
-    """Have the makers of AWS clients log what is wrong alone."""
+    """Have the makers of AWS clients log what is wrong alone; what Airflow tells its own providers is none of ours."""
+    warnings.filterwarnings("ignore", "ProvidersManager.hooks is deprecated")
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import warnings
 
 import pytest
 import structlog
@@ -88,6 +89,15 @@ def test_only_what_no_other_try_changes_ends_the_task_at_once():
 def test_a_step_keeps_its_answer_and_its_name():
     assert Task().execute(7) == 7
     assert Task.execute.__name__ == "execute"
+
+
+def test_what_airflow_tells_its_own_providers_is_left_out_and_other_warnings_arent():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        task_log.quiet_clients()
+        warnings.warn("ProvidersManager.hooks is deprecated. Use another.", DeprecationWarning, stacklevel=1)
+        warnings.warn("something else is deprecated", DeprecationWarning, stacklevel=1)
+    assert [str(each.message) for each in seen] == ["something else is deprecated"]
 
 
 def test_clients_dont_tell_where_their_address_came_from(log):
