@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+import mean
 from aws import NOW, recorded
 from filebatch.core import feed_moves, file_moves, listed, requests, run_moves
 from filebatch.core.conditions import Contains, Equal
@@ -92,7 +93,9 @@ def test_many_items_are_read_a_hundred_a_call(place):
     with recorded(place.connect("dynamodb"), "dynamodb.BatchGetItem") as calls:
         found = place.ledger.get_many([*keys, FileRecord.at(replace(FILE, key="orders/none"))])
     assert set(found) == set(keys)
-    assert sorted(len(call["RequestItems"][place.table]["Keys"]) for call in calls) == [2, 100]
+    sizes = sorted(len(call["RequestItems"][place.table]["Keys"]) for call in calls)
+    # At its meanest AWS leaves some for later, which are asked for again.
+    assert sizes == [2, 100] or (mean.options("requests") and max(sizes) == 100)
 
 
 def test_a_key_that_is_asked_for_twice_is_read_once(place):
