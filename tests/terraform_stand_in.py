@@ -21,7 +21,11 @@ ECR = f"123456789012.dkr.ecr.{REGION}.amazonaws.com"
 
 @dataclass
 class StandIn:
-    """One environment's Terraform: applied again it does what is left, as Terraform does."""
+    """One environment's Terraform: applied again it does what is left, as Terraform does.
+
+    Attributes:
+        made: makes what feeds need, where jobs are to run.
+    """
 
     connect: Callable[[str], Any]
     clone: Path
@@ -29,7 +33,7 @@ class StandIn:
     settings: Mapping[str, Any] = field(default_factory=dict)
     registry: bool = False
     applied: dict[str, Any] | None = None
-    begun: bool = False
+    made: Callable[[], object] = lambda: None
     feeds_applied: list[list[str]] = field(default_factory=list)
 
     def plan(self, variables: Mapping[str, str]) -> list[str]:
@@ -55,6 +59,7 @@ class StandIn:
         self._bucket()
         self._secret()
         self._environment()
+        self.made()
         self.applied = self._wanted(variables)
         self.feeds_applied.append(sorted(self.applied["feeds"]))
 

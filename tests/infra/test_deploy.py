@@ -94,23 +94,35 @@ def test_without_terraform_it_is_told(clone: Path, monkeypatch: pytest.MonkeyPat
         Terraform(clone, "one").outputs()
 
 
+def test_a_state_that_may_be_another_environments_is_left_where_it_is(clone: Path) -> None:
+    Terraform(clone, "one").apply({})
+    infra = clone / "infra"
+    shutil.move(infra / "environments" / "one.tfstate", infra / "terraform.tfstate")
+    before = (infra / "terraform.tfstate").read_bytes()
+
+    with pytest.raises(NotLookedUpError, match=r"mv infra/terraform.tfstate infra/environments/two.tfstate"):
+        Terraform(clone, "two").plan({})
+    assert (infra / "terraform.tfstate").read_bytes() == before
+
+
 @pytest.mark.airflow
 def test_of_what_is_applied_nothing_is_planned_and_another_image_is_every_job_definitions(
-    applied: Applied, monkeypatch: pytest.MonkeyPatch
+    applied: Applied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    infra = applied.terraform.folder
+    theirs = applied.terraform.folder
+    ignored = shutil.ignore_patterns(".terraform", "terraform.tfstate*")
+    shutil.copytree(theirs.parent, tmp_path / "clone", ignore=ignored)
+    infra = tmp_path / "clone" / "infra"
     (infra / "environments").mkdir()
     (infra / "environments" / "test.tfvars").write_text("")
-    shutil.copy(infra / "terraform.tfstate", infra / "environments" / "test.tfstate")
+    shutil.copy(theirs / "terraform.tfstate", infra / "environments" / "test.tfstate")
     with_mirror(infra)
     for name, value in applied.terraform.environment.items():
         monkeypatch.setenv(name, value)
-    terraform = Terraform(infra.parent, "test")
-    try:
-        assert terraform.outputs() == applied.outputs
-        assert terraform.plan({"image_tag": "0.1.0"}) == []
-        changes = terraform.plan({"image_tag": "another"})
-    finally:
-        (infra / "backend_override.tf").unlink()  # the other tests' Terraform has its state elsewhere
+    terraform = Terraform(tmp_path / "clone", "test")
+
+    assert terraform.outputs() == applied.outputs
+    assert terraform.plan({"image_tag": "0.1.0"}) == []
+    changes = terraform.plan({"image_tag": "another"})
     assert changes
     assert all("aws_batch_job_definition" in change for change in changes)

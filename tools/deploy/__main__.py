@@ -30,7 +30,7 @@ from deploy.mwaa import Waiting
 from deploy.places import Bucket, Folder, Place
 from deploy.target import Target, Wanted
 from deploy.terraform import Infrastructure, NotLookedUpError, Terraform
-from doctor.__main__ import BEFORE, NO_LOCAL, WITHOUT
+from doctor.__main__ import BEFORE, LAST, NO_LOCAL, WITHOUT
 from doctor.__main__ import main as doctor
 from filebatch.cli.airflow_api import URL, Airflow
 
@@ -110,7 +110,7 @@ def _seen(given: argparse.Namespace, target: Target, wanted: Wanted) -> Seen:
 
 def _doctor(given: argparse.Namespace, target: Target, seen: Seen) -> int:
     """Have the doctor look at all that this deployment doesn't bring itself."""
-    left_out = [*(() if given.files_only else BEFORE), *given.without]
+    left_out = [LAST, *(() if given.files_only else BEFORE), *given.without]
     about = []
     if known := seen.outputs.get("settings"):
         target.scratch.mkdir(parents=True, exist_ok=True)
@@ -152,8 +152,7 @@ def _wanted(given: argparse.Namespace, target: Target) -> Wanted:
 
 def _target(given: argparse.Namespace) -> Target:
     environment = _environment(given.environment)
-    if not os.environ.get("AWS_DEFAULT_REGION"):
-        boto3.setup_default_session(region_name=contents.region(environment))
+    os.environ["AWS_DEFAULT_REGION"] = contents.region(environment)  # as Terraform's provider, whatever the shell says
     mwaa = contents.mwaa(environment)
     if mwaa and not given.files_only:
         _pack(ROOT / "infra" / "build")

@@ -125,11 +125,23 @@ class Terraform:
         infra = self.root / "infra"
         remote, own = (infra / "environments" / f"{self.name}.tfbackend").exists(), (infra / "backend.tf").exists()
         if not own:
+            self._check_no_other_state(infra / "terraform.tfstate")
             kind = "s3" if remote else "local"
             (infra / "backend_override.tf").write_text(f'terraform {{\n  backend "{kind}" {{}}\n}}\n', encoding="utf-8")
         if remote:
             return [f"-backend-config=environments/{self.name}.tfbackend"]
         return [] if own else [f"-backend-config=path=environments/{self.name}.tfstate"]
+
+    def _check_no_other_state(self, file: Path) -> None:
+        """See that no state lies where Terraform would take it for this environment's, and move it.
+
+        https://developer.hashicorp.com/terraform/language/backend#initialize-the-backend
+        """
+        if file.exists() and json.loads(file.read_text(encoding="utf-8") or "{}").get("resources"):
+            raise NotLookedUpError(
+                f"infra/{file.name} holds a state, and doesn't say which environment's; if it is that of "
+                f"{self.name}: mv infra/{file.name} infra/environments/{self.name}.tfstate"
+            )
 
     def _said(self, *arguments: str) -> list[dict[str, Any]]:
         self._initialise()

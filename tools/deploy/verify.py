@@ -10,6 +10,8 @@ from typing import Any
 
 import boto3
 
+from deploy import deployments
+from deploy.contents import part
 from deploy.deployments import Deployment
 from deploy.mwaa import Waiting
 from deploy.target import Target, Wanted, feeds_of
@@ -23,7 +25,6 @@ from filebatch.feeds.feed import Feed
 from filebatch.feeds.settings import Settings
 
 CANARY = "canary"  # a feed of this name is sent a file after each deployment
-PAGE = 100  # Airflow answers no more at once, unless its api.maximum_page_limit says otherwise
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ def problems(airflow: Airflow, deployed: Deployed) -> list[str]:
 
 def _import_errors(airflow: Airflow, paths: Sequence[str]) -> list[str]:
     ours = {PurePosixPath(path).name for path in paths}
-    found = _all(airflow, "/importErrors", "import_errors")
+    found = airflow_api.pages(airflow, "/importErrors", "import_errors")
     told = ((each["filename"], each["stack_trace"].strip().splitlines()[-1]) for each in found)
     return [f"import error of {name}: {why}" for name, why in told if PurePosixPath(name).name in ours]
 
 
 def _missing(airflow: Airflow, deployed: Deployed) -> list[str]:
-    found = {each["dag_id"]: each["is_paused"] for each in _all(airflow, "/dags", "dags")}
+    found = {each["dag_id"]: each["is_paused"] for each in airflow_api.pages(airflow, "/dags", "dags")}
     names = [feed.name for feed in deployed.feeds]
     paused = [name for name in names if found.get(name) and not deployed.starts_paused]
     return [
@@ -83,15 +84,6 @@ def _secret(arn: str) -> str:
     return str(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
 
 
-def _all(airflow: Airflow, path: str, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    while True:
-        answer = _asked(airflow, path, {"limit": PAGE, "offset": len(found)})
-        found += answer[name]
-        if not answer[name] or len(found) >= answer["total_entries"]:
-            return found
-
-
 def _asked(airflow: Airflow, path: str, query: Mapping[str, Any]) -> Any:
     answer = airflow_api.ask(airflow, "GET", path, query=query)
     if answer is None:
@@ -113,10 +105,11 @@ def until(look: Callable[[], list[str]], wait: Waiting) -> list[str]:
     """Look until nothing is wrong, or for long enough; return what still is."""
     wrong: list[str] = []
     for _ in range(wait.verify_looks):
-        wrong = look()
+        before, wrong = wrong, look()
         if not wrong:
             return []
-        wait.tell(f"waiting: {wrong[0]}" + (f" (and {len(wrong) - 1} more)" if wrong[1:] else ""))
+        if wrong != before:
+            wait.tell(f"waiting: {wrong[0]}" + (f" (and {len(wrong) - 1} more)" if wrong[1:] else ""))
         wait.pause(wait.verify_every)
     return wrong
 
@@ -144,7 +137,9 @@ def verified(target: Target, wanted: Wanted, deployment: Deployment, outputs: Ma
     try:
         wrong = until(lambda: problems(airflow, deployed), target.wait)
         wrong += settings_problems(airflow, deployed)
-        return wrong or _canary(airflow, target, deployed, deployment)
+        place = target.place(outputs)
+        before = deployments.recorded(place) if place else []
+        return wrong or _canary(airflow, target, deployed, deployment, before)
     except AirflowError as error:
         return [str(error)]
 
@@ -157,7 +152,17 @@ def _starts_paused(outputs: Mapping[str, Any]) -> bool:
     return bool(options.get("core.dags_are_paused_at_creation") != "False")
 
 
-def _canary(airflow: Airflow, target: Target, deployed: Deployed, deployment: Deployment) -> list[str]:
+def _code(deployment: Deployment) -> tuple[dict[str, str], str]:
+    """Return what a deployment runs on: all but feeds, whose DAGs are the same code with other words."""
+    return {path: name for path, name in deployment.files.items() if part(path) != "feeds"}, deployment.image
+
+
+def _canary(
+    airflow: Airflow, target: Target, deployed: Deployed, deployment: Deployment, before: Sequence[Deployment]
+) -> list[str]:
+    if any(each.verified and _code(each) == _code(deployment) for each in before):
+        target.wait.tell("no file was sent through: the same plugins, DAGs and image did one before")
+        return []
     canary = next((feed for feed in deployed.feeds if feed.name == CANARY), None)
     if canary is None or deployed.settings is None:
         why = "the settings aren't known" if canary else f"there is no feed {CANARY}; docs/deploy.md has one"

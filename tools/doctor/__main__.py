@@ -27,7 +27,8 @@ from surroundings import NoSettingsError, found_settings
 
 ROOT = Path(__file__).parents[2]
 NO_LOCAL, WITHOUT = "--no-local", "--without"
-BEFORE = ("queues", "job definitions", "images")  # what a deployment is about to bring
+BEFORE = ("queues", "job definitions", "images", "permissions", "paused DAGs")  # what a deployment is about to bring
+LAST = "queues without a feed"  # which Terraform removes after their DAGs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,8 +60,8 @@ def examined(file: Path | None, *, local: bool) -> Iterator[tuple[str, Iterator[
         here = Environment(found, feeds, cache(boto3.Session(region_name=found.region).client))
         for name, look in environment.CHECKS.items():
             yield name, environment.looked(here, name, look)
-    elsewhere = iter([NotChecked("paused DAGs", "only a local Airflow is asked")])
-    yield "paused DAGs", airflow.paused([feed.name for feed in feeds]) if local else elsewhere
+    look_for_paused = airflow.paused if local else airflow.paused_elsewhere
+    yield "paused DAGs", look_for_paused([feed.name for feed in feeds])
 
 
 def _as_json(told: Mapping[str, Sequence[Told]]) -> str:

@@ -1,4 +1,4 @@
-"""What a local Airflow tells. MWAA's isn't asked: its REST API answers to `aws mwaa invoke-rest-api` alone."""
+"""What Airflow tells: that of `make up`, or the one that the shell names, MWAA's among them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 
 from doctor.told import Finding, NotChecked, Told
+from filebatch.cli import airflow_api
+from filebatch.cli.airflow_api import AirflowError
 from filebatch_local.base.layout import Layout
 from local_system import airflow
 from local_system.config import API_PORT, Config
@@ -31,3 +33,18 @@ def paused(feeds: Sequence[str]) -> Iterator[Told]:
         yield Finding(
             f"the DAG {feed} is paused, or isn't there", "its files wait", f"airflow dags unpause --yes {feed}"
         )
+
+
+def paused_elsewhere(feeds: Sequence[str]) -> Iterator[Told]:
+    """Tell the same of the Airflow that the shell names."""
+    if not (os.environ.get(airflow_api.URL) or os.environ.get(airflow_api.MWAA)):
+        yield NotChecked("paused DAGs", f"the shell names no Airflow: {airflow_api.URL}, or {airflow_api.MWAA}")
+        return
+    try:
+        dags = airflow_api.pages(airflow_api.Airflow.here(), "/dags", "dags")
+    except AirflowError as error:
+        yield NotChecked("paused DAGs", str(error))
+        return
+    running = {dag["dag_id"] for dag in dags if not dag["is_paused"]}
+    for feed in sorted(set(feeds) - running):
+        yield Finding(f"the DAG {feed} is paused, or isn't there", "its files wait", "unpause it in Airflow's UI")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ CLOCKS_APART = timedelta(minutes=5)
 APPLY = "run `terraform apply` in infra/ with these feeds"
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
 ECR = re.compile(r"\d{12}\.dkr\.ecr\.[^/]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?")
+PROCESSORS = {"X86_64": "amd64", "ARM64": "arm64"}
 # https://docs.aws.amazon.com/general/latest/gr/fargate-service.html
 VCPU_QUOTA = ("fargate", "L-3032A538")
 
@@ -57,19 +59,67 @@ def job_definitions(here: Environment) -> Iterator[Told]:
             yield Finding(str(error), "its runs fail, and its files wait", APPLY)
 
 
+def left_overs(here: Environment) -> Iterator[Told]:
+    """Tell of each queue whose feed is gone."""
+    sqs, names = here.client("sqs"), [feed.name for feed in here.feeds]
+    known = {url for name in names for url in (here.settings.queue(name), here.settings.dead_letters(name))}
+    prefix = here.settings.queue_prefix.rpartition("/")[2]
+    pages = sqs.get_paginator("list_queues").paginate(QueueNamePrefix=prefix)
+    for url in (url for page in pages for url in page.get("QueueUrls", []) if url not in known):
+        yield Finding(f"the queue {url} is of no feed", "what arrives in it is read by nobody", APPLY)
+
+
+def permissions(here: Environment) -> Iterator[Told]:
+    """Tell of each thing that the shell's credentials may not even read; nothing is changed to find out."""
+    settings, topic = here.settings, here.settings.topics["developers"]
+    reads: dict[str, Callable[[], object]] = {
+        f"the bucket {settings.new_files}": lambda: _listed(here, settings.new_files),
+        f"the bucket {settings.buckets['results']}": lambda: _listed(here, settings.buckets["results"]),
+        f"the ledger {settings.ledger}": lambda: here.client("dynamodb").describe_table(TableName=settings.ledger),
+        f"the topic {topic}": lambda: here.client("sns").get_topic_attributes(TopicArn=topic),
+        "the jobs": lambda: here.client("batch").describe_job_queues(jobQueues=[settings.job_queue]),
+    }
+    for what, read in reads.items():
+        try:
+            read()
+        except ClientError as error:
+            why = " ".join(str(error).split())
+            yield Finding(
+                f"{what} can't be read: {why}",
+                "neither the doctor nor the deployment sees what is there",
+                "take credentials of this environment's account that may; where it isn't there, `terraform apply`",
+            )
+
+
+def _listed(here: Environment, bucket: str) -> object:
+    return here.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1)
+
+
+def roles(here: Environment) -> Iterator[Told]:
+    """Tell where the account has no room for one role more: each feed has one."""
+    found = here.client("iam").get_account_summary()["SummaryMap"]
+    if found["Roles"] >= found["RolesQuota"]:
+        yield Finding(
+            f"the account has {found['Roles']} roles of {found['RolesQuota']} that it may have",
+            "a new feed can't be made, as each has a role",
+            "have AWS raise the quota of IAM roles, or remove roles that nobody uses",
+        )
+
+
 def images(here: Environment) -> Iterator[Told]:
-    """Tell of each image that isn't there."""
-    known: dict[str, list[Told]] = {}
+    """Tell of each image that isn't there, or isn't for the processors of its feed's containers."""
+    known: dict[tuple[str, str], list[Told]] = {}
     for feed in here.feeds:
         name = here.settings.job_definition(feed.name)
         found = here.client("batch").describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
         for image in {each["containerProperties"]["image"] for each in found}:
-            if image not in known:
-                known[image] = list(_image(here, image))
-                yield from known[image]
+            key = (image, PROCESSORS[feed.architecture])
+            if key not in known:
+                known[key] = list(_image(here, *key))
+                yield from known[key]
 
 
-def _image(here: Environment, image: str) -> Iterator[Told]:
+def _image(here: Environment, image: str, processor: str) -> Iterator[Told]:
     place = ECR.fullmatch(image)
     if place is None:
         yield NotChecked(f"image {image}", "it isn't in ECR")
@@ -81,6 +131,23 @@ def _image(here: Environment, image: str) -> Iterator[Told]:
         if error.response["Error"]["Code"] not in {"ImageNotFoundException", "RepositoryNotFoundException"}:
             raise
         yield Finding(f"image {image} isn't in ECR", "no job starts, and every file of its round fails", "push it")
+        return
+    yield from _platform(here, image, place["repository"], wanted, processor)
+
+
+def _platform(here: Environment, image: str, repository: str, wanted: dict[str, str], processor: str) -> Iterator[Told]:
+    """Tell of an image that isn't for a processor; only an index says whom it is for."""
+    answer = here.client("ecr").batch_get_image(repositoryName=repository, imageIds=[wanted])
+    manifest = json.loads(answer["images"][0]["imageManifest"]) if answer["images"] else {}
+    listed = [each.get("platform", {}).get("architecture") for each in manifest.get("manifests", [])]
+    if not listed:
+        yield NotChecked(f"processors of image {image}", "its manifest is of one platform and doesn't say which")
+    elif processor not in listed:
+        yield Finding(
+            f"image {image} is for {', '.join(sorted(set(filter(None, listed))))}, and containers have {processor}",
+            "its containers end at once with `exec format error`, and every file of a round fails",
+            f"build it for linux/{processor}, too, or change the feed's architecture",
+        )
 
 
 def subscriptions(here: Environment) -> Iterator[Told]:
@@ -147,10 +214,14 @@ def is_aws(url: str) -> bool:
 CHECKS = {
     "clocks": clocks,
     "queues": queues,
+    "queues without a feed": left_overs,
     "job definitions": job_definitions,
     "images": images,
     "subscriptions": subscriptions,
     "quotas": quotas,
+    "roles": roles,
+    "permissions": permissions,
 }
 
-ACCOUNTS_ALONE = {"subscriptions", "quotas"}  # a laptop's mails are sent to nobody, and its vCPUs are its own
+# A laptop's mails are sent to nobody, its vCPUs are its own, and it has no quotas.
+ACCOUNTS_ALONE = {"subscriptions", "quotas", "roles"}

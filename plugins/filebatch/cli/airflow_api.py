@@ -23,6 +23,7 @@ from filebatch.core.errors import FilebatchError
 URL, TOKEN, MWAA = "FILEBATCH_AIRFLOW_URL", "FILEBATCH_AIRFLOW_TOKEN", "FILEBATCH_MWAA_ENVIRONMENT"
 PORT, PASSWORDS = "FILEBATCH_AIRFLOW_PORT", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 TIMEOUT = 60.0  # seconds
+PAGE = 100  # Airflow answers no more at once, unless its api.maximum_page_limit says otherwise
 
 
 class AirflowError(FilebatchError):
@@ -97,6 +98,22 @@ def ask(
     if answer.is_error:
         raise _refused(airflow.name, method, path, answer.status_code, answer.text)
     return answer.json()
+
+
+def pages(airflow: Airflow, path: str, name: str) -> list[dict[str, Any]]:
+    """Return all entries of a list, which Airflow answers in pages.
+
+    Raises:
+        AirflowError: it refuses, or nobody answers.
+    """
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = ask(airflow, "GET", path, query={"limit": PAGE, "offset": len(found)})
+        if answer is None:
+            raise AirflowError(f"{airflow.name}: nobody answers")
+        found += answer[name]
+        if not answer[name] or len(found) >= answer["total_entries"]:
+            return found
 
 
 def _through_aws(name: str, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None) -> Any:

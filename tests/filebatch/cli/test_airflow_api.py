@@ -4,6 +4,7 @@ import pytest
 
 import mwaa
 from aws import ROOT, until
+from doctor.airflow import paused_elsewhere
 from filebatch.cli import airflow_api
 from filebatch.cli.airflow_api import Airflow, AirflowError
 
@@ -62,3 +63,22 @@ def test_without_a_name_of_an_environment_airflow_is_asked_over_http(monkeypatch
     monkeypatch.setenv(airflow_api.URL, "http://127.0.0.1:9")
 
     assert airflow_api.start(Airflow.here(), "tables", {}, "") is None
+
+
+def test_a_list_is_read_to_its_end(monkeypatch):
+    entries = [{"dag_id": str(number)} for number in range(250)]
+
+    def ask(airflow, method, path, *, query):
+        start = query["offset"]
+        return {"dags": entries[start : start + min(query["limit"], 100)], "total_entries": len(entries)}
+
+    monkeypatch.setattr(airflow_api, "ask", ask)
+    assert airflow_api.pages(Airflow("http://127.0.0.1:9"), "/dags", "dags") == entries
+
+
+def test_the_doctor_asks_the_environment_that_the_shell_names_for_paused_dags(environment):
+    assert list(paused_elsewhere(["tables"])) == []
+    environment.mwaa.invoke_rest_api(
+        Name=environment.name, Method="PATCH", Path="/dags/tables", Body={"is_paused": True}
+    )
+    assert [each.what for each in paused_elsewhere(["tables"])] == ["the DAG tables is paused, or isn't there"]

@@ -4,13 +4,19 @@ import json
 import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
+import boto3
 import pytest
 
 from deploy import __main__ as command
 from deploy import contents, deployments
 from deploy.deployments import LOCK, RefusedError
 from deploy.places import Bucket, Folder
+from doctor import environment, repository
+from doctor.__main__ import LAST
+from doctor.__main__ import main as doctor
+from doctor.told import Finding
 
 WRITES = {"write", "create", "swap", "remove"}
 WEATHER = "dags/feeds/weather.yaml"
@@ -215,6 +221,24 @@ def test_what_the_doctor_finds_or_nobody_confirms_is_refused(there, clone, monke
     assert there.changes == []
 
 
+@pytest.mark.parametrize("name", sorted({*repository.CHECKS, *environment.CHECKS} - {LAST}))
+def test_a_finding_of_each_kind_refuses_until_its_check_is_left_out(place, clone, tmp_path, monkeypatch, capsys, name):
+    folder = Watched(Folder(tmp_path / "airflow"))
+    monkeypatch.setattr(command, "_place", lambda to: folder)
+    monkeypatch.setattr(command, "doctor", doctor)
+    monkeypatch.setenv("AIRFLOW_VAR_FILEBATCH", json.dumps(asdict(place.settings())))
+    monkeypatch.setattr(environment, "ACCOUNTS_ALONE", set())
+    for module in (repository, environment):
+        found = {name: lambda _: iter([Finding("what", "why", "do")])} if name in module.CHECKS else {}
+        monkeypatch.setattr(module, "CHECKS", found)
+
+    assert deploy() == 1
+    assert f"WRONG ({name}): what" in capsys.readouterr().out
+    assert folder.changes == []
+
+    assert deploy("--without", name) == 0
+
+
 def test_an_earlier_deployment_that_was_tampered_with_is_refused(there, clone, capsys):
     deploy()
     name = contents.of((clone / WEATHER).read_bytes())
@@ -356,6 +380,12 @@ def test_links_and_what_is_hidden_are_not_deployed(clone, tmp_path):
 def test_a_place_of_another_kind_is_refused(clone, capsys, to):
     assert command.main(["existing-airflow", "--to", to, "--dry-run"]) == 1
     assert f"TO: expected a folder or s3://BUCKET/PREFIX, found '{to}'" in capsys.readouterr().err
+
+
+def test_aws_is_asked_in_the_region_of_the_environment_whatever_the_shell_says(clone, monkeypatch, capsys):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert command.main(["existing-airflow", "--dry-run"]) == 0
+    assert boto3.client("sqs").meta.region_name == "eu-west-1"
 
 
 def test_a_bucket_is_named_by_its_url():

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from aws import REGION, connector
+from aws import REGION, connector, until
 from deploy import __main__ as command
 from deploy import deployments
 from deploy.places import Bucket
@@ -313,7 +313,7 @@ def test_what_is_destroyed_must_not_be_protected_and_is_confirmed_by_its_name(wo
 
     assert world.deploy("--destroy", ask=lambda question: "mwaa") == 0
     assert "stays: buckets, keys and networks" in capsys.readouterr().out
-    assert world.environment()["Status"] == "DELETING"
+    until(lambda: world.terraform.name not in world.connect("mwaa").list_environments()["Environments"])
     assert world.deploy("--destroy") == 0
     assert "nothing to destroy" in capsys.readouterr().out
 

@@ -1,5 +1,6 @@
 """What the doctor finds in an environment: of each kind one that is wrong and one that is right."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -76,10 +77,65 @@ def test_an_image_that_is_not_there(place, here):
     asked = {"repositoryName": "worker", "imageIds": [{"imageTag": "7"}]}
 
     gone = images(place, here, lambda stub: stub.add_client_error("describe_images", "ImageNotFoundException"))
-    there = images(place, here, lambda stub: stub.add_response("describe_images", {"imageDetails": []}, asked))
+    there = images(
+        place, here, lambda stub: stub.add_response("describe_images", {"imageDetails": []}, asked), of("amd64")
+    )
 
     assert whats(gone) == [f"image {ECR}:7 isn't in ECR"]
     assert there == []
+
+
+def of(*architectures: str):
+    """Return what has ECR answer with an image for these processors; none: one whose manifest doesn't say."""
+    manifests = [{"platform": {"architecture": each, "os": "linux"}} for each in architectures]
+    manifest = json.dumps({"manifests": manifests} if manifests else {"config": {}})
+    return lambda stub: stub.add_response("batch_get_image", {"images": [{"imageManifest": manifest}]})
+
+
+@pytest.mark.parametrize(
+    ("architectures", "told"),
+    [
+        (["arm64"], [f"image {ECR}:7 is for arm64, and containers have amd64"]),
+        (["arm64", "amd64", "unknown"], []),
+        ([], [f"processors of image {ECR}:7"]),
+    ],
+)
+def test_an_image_for_other_processors(place, here, architectures, told):
+    register(place, f"{ECR}:7")
+    found = images(
+        place, here, lambda stub: stub.add_response("describe_images", {"imageDetails": []}), of(*architectures)
+    )
+    assert whats(found) == told
+
+
+def test_a_queue_whose_feed_is_gone(place, here):
+    place.queue(FEED)
+    assert list(environment.left_overs(here)) == []
+    gone = feed_of("gone")
+    url = place.queue(gone)
+    assert whats(environment.left_overs(here)) == [f"the queue {url} is of no feed"]
+
+
+def test_what_the_shell_may_not_read(place, here):
+    assert place.table
+    assert list(environment.permissions(here)) == []
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectsV2")
+
+    s3 = SimpleNamespace(list_objects_v2=refuse)
+    told = whats(
+        environment.permissions(replace(here, client=lambda name: s3 if name == "s3" else place.connect(name)))
+    )
+    assert len(told) == 2
+    assert told[0].startswith(f"the bucket {here.settings.new_files} can't be read: ")
+
+
+@pytest.mark.parametrize(("roles", "wrong"), [(1000, True), (999, False)])
+def test_an_account_without_room_for_a_role(here, roles, wrong):
+    summary = {"SummaryMap": {"Roles": roles, "RolesQuota": 1000}}
+    iam = SimpleNamespace(get_account_summary=lambda: summary)
+    assert len(list(environment.roles(replace(here, client=lambda name: iam)))) == wrong
 
 
 def test_an_image_of_a_laptop_is_not_looked_at(place, here):

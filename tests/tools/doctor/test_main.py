@@ -75,4 +75,4 @@ def test_without_this_machines_own_nothing_of_it_is_told(monkeypatch, capsys):
     monkeypatch.delenv("AIRFLOW_VAR_FILEBATCH", raising=False)
     monkeypatch.setattr(surroundings, "running", lambda layout: pytest.fail("the local AWS was looked for"))
     assert main(["--no-local"]) == 0
-    assert "paused DAGs: only a local Airflow is asked" in capsys.readouterr().out
+    assert "paused DAGs: the shell names no Airflow" in capsys.readouterr().out

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -164,7 +165,8 @@ def _mwaa(service: Service, endpoint: str, key: str) -> Any:
         with one_at_a_time:  # a session makes clients in one thread at a time
             return make(service_name)
 
-    run = runs.runner(client, lambda settings: environment(service.layout, endpoint, settings, key))
+    database = Layout.here().airflow_home(Path(sys.prefix)) / "pristine.db"
+    run = runs.runner(client, lambda settings: environment(service.layout, endpoint, settings, key), database)
     return Mwaa(client, REGION, run, TAKES if service.mwaa_takes is None else service.mwaa_takes)
 
 
