@@ -20,7 +20,9 @@ from filebatch.core import clock, feed_moves, run_moves
 from filebatch.core.records import Arrival, Bell, FileRecord, FileState
 from filebatch.core.run_moves import Asked
 from filebatch.intake import doorbell
+from filebatch.triggers import arrivals
 from filebatch.triggers.arrivals import ArrivalsTrigger
+from filebatch.triggers.context import TriggerContext
 from moves import BREAKER
 
 
@@ -102,31 +104,25 @@ def test_a_run_that_has_been_silent_for_a_while_is_rung_for(here, due_ago, rings
     asyncio.run(scenario())
 
 
-def test_files_that_a_feeds_breaker_holds_are_not_rung_for_and_runs_are(here):
-    held = replace(BREAKER, pk=f"feed#{FEED.name}", held_until=clock.to_iso(clock.now() + timedelta(seconds=1.5)))
-    here.ledger.move(feed_moves.broken(None, held))
+@pytest.mark.parametrize("known", [True, False], ids=["just arrived", "found in the index"])
+def test_files_that_a_feeds_breaker_holds_are_not_rung_for_and_runs_are(here, known):
+    held = replace(BREAKER, pk=f"feed#{FEED.name}", held_until=clock.to_iso(clock.now() + timedelta(hours=1)))
     waiting(here)
 
-    async def scenario():
-        async with running(doorbell_of()) as events:
-            await asyncio.sleep(1)
-            assert events == []
-            await becomes(lambda: events)
+    def is_due():
+        async def scenario():
+            async with TriggerContext(FEED, "aws_default").ledger() as ledger:
+                return await arrivals._is_due(ledger, FEED.name, known=known)
 
-    asyncio.run(scenario())
-    silent = replace(held, held_until=clock.to_iso(clock.now() + timedelta(hours=1)))
-    here.ledger.move(feed_moves.mended(held))
-    here.ledger.move(feed_moves.broken(None, silent))
+        return asyncio.run(scenario())
+
+    assert is_due()
+    here.ledger.move(feed_moves.broken(None, held))
+    assert not is_due()
     opened = clock.now() - timedelta(minutes=20)
     asked = Asked("r", 1, 0, "all files that wait")
     here.ledger.add(run_moves.begin(FEED.name, "t", asked, timeout=timedelta(minutes=15), now=opened))
-    here.ledger.try_move(feed_moves.answered(FEED.name, clock.now()))
-
-    async def runs_alone():
-        async with running(doorbell_of()) as events:
-            await becomes(lambda: events)
-
-    asyncio.run(runs_alone())
+    assert is_due()
 
 
 def test_nothing_due_rings_no_bell(here):
