@@ -172,7 +172,8 @@ def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, fil
         begun = begun_of(left, failure, fenced=record.fence is not None)
         for file in left.files:
             if file in begun:
-                outcomes.add(*_failed(ctx, record, file, failure, left.ending))
+                reason = _trouble_of(file, begun, failure, left.ending) or _reason(record, file, failure, left.ending)
+                outcomes.add(*_failed(ctx, record, file, failure, left.ending, reason))
             else:
                 unbegun.append(file)
         suspects += suspects_of(left, failure, fenced=record.fence is not None)
@@ -215,16 +216,15 @@ def _by_trouble(left: UnitLeft) -> tuple[list[FileRecord], list[FileRecord]]:
 
 
 def _failed(
-    ctx: FeedContext, record: RunRecord, file: FileRecord, failure: Failure, ending: Ending | None
+    ctx: FeedContext, record: RunRecord, file: FileRecord, failure: Failure, ending: Ending | None, reason: Reason
 ) -> tuple[Move[FileRecord], Measured]:
     died = failures.died_at_work(failure, ending)
     failed = FileFailure(
-        # What a file met with tells more than what its container died of, which another file may have done.
-        file.trouble if died and file.trouble else _reason(record, file, failure, ending),
+        reason,
         memory=failures.needed_memory(failure, record.memory),
         suspect=bool(record.fence) and died and not failure.from_outside,
     )
-    retry = failures.retry_at(failures.failure(failed.reason.code), file.attempts, ctx.feed.max_attempts, ctx.now())
+    retry = failures.retry_at(failures.failure(reason.code), file.attempts, ctx.feed.max_attempts, ctx.now())
     move = _fail_move(ctx, record, file, failed, retry=retry)
     return move, Measured(FileState.FAILED, 0.0, file.size, None)
 
@@ -236,6 +236,14 @@ def _fail_move(
         file.row, record.token, ctx.feed.name, failed, retry=retry, now=ctx.now(), attempt=file.attempts
     )
     return move.noted(run=record.run_id, round=record.round, generation=file.generation, job=record.job)
+
+
+def _trouble_of(
+    file: FileRecord, begun: Sequence[FileRecord], failure: Failure, ending: Ending | None
+) -> Reason | None:
+    """Return what a file met with itself, where its container died of another one; None where it is as likely this."""
+    died_of_another = failures.died_at_work(failure, ending) and any(each.trouble is None for each in begun)
+    return file.trouble if died_of_another else None
 
 
 def _reason(record: RunRecord, file: FileRecord, failure: Failure, ending: Ending | None) -> Reason:
