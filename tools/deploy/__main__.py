@@ -133,8 +133,7 @@ def _settings(given: argparse.Namespace, _: Callable[[str], str]) -> int:
 def _last(target: Target, wanted: Wanted, seen: Seen) -> Deployment | None:
     """Return the last deployment, if it's of the same and was finished."""
     place = target.place(seen.outputs)
-    done = deployments.recorded(place) if place else []
-    last = done[-1] if done else None
+    last = next(deployments.newest(place), None) if place else None
     return last if last and last.finished and last.files == contents.hashes(wanted.files) else None
 
 

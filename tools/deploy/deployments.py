@@ -47,11 +47,17 @@ class Deployment:
     verified: bool = False
 
 
+def newest(place: Place) -> Iterator[Deployment]:
+    """Yield deployments, the newest first, each read when it is asked for: there may be hundreds."""
+    for path in reversed([path for path in place.below(RECORDS) if RECORD.fullmatch(path)]):
+        content = place.read(path)
+        if content is not None:
+            yield _read(path, content)
+
+
 def recorded(place: Place) -> list[Deployment]:
     """Return all deployments, the oldest first."""
-    paths = [path for path in place.below(RECORDS) if RECORD.fullmatch(path)]
-    found = ((path, place.read(path)) for path in paths)
-    return [_read(path, content) for path, content in found if content is not None]
+    return list(newest(place))[::-1]
 
 
 def _read(path: str, content: bytes) -> Deployment:
@@ -63,10 +69,14 @@ def _read(path: str, content: bytes) -> Deployment:
         ) from error
 
 
-def owned(deployments: list[Deployment]) -> set[str]:
+def owned(place: Place) -> set[str]:
     """Return the paths that deployments have laid down: the last finished one, and those that broke off since."""
-    finished = max((each.number for each in deployments if each.finished), default=0)
-    return {path for each in deployments if each.number >= finished for path in each.files}
+    found: set[str] = set()
+    for each in newest(place):
+        found |= set(each.files)
+        if each.finished:
+            break
+    return found
 
 
 def numbered(deployments: list[Deployment], number: int) -> Deployment:

@@ -81,7 +81,7 @@ def versions(place: Bucket) -> dict[str, str]:
 
 def planned(place: Place, wanted: Wanted) -> Plan:
     """Return what of the files would change."""
-    return plan.made(wanted.files, deployments.owned(deployments.recorded(place)), place)
+    return plan.made(wanted.files, deployments.owned(place), place)
 
 
 def told(seen: Seen, target: Target, wanted: Wanted) -> list[str]:

@@ -76,7 +76,7 @@ def _push(target: Target, wanted: Wanted, url: str) -> None:
 
 def _files(target: Target, wanted: Wanted, outputs: Mapping[str, Any], place: Place, who: str, now: str) -> Deployment:
     changes = planned(place, wanted)
-    number = max((each.number for each in deployments.recorded(place)), default=0) + 1
+    number = next((each.number for each in deployments.newest(place)), 0) + 1
     deployment = Deployment(number, who, now, contents.hashes(wanted.files), wanted.image if outputs else "")
     deployments.begin(place, deployment, wanted.files)
     plan.lay_down(changes, wanted.files, place, CODE)

@@ -138,7 +138,7 @@ def verified(target: Target, wanted: Wanted, deployment: Deployment, outputs: Ma
         wrong = until(lambda: problems(airflow, deployed), target.wait)
         wrong += settings_problems(airflow, deployed)
         place = target.place(outputs)
-        before = deployments.recorded(place) if place else []
+        before = next((each for each in deployments.newest(place) if each.verified), None) if place else None
         return wrong or _canary(airflow, target, deployed, deployment, before)
     except AirflowError as error:
         return [str(error)]
@@ -158,10 +158,10 @@ def _code(deployment: Deployment) -> tuple[dict[str, str], str]:
 
 
 def _canary(
-    airflow: Airflow, target: Target, deployed: Deployed, deployment: Deployment, before: Sequence[Deployment]
+    airflow: Airflow, target: Target, deployed: Deployed, deployment: Deployment, before: Deployment | None
 ) -> list[str]:
-    if any(each.verified and _code(each) == _code(deployment) for each in before):
-        target.wait.tell("no file was sent through: the same plugins, DAGs and image did one before")
+    if before and _code(before) == _code(deployment):
+        target.wait.tell("no file was sent through: the same plugins, DAGs and image did one for the deployment before")
         return []
     canary = next((feed for feed in deployed.feeds if feed.name == CANARY), None)
     if canary is None or deployed.settings is None:

@@ -80,7 +80,7 @@ def test_the_page_ends_with_processed_files_and_nothing_left(server, clone, foll
     ledger = Ledger(server.client("dynamodb"), server.settings["ledger"])
     files = {each.key: str(each.state) for each in ledger.scan() if isinstance(each, FileRecord)}
     assert files == {"canary/deployment-000001.csv": "SUCCEEDED"}  # the later ones have the same code
-    assert said.count("the same plugins, DAGs and image did one before") == 3
+    assert said.count("the same plugins, DAGs and image did one for the deployment before") == 3
     place = Bucket(server.client("s3"), "prod-mwaa")
     records = deployments.recorded(place)
     assert [(each.finished, each.verified) for each in records] == [(True, True)] * 4
