@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from browsing import chromium, picture
+from browsing import chromium
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.rows import Row
 from filebatch.runs import jobs as jobs_of_runs
@@ -315,15 +315,13 @@ def test_a_failed_file_is_found_in_the_browser_read_retried_and_seen_to_succeed(
         frame.get_by_label("Key").fill("partner-x")
         frame.get_by_label("Key").press("Enter")
         frame.get_by_role("button", name=key).wait_for()
-        picture(shown, "files")
         frame.get_by_role("button", name=key).click()
         assert "ProgramFailedError" in frame.locator(".line").first.inner_text()
         assert f"{key}' failed: bug" in frame.locator("#log").inner_text()
         (gate.parent / "fixed").touch()
         frame.get_by_label("Reason").fill("the program is fixed")
-        picture(shown, "file")
         frame.get_by_role("button", name="retry").click()
-        frame.locator("#state", has_text="SUCCEEDED").wait_for(timeout=PATIENCE * 1000)
+        frame.locator("#file-state", has_text="SUCCEEDED").wait_for(timeout=PATIENCE * 1000)
     told = {"Files: 1 failed of 1 file", "retry: the program is fixed\nFiles: 1 succeeded of 1 file"}
     wait(lambda: told <= {run["note"] for run in system.runs(PROGRAM)})
 

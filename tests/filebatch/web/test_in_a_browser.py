@@ -41,11 +41,13 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     frame.get_by_label("Key").fill("partner-x")
     frame.get_by_label("Key").press("Enter")
     frame.locator("#rows tr").nth(1).wait_for(state="detached")
+    picture(shown, "files")
     frame.get_by_role("button", name=FAILED).click()
     assert "It failed at" in frame.locator(".line").first.inner_text()
     frame.get_by_role("button", name="retry").click()
     assert "Write a reason" in frame.locator("#said").inner_text()
     frame.get_by_label("Reason").fill("the partner's disk is fixed")
+    picture(shown, "file")
     frame.get_by_role("button", name="retry").click()
     found = until(lambda: [run for run in page.runs() if run["note"] == "retry: the partner's disk is fixed"])
     conf = {"keys": [FAILED], "reason": "the partner's disk is fixed"}
@@ -66,6 +68,8 @@ def test_a_viewer_sees_no_button(page, tab):
     shown.locator(".line").first.wait_for()
     assert shown.get_by_role("button", name="retry").count() == 0
     assert shown.get_by_label("Reason").count() == 0
+    names = shown.eval_on_selector_all("[id]", "all => all.map(each => each.id)")
+    assert len(names) == len(set(names)), names
 
 
 def test_what_strangers_wrote_is_text(page, tab):

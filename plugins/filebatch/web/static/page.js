@@ -123,7 +123,7 @@ async function showStory() {
   const profile = file.profile ? [el('h2', {}, 'Profile'), table(['Column', 'Type', 'Nulls', 'Least', 'Greatest', 'Distinct'],
     file.profile.map(column => [column.name, column.type, column.nulls, column.min, column.max, column.distinct].map(text)))] : [];
   at('story').replaceChildren(link(`Files of ${feed}`, () => { shown = ''; refresh(); }),
-    el('h1', {id: 'whole-key'}, file.key), el('p', {id: 'state', className: file.state}, file.state),
+    el('h1', {id: 'whole-key'}, file.key), el('p', {id: 'file-state', className: file.state}, file.state),
     ...file.said.map(line => el('p', {className: 'line'}, line)), el('p', {className: 'next'}, `What to do: ${file.next}`),
     ...acts(file), ...logged, ...(file.job && !logged.length ? [el('p', {}, `Batch job: ${file.job}`)] : []),
     el('h2', {}, 'Timeline'), table(['When (UTC)', 'What', 'Run'], file.timeline.map(each => [short(each.at), each.what, run(feed, each.run_id)])),
