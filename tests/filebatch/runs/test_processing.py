@@ -247,3 +247,15 @@ def test_whoever_clears_the_task_has_what_failed_for_good_tried_again(place):
     assert held.item().open is None
     next_job(held)
     assert (held.item().state, held.item().attempts) == (FileState.CLAIMED, 2)
+
+
+def test_a_settled_claim_is_open_again_before_a_file_is_claimed_under_it(place, monkeypatch):
+    """Else a process that dies in between leaves files CLAIMED by a closed claim."""
+    held = Held(place, 1)
+    settling.settle(held.ctx, held.record, held.job("exit 75"))
+    seen = []
+    monkeypatch.setattr(processing, "claim_for_round", lambda _ctx, _record: seen.append(held.record.state) or [])
+
+    processing.next_job(held.ctx, held.record)
+
+    assert seen == [RunState.CLAIMED]
