@@ -88,10 +88,10 @@ class Doorbell:
 
     def _look(self, *, starting: bool) -> bool:
         """Ring if something is due and no ring is pending; tell whether there is nothing to do."""
-        if not self.world.present:
-            return True
         ctx, known = self.world.context(), self.arrived
         self.arrived = False
+        if not self.world.present:
+            return True
         now, feed = clock.now(), ctx.feed.name
         files, runs = (bool(ctx.ledger.open(part, due=due, limit=1)) for part, due in doorbell.watched(feed, now))
         breaker = ctx.ledger.get(Breaker.at(feed))
