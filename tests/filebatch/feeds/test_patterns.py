@@ -120,6 +120,8 @@ def test_braces_are_repetitions_or_letters_as_in_pythons_expressions(pattern, te
 LINEAR = {
     "feeds/patterns.py": ["re2.compile(pattern, options)"],
     "feeds/feed_text.py": ["re2.fullmatch(rule['pattern'], text)"],
+    # AWS's own patterns, as botocore has them.
+    "mwaa/requests.py": ["re.fullmatch(rules['pattern'], value)"],
     # Never goes back behind a `*`.
     "tabular/frame.py": ["re.fullmatch(_linear(trailer), text, re.DOTALL)"],
     # Of a dialect's marks, escaped; its one repetition of a choice is possessive, so it never goes back.
