@@ -15,7 +15,8 @@ import pytest
 
 from aws import until
 from filebatch import run_context
-from filebatch.core import run_moves
+from filebatch.core import clock, feed_moves, run_moves
+from filebatch.core.breaker import Breaker
 from filebatch.core.ledger import Ledger
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.feed import Feed, load_feed
@@ -51,6 +52,7 @@ def provoked(done: Applied, feeds: Path) -> Applied:
     swept(done, daily)
     unreadable(done)
     abandoned(done)
+    held(done)
     with stuck_job(done):
         time.sleep(1.1)
         publish_health(done, daily)
@@ -70,6 +72,13 @@ def abandoned(here: Applied) -> None:
     asked = Asked("manual__long_ago", 1, 0, "all files that wait")
     record = run_moves.begin("daily", jobs.token("1" * 16, 1), asked, timeout=timedelta(minutes=15), now=long_ago)
     assert Ledger(here.client("dynamodb"), here.settings["ledger"]).add(record)
+
+
+def held(here: Applied) -> None:
+    """Have the feed fail as if by our fault alone, so that it claims no more."""
+    row, until_then = Breaker.at("daily"), clock.to_iso(datetime.now(UTC) + timedelta(hours=1))
+    fails = Breaker(pk=row.pk, sk=row.sk, failed=2, rounds=1, code="bug", noted="a-round/1", held_until=until_then)
+    assert Ledger(here.client("dynamodb"), here.settings["ledger"]).try_move(feed_moves.broken(None, fails)).done
 
 
 def unreadable(here: Applied) -> None:
@@ -151,6 +160,7 @@ BREACHED = {
     "expected-file-missing": "daily",
     "job-stuck-runnable": "daily",
     "claim-not-settled": "daily",
+    "feed-held": "daily",
     "doorbell-still": "tables",
     "no-run": "daily",
 }
@@ -163,6 +173,7 @@ QUIET = {
     "unmatched-files": "lines",
     "job-stuck-runnable": "lines",
     "claim-not-settled": "lines",
+    "feed-held": "lines",
     "doorbell-still": "daily",
     "no-run": "lines",
 }
@@ -200,7 +211,7 @@ def test_every_widget_of_the_dashboard_shows_something(provoked: Applied) -> Non
         and not any(statistic(provoked, each, name) is not None for each in twins(metric))
     ]
     assert empty == []
-    assert len(shown) == 18 * len(provoked.aws.feeds)
+    assert len(shown) == 21 * len(provoked.aws.feeds)
 
 
 def lines_of(widget: Mapping[str, Any]) -> list[tuple[dict[str, Any], str]]:
