@@ -1,25 +1,24 @@
 """Forgetting a file: all that is kept of its content is erased, and the ledger keeps that it was, and who asked for it.
 
 What is erased are the versions of its key in the new-files bucket, and of each version the results, with their
-profiles, and the quarantine. The ledger's item, and the lines of `history/`, keep key and states, and lose the reason's
-words. Logs end by themselves, when the log group's retention is over.
+profiles, and the quarantine. The ledger's item keeps key and history, and loses the reason's words. Logs end by
+themselves, when the log group's retention is over.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filebatch.core import file_moves, history, paths
+from filebatch.core import file_moves, paths
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import FilebatchError
-from filebatch.core.records import FileRecord, FileState, RunRecord
+from filebatch.core.records import FileRecord, FileState
 from filebatch.feeds import standing
 from filebatch.feeds.standing import Standing
 from filebatch.intake import arrivals, listing
-from filebatch.runs import current_results, jobs
+from filebatch.runs import current_results
 from filebatch.runs.context import FeedContext
 
 DELETE = 1000  # objects a call: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
@@ -72,8 +71,6 @@ def forget(ctx: FeedContext, key: str, who: str, why: str) -> Erased:
     for bucket, found in objects.items():
         _delete(ctx.s3, bucket, found)
     current_results.update(ctx, [key])
-    for token in sorted(_claims(ctx, records)):
-        _forget_words(ctx, token, key)
     return Erased(len(records), {bucket: len(found) for bucket, found in objects.items()})
 
 
@@ -98,29 +95,6 @@ def _under(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, str]]:
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for found in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
             yield {"Key": found["Key"], "VersionId": found["VersionId"]}
-
-
-def _claims(ctx: FeedContext, records: Sequence[FileRecord]) -> set[str]:
-    """Return the tokens of the claims that had a file: of all claims of each run that its history names."""
-    named = {note.run for record in records for note in history.read(record.history) if note.run}
-    hashes = (jobs.run_hash(ctx.feed.name, run) for run in named)
-    latest = (found for each in hashes if (found := ctx.ledger.latest_run(ctx.feed.name, each)))
-    epochs = {jobs.token(run.token.rsplit("-", 1)[0], epoch) for run in latest for epoch in range(1, run.epoch + 1)}
-    return epochs | {record.claim for record in records if record.claim}
-
-
-def _forget_words(ctx: FeedContext, token: str, key: str) -> None:
-    """Take the reasons' words out of a key's lines in a claim's history, and erase what these lines were before."""
-    run = ctx.ledger.get(RunRecord.at(ctx.feed.name, token))
-    place = paths.history(ctx.feed.name, run.opened_at[:10], token) if run else ""
-    before = [each for each in _under(ctx.s3, ctx.results, place) if each["Key"] == place] if place else []
-    if not before:
-        return
-    lines = map(json.loads, ctx.s3.get_object(Bucket=ctx.results, Key=place)["Body"].read().splitlines())
-    told = [{**line, "message": None} if line["key"] == key else line for line in lines]
-    body = "".join(f"{json.dumps(line)}\n" for line in told).encode()
-    ctx.s3.put_object(Bucket=ctx.results, Key=place, Body=body, ContentType="application/x-ndjson")
-    _delete(ctx.s3, ctx.results, [each for each in before if each["VersionId"] != "null"])
 
 
 def _delete(s3: Any, bucket: str, found: Sequence[dict[str, str]]) -> None:

@@ -7,10 +7,10 @@ import pytest
 from aws import feed_of
 from claims import Held
 from filebatch.cli import operations
-from filebatch.core import history, paths
+from filebatch.core import history
 from filebatch.core.records import FileRecord, FileState
 from filebatch.queries import current
-from filebatch.runs import announcing, current_results, forgetting, plans, settling
+from filebatch.runs import current_results, forgetting, plans
 
 KEY = "orders/2026-01-02/a.csv"
 
@@ -93,21 +93,6 @@ def test_all_that_is_kept_of_a_key_is_erased_and_the_ledger_keeps_who_asked_and_
     told = shell.json("why", key)
     assert "erased" in " ".join(told["said"])
     assert "asked for by arn:aws" in told["timeline"][0]["what"]
-
-
-def test_what_a_reason_quoted_is_erased_from_the_history_of_each_run_and_what_is_others_stays(place, shell):
-    held = Held(place, {"a.csv": b"1", "b.csv": b"2"}, feed_of())
-    (shell.folder / "orders.yaml").write_text("prefix: orders/\nstart: 2020-01-01\n")
-    for number in range(2):
-        held.finish(number, FileState.INVALID)
-    settling.settle(held.ctx, held.record, held.job("exit 0"))
-    announcing.announce(held.ctx, "0" * 16)
-    key, prefix = held.files[0].key, f"{paths.HISTORY}/orders/"
-    assert shell.run("forget", key, "--reason", "x").exit_code == 0
-    (place_of,) = objects(place, place.results, prefix)
-    body = held.ctx.s3.get_object(Bucket=place.results, Key=place_of)["Body"].read()
-    lines = {line["key"]: line["message"] for line in map(json.loads, body.splitlines())}
-    assert lines == {key: None, held.files[1].key: "ends within line 3"}
 
 
 def test_forgetting_is_done_again_after_an_interruption(place, shell, done, monkeypatch):
