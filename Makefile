@@ -24,6 +24,9 @@ RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 AIRFLOW_TESTS := tests/dags tests/packages tests/e2e tests/filebatch/operators tests/filebatch/sensors tests/filebatch/web tests/filebatch/test_run_context.py tests/filebatch/test_task_log.py tests/filebatch/test_run_notes.py tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py tests/local/serve/test_runbook.py \
   tests/filebatch/feeds/test_windows.py tests/filebatch/queries/test_health.py tests/scheduler tests/tools
 
+# Of these, what a version of Airflow doesn't change: they run with `make test` alone.
+ANY_AIRFLOW := --ignore=tests/tools/deploy --ignore=tests/tools/doctor --ignore=tests/tools/cost
+
 # No target is a file.
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' $(lastword $(MAKEFILE_LIST)))
 
@@ -79,10 +82,13 @@ test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
 
 test-airflow: setup  ## of these, what goes through Airflow; .ci/run runs it with AIRFLOW=newest, too
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(AIRFLOW_TESTS) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(AIRFLOW_TESTS) $(ANY_AIRFLOW) $(ARGS)
 
 test-infra: setup  ## what needs Terraform and the AWS provider (where it can't be downloaded, TF_PLUGIN_DIR names a mirror)
-	@$(BIN)/python -m pytest -m terraform tests/infra $(ARGS)
+	@$(BIN)/python -m pytest -m terraform tests/infra --ignore=tests/infra/test_aws_smoke.py $(ARGS)
+
+test-smoke: setup  ## aws-smoke against a local AWS, with Terraform: minutes, so it isn't part of test-infra
+	@$(BIN)/python -m pytest -m terraform tests/infra/test_aws_smoke.py $(ARGS)
 
 simulate: setup  ## what might go wrong, played through: SEEDS=n FROM=m; ARGS=--story tells one seed
 	@PYTHONPATH=infra/local:plugins:worker:tests:tools $(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM) $(ARGS)

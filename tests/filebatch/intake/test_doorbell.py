@@ -63,10 +63,10 @@ def test_backoff_is_bounded_and_never_none(faults):
 
 
 def test_what_is_due_now_is_rung_for_and_a_run_a_minute_later():
-    assert doorbell.watched("orders", NOW) == [
+    assert doorbell.watched("orders", NOW) == (
         (FileRecord.waiting("orders"), NOW),
         (RunRecord.unannounced("orders"), NOW - timedelta(minutes=1)),
-    ]
+    )
 
 
 @pytest.mark.parametrize(("faults", "longest"), [(1, 2), (2, 4), (8, 256), (9, 300), (1000, 300)])
