@@ -23,7 +23,7 @@ pytestmark = pytest.mark.airflow
 
 log = logging.getLogger(__name__)
 SEED = os.environ.get("FILEBATCH_MEAN", "1")
-RUNS = 8  # after so many a file that isn't settled is lost
+RUNS = 20  # after so many a file that isn't settled is lost
 CONTENTS = {"raises": ("raise\n", "FAILED"), "broken": ("invalid\n", "INVALID"), "killed": ("kill-once\n", "SUCCEEDED")}
 CONTENTS |= {f"good-{number}": ("one\ntwo\n", "SUCCEEDED") for number in range(9)}
 EXPECTED = {f"lines/{name}.txt": state for name, (_, state) in CONTENTS.items()}
