@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aws_smoke import terraform
+from deploy.terraform import PARALLEL, init_options
 from filebatch_local.serve.background import LocalAws, local_aws
 
 FEED = "prefix: partners/number-{number:03}/\nstart: 2026-01-01\nexpected_by: '10:30'\n"
@@ -43,9 +44,9 @@ def planned(aws: LocalAws, count: int) -> tuple[int, float, float]:
         infra = terraform.copy(Path(name), feeds, {"res_prefix": "acme"}, local=True)
         connection = {**aws.credentials("terraform"), "AWS_ENDPOINT_URL": aws.endpoint}
         environment = terraform.environment(connection)
-        _terraform(infra, environment, "init", *terraform.init_options())
+        _terraform(infra, environment, "init", *init_options(terraform.ROOT))
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        told = _terraform(infra, environment, "plan", "-input=false", terraform.PARALLEL)
+        told = _terraform(infra, environment, "plan", "-input=false", PARALLEL)
         wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return sum(line.endswith(" will be created") for line in told.splitlines()), wall, cpu

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from aws_smoke import terraform
+from deploy.terraform import PARALLEL, init_options
 from filebatch_local.serve.background import LocalAws
 
 ROOT = Path(__file__).parents[2]
@@ -27,17 +28,17 @@ class Workspace:
 
     def init(self) -> None:
         """Initialise, or skip the test where the provider can't be had."""
-        ended = self._run("init", *terraform.init_options())
+        ended = self._run("init", *init_options(ROOT))
         if ended.returncode:
             pytest.skip(f"the AWS provider can't be had (TF_PLUGIN_DIR names a folder with it): {ended.stdout[-500:]}")
 
     def apply(self, target: str | None = None) -> None:
         """Apply all of it, or one module with what that needs."""
-        self._must("apply", "-auto-approve", terraform.PARALLEL, *([f"-target={target}"] if target else []))
+        self._must("apply", "-auto-approve", PARALLEL, *([f"-target={target}"] if target else []))
 
     def changes(self) -> list[str]:
         """Return what a plan would change now, one line each; none where all is as written."""
-        ended = self._run("plan", "-detailed-exitcode", terraform.PARALLEL)
+        ended = self._run("plan", "-detailed-exitcode", PARALLEL)
         assert ended.returncode in {0, 2}, ended.stdout[-3000:]
         return (
             [line.strip() for line in ended.stdout.splitlines() if line.startswith("  # ")] if ended.returncode else []
@@ -47,7 +48,7 @@ class Workspace:
         return {name: output["value"] for name, output in json.loads(self._must("output", "-json")).items()}
 
     def destroy(self) -> None:
-        self._must("destroy", "-auto-approve", "-refresh=false", terraform.PARALLEL)
+        self._must("destroy", "-auto-approve", "-refresh=false", PARALLEL)
 
     def resources(self) -> list[str]:
         return self._must("state", "list").split()

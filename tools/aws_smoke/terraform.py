@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from aws_smoke import programs
+from deploy import terraform
+from deploy.terraform import PARALLEL
 
 ROOT = Path(__file__).parents[2]
-PARALLEL = "-parallelism=30"  # nearly all of it is waiting
 
 # For a local AWS, where buckets are no host names and nobody asks who signs.
 LOCAL_PROVIDER = """
@@ -47,18 +47,9 @@ def copy(folder: Path, feeds: Path, variables: Mapping[str, Any], *, local: bool
 
 
 def environment(connection: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of Terraform's process."""
-    found = {**os.environ, **connection, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-    found.update({f"TF_CLI_ARGS_{command}": "-no-color" for command in ("init", "plan", "apply", "destroy")})
-    if not Path(found.get("TF_CLI_CONFIG_FILE", "/")).exists():
-        found.pop("TF_CLI_CONFIG_FILE")
-    return found
-
-
-def init_options() -> list[str]:
-    """Return the options of `terraform init`: a mirror of the provider, where there is one."""
-    found = subprocess.run([ROOT / "infra" / "provider-mirror"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return ["-input=false", *([f"-plugin-dir={found.strip()}"] if found else [])]
+    """Return the environment of Terraform's process, whose output goes to a log."""
+    plain = {f"TF_CLI_ARGS_{command}": "-no-color" for command in ("init", "plan", "apply", "destroy")}
+    return {**terraform.environment(connection), **plain}
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ class Terraform:
 
     def apply(self) -> dict[str, Any]:
         """Make all of it; return the outputs."""
-        self._must("init", *init_options())
+        self._must("init", *terraform.init_options(ROOT))
         self._must("apply", "-auto-approve", "-input=false", PARALLEL)
         told = subprocess.run(
             ["terraform", "output", "-json"],  # noqa: S607 - whichever is on the path, as for people

@@ -198,6 +198,8 @@ def _destroy(given: argparse.Namespace, ask: Callable[[str], str]) -> int:
         _tell(["nothing to destroy: nothing is there"])
         return 0
     _tell(["goes: all that Terraform made, with all files, results, images, the ledger and Airflow's history", *STAYS])
+    if given.dry_run:
+        return 0
     if not given.yes and ask(f"type {given.environment} to destroy it: ").strip() != given.environment:
         raise RefusedError("not confirmed")
     if contents.mwaa(environment):
@@ -255,4 +257,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: the same command goes on from here\n")
+        sys.exit(130)

@@ -111,11 +111,8 @@ class Terraform:
         if not shutil.which("terraform"):
             raise NotLookedUpError("there is no terraform on the path")
         self._data.mkdir(parents=True, exist_ok=True)
-        mirror = subprocess.run(
-            [self.root / "infra" / "provider-mirror"], stdout=subprocess.PIPE, text=True, check=True
-        )
-        plugins = [f"-plugin-dir={mirror.stdout.strip()}"] if mirror.stdout.strip() else []
-        ended = self._run("init", "-input=false", "-reconfigure", *plugins, *self._backend(), capture=True)
+        options = [*init_options(self.root), "-reconfigure", *self._backend()]
+        ended = self._run("init", *options, capture=True)
         if ended.returncode:
             raise NotLookedUpError(f"terraform init: {_last_line(ended.stderr or ended.stdout)}")
         self._initialised = True
@@ -162,11 +159,42 @@ class Terraform:
     ) -> subprocess.CompletedProcess[str]:
         colour = ["-no-color"] if capture or not sys.stdout.isatty() else []
         command = ["terraform", f"-chdir={self.root / 'infra'}", arguments[0], *colour, *options, *arguments[1:]]
-        env = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_DATA_DIR": str(self._data)}
-        if not Path(env.get("TF_CLI_CONFIG_FILE", "/")).exists():
-            env.pop("TF_CLI_CONFIG_FILE")
-        pipe = subprocess.PIPE if capture else None
-        return subprocess.run(command, env=env, stdout=pipe, stderr=pipe, text=True, check=False)
+        return _finished(command, environment({"TF_DATA_DIR": str(self._data)}), subprocess.PIPE if capture else None)
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process of Terraform: the shell's, and more."""
+    found = {**os.environ, **more, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    if not Path(found.get("TF_CLI_CONFIG_FILE", "/")).exists():
+        found.pop("TF_CLI_CONFIG_FILE")
+    return found
+
+
+def init_options(root: Path) -> list[str]:
+    """Return the options of `terraform init`: a mirror of the provider, where there is one.
+
+    Raises:
+        NotLookedUpError: the mirror that TF_PLUGIN_DIR names is refused.
+    """
+    mirror = subprocess.run([root / "infra" / "provider-mirror"], capture_output=True, text=True, check=False)
+    if mirror.returncode:
+        raise NotLookedUpError(mirror.stderr.strip())
+    sys.stderr.write(mirror.stderr)
+    return ["-input=false", *([f"-plugin-dir={mirror.stdout.strip()}"] if mirror.stdout.strip() else [])]
+
+
+def _finished(command: Sequence[str], env: Mapping[str, str], pipe: int | None) -> subprocess.CompletedProcess[str]:
+    """Run Terraform to its end, after a Ctrl-C too: the terminal tells it as well; killed it'd forget what it has made.
+
+    https://developer.hashicorp.com/terraform/cli/commands/apply
+    """
+    with subprocess.Popen(command, env=dict(env), stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            stdout, stderr = process.communicate()
+        except KeyboardInterrupt:
+            process.communicate()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def _last_line(text: str) -> str:

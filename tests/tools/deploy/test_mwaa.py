@@ -311,6 +311,9 @@ def test_what_is_destroyed_must_not_be_protected_and_is_confirmed_by_its_name(wo
     assert world.deploy("--destroy", ask=lambda question: "y") == 1
     assert world.environment()["Status"] == "AVAILABLE"
 
+    assert world.deploy("--destroy", "--dry-run") == 0
+    assert world.terraform.applied is not None
+
     assert world.deploy("--destroy", ask=lambda question: "mwaa") == 0
     assert "stays: buckets, keys and networks" in capsys.readouterr().out
     until(lambda: world.terraform.name not in world.connect("mwaa").list_environments()["Environments"])
