@@ -50,9 +50,10 @@ def with_filters(command: F) -> F:
     return command
 
 
-def as_json(command: F) -> F:
-    """Add the option `--json`."""
-    return click.option("--json", "json_", is_flag=True, help="print JSON")(command)
+def with_common(command: F) -> F:
+    """Add what each command has: the shell's place, the option `--json`, and faults that are said plainly."""
+    found: Any = click.pass_obj(told_plainly(command))
+    return click.option("--json", "json_", is_flag=True, help="print JSON")(found)  # type: ignore[no-any-return]
 
 
 def told_plainly(command: F) -> F:

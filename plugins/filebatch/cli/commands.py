@@ -14,7 +14,7 @@ import click
 
 from filebatch.cli import acting, operations, show
 from filebatch.cli.airflow_api import Airflow
-from filebatch.cli.command_line import NOTHING_FOUND, F, as_json, main, told_plainly, wanted_of, whole_key, with_filters
+from filebatch.cli.command_line import NOTHING_FOUND, F, main, wanted_of, whole_key, with_common, with_filters
 from filebatch.cli.place import Place
 from filebatch.core import clock
 from filebatch.core.listed import ListedFile
@@ -34,9 +34,7 @@ for each in operations.COMMANDS:
 
 
 @main.command("feeds")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def feeds_(place: Place, *, json_: bool) -> None:
     """Say how feeds are doing: files by state, since when the oldest waits, when the last one came."""
     found = [overview.of_feed(place.ctx(feed)) for feed in place.feeds]
@@ -49,9 +47,7 @@ def feeds_(place: Place, *, json_: bool) -> None:
 @main.command()
 @click.option("--every", default=5.0, show_default=True, type=click.FloatRange(0), help="seconds between two looks")
 @click.option("--times", default=0, type=click.IntRange(0), help="how often to look; 0 until it is interrupted")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def watch(place: Place, *, every: float, times: int, json_: bool) -> None:
     """Say how feeds are doing again and again; with --json an object a line."""
     looked = 0
@@ -72,9 +68,7 @@ def watch(place: Place, *, every: float, times: int, json_: bool) -> None:
 @click.option("--feed", "name", help="only of this feed")
 @with_filters
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="at most so many of each feed")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def files_(place: Place, /, *, name: str | None, limit: int, json_: bool, **filters: Any) -> None:
     """List files, those first that need people most: FAILED, INVALID, CLAIMED, ARRIVED, SUCCEEDED."""
     wanted, feeds = wanted_of(place, **filters), [place.feed(name)] if name else place.feeds
@@ -90,9 +84,7 @@ def files_(place: Place, /, *, name: str | None, limit: int, json_: bool, **filt
 
 @main.command()
 @click.argument("key")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def why(place: Place, key: str, *, json_: bool) -> None:
     """Say what became of the file KEY, why, and what to do next; KEY may be an s3:// URL."""
     wanted = whole_key(place, key)
@@ -111,9 +103,7 @@ def why(place: Place, key: str, *, json_: bool) -> None:
 @click.argument("name", metavar="FEED")
 @click.option("--sql", is_flag=True, help="print a view for DuckDB")
 @click.option("--rebuild", is_flag=True, help="first make them anew from the ledger, which they are older than")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def results_(place: Place, name: str, *, sql: bool, rebuild: bool, json_: bool) -> None:
     """Say where the current results of FEED are: of each key the newest version that has SUCCEEDED."""
     ctx = place.ctx(place.feed(name))
@@ -143,9 +133,7 @@ def act(verb: verbs.Verb) -> Callable[[F], F]:
             with_filters,
             click.option("--dry-run", is_flag=True, help="only say how many files, bytes and units it would be"),
             click.option("--reason", required=True, help="why; it stays with the run and with each file"),
-            as_json,
-            click.pass_obj,
-            told_plainly,
+            with_common,
         )
         decorated: Any = command
         for option in reversed(options):
@@ -189,9 +177,7 @@ def _act(place: Place, verb: verbs.Verb, *, feed: str, dry_run: bool, reason: st
 
 
 @main.command()
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def audit(place: Place, *, json_: bool) -> None:
     """Compare bucket, ledger and results of all feeds: lost, doubled, untrue, stuck; ends with 1 where any is."""
     result = auditing.audit(place.feeds, place.settings, place.connect("s3"), place.connect("dynamodb"))
@@ -205,9 +191,7 @@ def audit(place: Place, *, json_: bool) -> None:
 
 
 @main.command()
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def index(place: Place, *, json_: bool) -> None:
     """List the files that came before the ledger had its index of all files; once, after an update."""
     if not place.feeds:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from filebatch.cli import show
-from filebatch.cli.command_line import NOTHING_FOUND, as_json, told_plainly, whole_key
+from filebatch.cli.command_line import NOTHING_FOUND, whole_key, with_common
 from filebatch.cli.place import Place
 from filebatch.core.errors import ConfigurationError
 from filebatch.feeds.feed import Feed
@@ -22,9 +22,7 @@ DRAINS = 100  # of 30 seconds each
 
 @click.command()
 @click.argument("key")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def logs(place: Place, key: str, *, json_: bool) -> None:
     """Print what the container that did KEY last wrote of it, and where the whole log is."""
     wanted = whole_key(place, key)
@@ -44,9 +42,7 @@ def logs(place: Place, key: str, *, json_: bool) -> None:
 @click.command()
 @click.argument("name", metavar="FEED")
 @click.option("--dry-run", is_flag=True, help="only say how many messages lie there")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def redrive(place: Place, name: str, *, dry_run: bool, json_: bool) -> None:
     """Take what lies in FEED's dead-letter queue: files are recorded as if their events came now."""
     ctx = place.ctx(place.feed(name))
@@ -79,9 +75,7 @@ def _left(sqs: Any, queue: str) -> int:
 @click.argument("key")
 @click.option("--reason", required=True, help="why; it stays in the ledger")
 @click.option("--dry-run", is_flag=True, help="only say how much it would be")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def forget(place: Place, key: str, *, reason: str, dry_run: bool, json_: bool) -> None:
     """Erase all that is kept of the content of KEY: versions, results, profile, quarantine. It can't be undone."""
     if not reason.strip():
@@ -105,9 +99,7 @@ def feed() -> None:
 
 @feed.command()
 @click.argument("name")
-@as_json
-@click.pass_obj
-@told_plainly
+@with_common
 def check(place: Place, name: str, *, json_: bool) -> None:
     """Say what the feed NAME, as its file is now, makes of what lies in the bucket; ends with 1 if nothing is work."""
     broken = [problem for problem in place.problems if f"{name}.yaml" in problem or f"'{name}'" in problem]
