@@ -6,10 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from botocore.exceptions import ClientError
 
 from filebatch.cli import show
 from filebatch.cli.command_line import NOTHING_FOUND, whole_key, with_common
 from filebatch.cli.place import Place
+from filebatch.core import aws_errors
 from filebatch.core.errors import ConfigurationError
 from filebatch.feeds.feed import Feed
 from filebatch.intake import arrivals
@@ -47,27 +49,33 @@ def redrive(place: Place, name: str, *, dry_run: bool, json_: bool) -> None:
     """Take what lies in FEED's dead-letter queue: files are recorded as if their events came now."""
     ctx = place.ctx(place.feed(name))
     queue = place.settings.dead_letters(name)
-    taken = Taken()
+    taken, left = Taken(), _left(ctx.sqs, queue)
     if not dry_run:
-        with infrastructure.queue_needed(place.settings, name):
-            for _ in range(DRAINS):
-                more = arrivals.drain(ctx.sqs, ctx.s3, queue, ctx.ledger, ctx.feed)
-                taken += more
-                if more == Taken():
-                    break
-    told: dict[str, Any] = {"new": taken.new, "known": taken.known, "left": _left(ctx.sqs, queue)}
+        for _ in range(DRAINS):
+            more = arrivals.drain(ctx.sqs, ctx.s3, queue, ctx.ledger, ctx.feed)
+            taken += more
+            if more == Taken():
+                break
+        left = _left(ctx.sqs, queue)
+    told: dict[str, Any] = {"new": taken.new, "known": taken.known, "left": left}
     told["no work"] = taken.history + taken.unmatched + taken.ignored
     show.value(told, json_=json_)
     for each in taken.named:
         click.echo(f"no work: {each}", err=True)
-    if not dry_run and told["left"]:
+    if not dry_run and left:
         click.echo("what is left can't be understood as an event: docs/runbook.md, dead-letters", err=True)
 
 
 def _left(sqs: Any, queue: str) -> int:
     """Return how many messages lie in a queue, as far as SQS tells, with those that were received a moment ago."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    try:
+        answer = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    except ClientError as error:
+        if aws_errors.code(error) not in infrastructure.NO_QUEUE:
+            raise
+        expected = "expected a dead-letter queue that these AWS credentials may read; `terraform apply` makes a feed's"
+        raise ConfigurationError(f"{queue}: {expected}: {error}") from error
     return sum(int(answer[name]) for name in names)
 
 

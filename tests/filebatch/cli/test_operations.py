@@ -42,9 +42,11 @@ def test_what_lies_in_the_dead_letter_queue_is_recorded_and_what_nobody_can_read
     assert shell.place.ledger.get(row).open == "file#orders"
 
 
-def test_a_feed_without_a_queue_is_told_what_is_missing(shell):
-    ended = shell.run("redrive", "orders")
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_feed_without_a_dead_letter_queue_is_told_which_is_missing(shell, options):
+    ended = shell.run("redrive", "orders", *options)
     assert (ended.exit_code, "terraform apply" in ended.stderr) == (1, True)
+    assert f"{shell.place.settings().dead_letters('orders')}: expected a dead-letter queue" in ended.stderr
 
 
 # Forget.
