@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from filebatch.core.listed import ListedFile
+from filebatch.core.records import RunRecord
 from filebatch.queries import files
 from filebatch.queries.advice import Told
 from filebatch.queries.overview import Overview
@@ -54,15 +55,19 @@ def of_told(told: Told) -> dict[str, Any]:
 
 
 def of_run(found: RunFiles) -> dict[str, Any]:
-    """Return a page of a run's files, the worst first, and what the run came to; None for what isn't known."""
+    """Return a page of a run's files, the worst first, and what the run came to; None where it claimed nothing."""
     record = found.record
     return {
-        "outcome": None if record is None or record.counts is None else report.counted(record.counts),
+        "outcome": _outcome(record) if record else None,
         "job": record.job if record else None,
         "why": record.why if record else None,
         "files": [of_file(files.as_listed(file)) for file in report.worst_first(found.files)],
         "cursor": found.more,
     }
+
+
+def _outcome(record: RunRecord) -> str:
+    return "not settled yet" if record.counts is None else report.counted(record.counts)
 
 
 def of_log(found: Shown | None) -> dict[str, Any]:

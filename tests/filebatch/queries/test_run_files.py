@@ -7,7 +7,7 @@ import pytest
 from aws import recorded
 from claims import OTHER, RUN_ID, Held, run_of
 from filebatch.core.records import FileState
-from filebatch.queries import run_files
+from filebatch.queries import documents, run_files
 from filebatch.runs import jobs, report, settling
 
 
@@ -18,6 +18,7 @@ def held(place):
 
 
 def test_a_run_has_the_files_of_its_plan_as_they_are_now(held):
+    assert documents.of_run(run_files.page(held.ctx, RUN_ID))["outcome"] == "not settled yet"
     held.finish(0)
     held.finish(1, FileState.INVALID)
     settled = settling.settle(held.ctx, held.record, held.job("exit 70"))
@@ -27,6 +28,7 @@ def test_a_run_has_the_files_of_its_plan_as_they_are_now(held):
     assert found.more is None
     states = [file.state for file in report.worst_first(found.files)]
     assert states == [FileState.FAILED, FileState.INVALID, FileState.SUCCEEDED]
+    assert documents.of_run(found)["outcome"] == "1 failed, 1 invalid, 1 succeeded of 3 files"
 
 
 def test_a_file_that_another_run_has_by_now_is_that_ones(held):
