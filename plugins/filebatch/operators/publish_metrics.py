@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+from botocore.exceptions import BotoCoreError, ClientError
 
 from filebatch.core import metric_data, metrics
 from filebatch.core.publishing import NOT_PUBLISHED, SHORT_TIMEOUTS, usable
@@ -89,8 +91,9 @@ class PublishFeedMetricsOperator(PublishMetricsOperator):
         return metrics.also(told, usable(ctx.settings.dimensions))
 
     def send(self, batch: Sequence[Mapping[str, Any]]) -> None:
-        """Publish one request's data; Failed, which isn't retried, where that fails."""
+        """Publish one request's data; where that fails the task does, at once: with frames where AWS isn't why."""
         try:
             super().send(batch)
         except Exception as error:
-            raise Failed(f"{NOT_PUBLISHED}: {error}; the run and its files are not affected") from error
+            ends = Failed if isinstance(error, (BotoCoreError, ClientError)) else AirflowFailException
+            raise ends(f"{NOT_PUBLISHED}: {error}; the run and its files are not affected") from error
