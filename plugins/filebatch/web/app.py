@@ -55,7 +55,7 @@ def build() -> FastAPI:
 
 
 def feeds(user: GetUserDep) -> list[dict[str, Any]]:
-    """Return how the feeds are doing that the user may see; 22 requests to AWS for each."""
+    """Return how the feeds are doing that the user may see; 35 requests to AWS for each."""
     return [_overview(name) for name in place.names() if access.may_see(user, name)]
 
 
