@@ -65,7 +65,14 @@ def _install(npm: str) -> None:
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(LOCK / name, FOLDER)
     # No package's own script runs.
-    subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
+    ended = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=False)
+    if ended.returncode:
+        raise SystemExit(
+            f"== conformance: npm ci ended with {ended.returncode} (its reason is above), so there is no dynalite. "
+            f"Expected the packages of {LOCK.relative_to(ROOT)}/package-lock.json from the registry that npm is set up "
+            "with: is it reachable? `npm config get registry` says which it is, `npm config set registry URL` names "
+            "another."
+        )
     installed.write_bytes(locked)
 
 

@@ -16,6 +16,16 @@ def test_without_npm_it_says_so_and_passes(monkeypatch, capsys):
     assert "NOT TRIED" in capsys.readouterr().out
 
 
+def test_where_npm_can_not_install_it_says_what_to_do_and_tries_again_next_time(monkeypatch, tmp_path):
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho npm error network >&2\nexit 1\n")
+    npm.chmod(0o700)
+    monkeypatch.setattr(conformance, "FOLDER", tmp_path / "folder")
+    with pytest.raises(SystemExit, match="npm config set registry URL"):
+        conformance._install(str(npm))
+    assert not (tmp_path / "folder" / "installed.json").exists()
+
+
 def test_the_lock_file_names_every_package_by_its_content_and_no_registry():
     packages = json.loads((conformance.LOCK / "package-lock.json").read_text())["packages"]
     assert "node_modules/dynalite" in packages

@@ -43,13 +43,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (given.records / prefix).exists():
         return _refuse(f"{prefix} was begun and isn't destroyed: {AGAIN}")
     with airflow.local_aws(prefix, TAG) if given.local else contextlib.nullcontext():
-        here = _here(prefix)
-        if not _is_local(here.endpoint):
-            if image.engine() is None:
-                return _refuse("no Docker engine answers, and the worker's image has to be pushed; nothing was made")
-            if not (given.yes or _confirmed(here)):
-                return _refuse("not confirmed; nothing was made")
+        try:
+            here = _here(prefix)
+            there = looking.left(_client, prefix)
+        except (BotoCoreError, ClientError) as error:
+            return _refuse(f"{error}; nothing was made")
+        if why := _refused(here, there) or ("" if given.yes or _confirmed(here) else "not confirmed"):
+            return _refuse(f"{why}; nothing was made")
         return smoke(given.records, here)
+
+
+def _refused(here: Begun, there: Sequence[str]) -> str | None:
+    """Say why nothing can be made, None where it can; what is there is somebody else's, and would be destroyed."""
+    if there:
+        return f"expected a prefix that nothing bears, found with {here.prefix}: {', '.join(there)}"
+    if not _is_local(here.endpoint) and image.engine() is None:
+        return "no Docker engine answers, and the worker's image has to be pushed"
+    return None
 
 
 def smoke(records: Path, begun: Begun) -> int:
@@ -153,7 +163,7 @@ def _confirmed(here: Begun) -> bool:
     told = (
         f"make {here.prefix} in account {here.account}, {here.region}, for about 0.20 USD, and destroy it again? [y/N] "
     )
-    return sys.stdin.isatty() and input(told).strip().lower() == "y"
+    return _is_local(here.endpoint) or (sys.stdin.isatty() and input(told).strip().lower() == "y")
 
 
 def _refuse(why: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -166,26 +167,30 @@ def cost(place: Place, bill: Mapping[str, Any] | None, hours: float) -> Row:
     return passed_if("what it cost", bill is not None, told)
 
 
+# What Terraform makes that bears the prefix: the service, what lists it, and where its names are in the answers.
+BEARERS = (
+    ("s3", "list_buckets", "Buckets[].Name"),
+    ("sns", "list_topics", "Topics[].TopicArn"),
+    ("sqs", "list_queues", "QueueUrls[]"),
+    ("dynamodb", "list_tables", "TableNames[]"),
+    ("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
+    ("batch", "describe_job_queues", "jobQueues[].jobQueueName"),
+    ("ecr", "describe_repositories", "repositories[].repositoryName"),
+    ("events", "list_rules", "Rules[].Name"),
+    ("logs", "describe_log_groups", "logGroups[].logGroupName"),
+    ("iam", "list_roles", "Roles[].RoleName"),
+)
+
+
 def left(connect: Callable[[str], Any], prefix: str) -> list[str]:
-    """Return what still bears the prefix."""
-    buckets = connect("s3").list_buckets()["Buckets"]
-    topics = [each["TopicArn"] for page in _pages(connect("sns"), "list_topics") for each in page["Topics"]]
-    tables = [name for page in _pages(connect("dynamodb"), "list_tables") for name in page["TableNames"]]
-    alarms = connect("cloudwatch").describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
-    queues = connect("batch").describe_job_queues()["jobQueues"]
-    named = (
-        *(each["Name"] for each in buckets),
-        *(arn.rsplit(":", 1)[-1] for arn in topics),
-        *tables,
-        *(each["AlarmName"] for each in alarms),
-        *(each["jobQueueName"] for each in queues),
+    """Return what bears the prefix."""
+    found = (
+        name
+        for service, operation, names in BEARERS
+        for name in connect(service).get_paginator(operation).paginate().search(names)
+        if name
     )
-    urls = connect("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
-    return [*(name for name in named if name.startswith(prefix)), *urls]
-
-
-def _pages(client: Any, operation: str) -> Any:
-    return client.get_paginator(operation).paginate()
+    return [name for name in found if re.split("[:/]", name)[-1].startswith(f"{prefix}-")]
 
 
 def _received(place: Place, queue: str) -> Iterator[dict[str, Any]]:

@@ -77,7 +77,15 @@ def settings_problems(airflow: Airflow, deployed: Deployed) -> list[str]:
         found = _secret(deployed.secret) if deployed.secret else _asked(airflow, "/variables/filebatch", {})["value"]
     except AirflowError as error:
         return [f"{where} can't be read: {error}"]
-    return [] if json.loads(found) == deployed.settings else [f"{where} isn't what Terraform's output `settings` says"]
+    return [] if _document(found) == deployed.settings else [f"{where} isn't what Terraform's output `settings` says"]
+
+
+def _document(text: str) -> Any:
+    """Return what a text holds, None where it is no JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _secret(arn: str) -> str:

@@ -8,6 +8,7 @@ import sys
 from urllib.parse import quote, quote_plus
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from aws import ROOT, until
 from aws_smoke import __main__ as command
@@ -195,6 +196,7 @@ def test_the_image_is_built_for_the_processors_that_jobs_run_on_and_pushed_under
 
 def test_without_an_engine_nothing_is_made_in_an_account(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "_here", lambda _: BEGUN)
+    monkeypatch.setattr(looking, "left", lambda *_: [])
     monkeypatch.setattr(image, "engine", lambda: None)
     assert command.main(["--records", str(tmp_path), "--yes"]) == 2
     assert "no Docker engine answers" in capsys.readouterr().err
@@ -209,8 +211,64 @@ def test_a_prefix_that_is_on_record_is_not_begun_again(tmp_path, capsys):
 
 def test_unless_it_is_confirmed_nothing_is_made_in_an_account(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "_here", lambda _: BEGUN)
+    monkeypatch.setattr(looking, "left", lambda *_: [])
     monkeypatch.setattr(image, "engine", lambda: "unix:///docker.sock")
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # no terminal, so nobody
     assert command.main(["--records", str(tmp_path)]) == 2
     assert "not confirmed" in capsys.readouterr().err
     assert record.left(tmp_path) == []
+
+
+TRUST = '{"Version": "2012-10-17", "Statement": []}'
+MADE = {
+    "s3": ("create_bucket", {"Bucket": "{0}", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}),
+    "sns": ("create_topic", {"Name": "{0}"}),
+    "sqs": ("create_queue", {"QueueName": "{0}"}),
+    "cloudwatch": (
+        "put_metric_alarm",
+        {
+            "AlarmName": "{0}",
+            "MetricName": "a",
+            "Namespace": "a",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Statistic": "Sum",
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+        },
+    ),
+    "ecr": ("create_repository", {"repositoryName": "{0}"}),
+    "events": ("put_rule", {"Name": "{0}", "ScheduleExpression": "rate(1 day)"}),
+    "logs": ("create_log_group", {"logGroupName": "{0}"}),
+    "iam": ("create_role", {"RoleName": "{0}", "AssumeRolePolicyDocument": TRUST}),
+}
+
+
+@pytest.mark.parametrize("service", MADE)
+def test_what_bears_the_prefix_is_found_and_what_begins_like_it_is_not(place, service):
+    operation, parameters = MADE[service]
+    prefix = record.new_prefix()
+    for name in (f"{prefix}-module-one", f"{prefix}s-module-two"):
+        named = {key: value.format(name) if value == "{0}" else value for key, value in parameters.items()}
+        getattr(place.connect(service), operation)(**named)
+    (found,) = looking.left(place.connect, prefix)
+    assert found.endswith(f"{prefix}-module-one")
+
+
+def test_an_environment_that_is_there_is_neither_made_again_nor_destroyed(place, tmp_path, monkeypatch, capsys):
+    prefix = record.new_prefix()
+    place.connect("sns").create_topic(Name=f"{prefix}-notifications-developers")
+    monkeypatch.setattr(command, "_here", lambda _: Begun(prefix, "", "", "http://127.0.0.1:1", ""))
+    monkeypatch.setattr(command, "_client", place.connect)
+    monkeypatch.setattr(command, "smoke", lambda *_: pytest.fail("it was begun"))
+    assert command.main(["--records", str(tmp_path), "--prefix", prefix, "--yes"]) == 2
+    assert f"found with {prefix}: " in capsys.readouterr().err
+
+
+def test_without_credentials_it_says_so(tmp_path, monkeypatch, capsys):
+    def refuse(_):
+        raise NoCredentialsError
+
+    monkeypatch.setattr(command, "_here", refuse)
+    assert command.main(["--records", str(tmp_path)]) == 2
+    assert "Unable to locate credentials; nothing was made" in capsys.readouterr().err

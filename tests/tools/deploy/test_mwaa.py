@@ -283,10 +283,11 @@ def test_a_dag_that_somebody_paused_is_told(world, capsys):
     assert "WRONG: the DAG weather is paused" in capsys.readouterr().out
 
 
-def test_settings_that_airflow_reads_and_terraform_doesnt_say_are_told(world, capsys):
+@pytest.mark.parametrize("found", ["{}", "no JSON"])
+def test_settings_that_airflow_reads_and_terraform_doesnt_say_are_told(world, capsys, found):
     world.deploy()
     secret = world.terraform.outputs()["settings_secret_arn"]
-    world.connect("secretsmanager").put_secret_value(SecretId=secret, SecretString="{}")
+    world.connect("secretsmanager").put_secret_value(SecretId=secret, SecretString=found)
     world.add("dags/new.py", "")
     assert world.deploy() == 1
     assert "isn't what Terraform's output `settings` says" in capsys.readouterr().out
