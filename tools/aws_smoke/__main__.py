@@ -92,7 +92,7 @@ def _steps(folder: Path, begun: Begun) -> Iterator[Row]:
     if local:
         yield Row("image pushed", NOT_TRIED, "the local AWS has no registry; its jobs run this repository's worker")
     else:
-        image.push(_client("ecr"), image.engine() or "", outputs["repository_url"], TAG, folder)
+        image.push(image.engine() or "", outputs["repository_url"], TAG, folder)
         yield Row("image pushed", PASSED, f"{outputs['repository_url']}:{TAG}")
     looking.drop(place)
     code = airflow.dags_test("smoke", folder, HERE / "feeds", place.settings)

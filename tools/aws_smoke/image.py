@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from aws_smoke import programs
+from deploy import images
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,29 +26,22 @@ def engine() -> str | None:
     return host if answers else None
 
 
-def commands(repository: str, tag: str) -> Sequence[Sequence[str]]:
-    """Return what builds the image and pushes it."""
-    name = f"{repository}:{tag}"
-    build = ("docker", "build", "--platform", "linux/amd64", "--file", "worker/Dockerfile", "--tag", name, ".")
-    return build, ("docker", "push", name)
-
-
-def push(ecr: Any, host: str, repository: str, tag: str, folder: Path) -> None:
+def push(host: str, repository: str, tag: str, folder: Path) -> None:
     """Build and push. The login is kept in `folder`, not in the user's own configuration of Docker.
 
     Raises:
         ProgramError: the engine or the registry refused.
     """
-    build, push_it = commands(repository, tag)
+    build, push_it = images.commands(ROOT, f"{repository}:{tag}", images.platforms([]), os.environ.get("BASE", ""))
     programs.must(build, ROOT, os.environ, folder / "docker.log")
-    token = base64.b64decode(ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]).decode()
     apart = {**os.environ, "DOCKER_CONFIG": str(folder / "docker"), "DOCKER_HOST": host}
-    _login(repository.split("/", 1)[0], token.partition(":")[2], apart)
+    _login(repository.partition("/")[0], images.login(), apart)
     programs.must(push_it, ROOT, apart, folder / "docker.log")
 
 
-def _login(registry: str, password: str, environment: Mapping[str, str]) -> None:
-    command = ("docker", "login", "--username", "AWS", "--password-stdin", registry)
+def _login(registry: str, login: tuple[str, str], environment: Mapping[str, str]) -> None:
+    user, password = login
+    command = ("docker", "login", "--username", user, "--password-stdin", registry)
     ended = subprocess.run(
         command, input=password, env=dict(environment), capture_output=True, text=True, check=False, timeout=120
     )

@@ -187,11 +187,32 @@ def test_what_it_cost_is_endpoints_by_the_hour_begun_and_the_runs_containers(reg
     assert told in row.told
 
 
-def test_the_image_is_built_for_the_processors_that_jobs_run_on_and_pushed_under_the_tag():
-    build, push = image.commands("1.dkr.ecr.eu-west-1.amazonaws.com/smoke-1-registry-worker", "0.1.0")
-    assert build[build.index("--platform") + 1] == "linux/amd64"
-    assert push == ("docker", "push", "1.dkr.ecr.eu-west-1.amazonaws.com/smoke-1-registry-worker:0.1.0")
-    assert push[-1] in build
+DOCKER = """#!/bin/sh
+echo "$*" "config=${DOCKER_CONFIG:-}" >>"$CALLS"
+case $1 in login) cat >"$GIVEN" ;; esac
+"""
+
+
+def test_the_image_is_pushed_by_a_login_that_no_list_of_processes_and_no_file_of_the_users_has(tmp_path, monkeypatch):
+    """The engine alone is made up."""
+    calls, given, program = tmp_path / "calls", tmp_path / "given", tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(DOCKER)
+    program.chmod(0o700)
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+    for name, value in {"PATH": f"{program.parent}:{os.environ['PATH']}", "CALLS": calls, "GIVEN": given}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(image.images, "login", lambda: ("AWS", "s3cret"))
+    name = "1.dkr.ecr.eu-west-1.amazonaws.com/smoke-1-registry-worker:0.1.0"
+
+    image.push("unix:///docker.sock", *name.split(":"), tmp_path)
+
+    built, login, pushed = calls.read_text().splitlines()
+    assert built.startswith("build --platform linux/amd64 ")
+    assert f"--tag {name} " in built
+    assert login == f"login --username AWS --password-stdin {name.split('/')[0]} config={tmp_path / 'docker'}"
+    assert pushed == f"push {name} config={tmp_path / 'docker'}"
+    assert given.read_text() == "s3cret"
 
 
 def test_without_an_engine_nothing_is_made_in_an_account(tmp_path, monkeypatch, capsys):
