@@ -54,7 +54,7 @@ class ListedFile(Record):
     @property
     def since(self) -> str:
         """Since when it is in its state, ISO 8601."""
-        return self.listed_at.split("#")[1]
+        return _moment(self.listed_at)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def before(place: str) -> str:
 
 def since(file: FileRecord) -> str:
     """Return since when a file is in its state, ISO 8601, as it is listed; of one that isn't, as its attributes say."""
-    return file.listed_at.split("#")[1] if file.listed_at else moved_at(file)
+    return _moment(file.listed_at) if file.listed_at else moved_at(file)
 
 
 def moved_at(file: FileRecord) -> str:
@@ -108,6 +108,11 @@ EVERYTHING = Span("0", _AFTER_ALL)
 
 def _rank(state: FileState) -> str:
     return f"{_LAST_FIRST.index(state)}{state}"
+
+
+def _moment(place: str) -> str:
+    """Return since when it says; "" of what is no place, as a worker may write anything there."""
+    return place.partition("#")[2].partition("#")[0]
 
 
 def _identity(row: Row[FileRecord]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from filebatch.core import clock, failures, paths
 from filebatch.core.records import FileRecord, FileState
@@ -20,7 +20,7 @@ from filebatch.queries.timeline import Event
 SOON = "nothing: the feed's next run takes it. Runs begin when files arrive and by the feed's schedule"
 NO_RUN = "see whether runs begin: is the DAG paused, is Airflow's triggerer up? docs/runbook.md, oldest-waiting-file"
 RETRY = "{retry}"  # in what failures.json says to do, for the command that does it
-OVERDUE_AFTER = 15 * 60  # seconds for which a file waits before somebody should look
+OVERDUE_AFTER = timedelta(minutes=15)  # for which a file waits before somebody should look
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ def _known(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], st
 
 
 def _arrived(file: FileRecord, now: datetime) -> tuple[list[str], str]:
-    waits = (now - clock.parse_utc(file.due_at or file.arrived_at)).total_seconds()
-    said = [f"It waits for a run since {file.due_at or file.arrived_at}; it came at {file.arrived_at}."]
-    return said, NO_RUN if waits > OVERDUE_AFTER else SOON
+    since = file.due_at or file.arrived_at
+    said = [f"It waits for a run since {since}; it came at {file.arrived_at}."]
+    return said, NO_RUN if since < clock.to_iso(now - OVERDUE_AFTER) else SOON  # times sort as they are written
 
 
 def _claimed(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], str]:
@@ -143,7 +143,7 @@ def _claimed(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], 
         return said, f"have a run take it, which frees it: {_command('release', file)}"
     if run.job:
         said.append(f"The job of its round {run.round}: {run.job}.")
-    if run.overdue_since and clock.parse_utc(run.overdue_since) < now:
+    if run.overdue_since and run.overdue_since < clock.to_iso(now):
         said.append(f"That run gave no sign of life when it was due at {run.overdue_since}.")
         return (
             said,

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -240,6 +241,29 @@ def test_why_of_a_file_that_a_sweep_must_have_seen(shell):
     state, said = why(shell)
     assert state == "lost"
     assert "run `filebatch audit`" in said
+
+
+@pytest.mark.parametrize("asked", [["files"], ["why", KEY], ["feeds"], ["audit"]], ids=lambda asked: asked[0])
+@pytest.mark.parametrize("spoilt", ["listed_at", "due_at", "arrived_at"])
+def test_a_time_that_a_worker_has_spoilt_ends_no_command_with_a_traceback(shell, asked, spoilt):
+    row = shell.put()
+    shell.place.connect("dynamodb").update_item(
+        TableName=shell.place.table,
+        Key={"pk": {"S": row.pk}, "sk": {"S": row.sk}},
+        UpdateExpression="SET #spoilt = :words",
+        ExpressionAttributeNames={"#spoilt": spoilt},
+        ExpressionAttributeValues={":words": {"S": "yesterday"}},
+    )
+    ended = shell.run(*asked)
+    assert isinstance(ended.exception, SystemExit | None), ended.exception
+
+
+def test_why_of_a_file_whose_claim_a_worker_has_spoilt(shell):
+    token = shell.claim(shell.put())
+    asked = run_moves.Asked("manual__1", 1, 0, "all files that wait")
+    begun = run_moves.begin("orders", token, asked, timeout=timedelta(hours=1), now=clock.now())
+    shell.place.ledger.add(replace(begun, due_at="yesterday"))
+    assert why(shell)[0] == "CLAIMED"
 
 
 # Acting.
