@@ -25,7 +25,7 @@ from simulation.threads import Pool, side_by_side
 
 FILE = FileVersion("b", "k", "v", "e", 1, "2026-01-01T00:00:00.000Z")
 WORKS = [Work(replace(FILE, key=f"k{at}"), "2026-01-01T00:00:00.000Z") for at in range(3 * IN_FLIGHT)]
-MADE = file.Made(Processed(()), "", {})
+MADE = file.Made(Processed(()), "", {}, is_large=False)
 
 
 @dataclass
@@ -91,10 +91,8 @@ def test_a_file_that_failed_is_told_of_before_the_next_is_begun(stages):
     ended.close()
 
 
-def test_a_large_result_has_the_disk_for_itself(stages, monkeypatch):
-    large = replace(MADE)
-    monkeypatch.setattr(file.Made, "is_large", property(lambda made: made is large))
-    stages.made[WORKS[1]] = large
+def test_a_large_file_has_the_disk_for_itself(stages):
+    stages.made[WORKS[1]] = replace(MADE, is_large=True)
     thread = stages.start()
     until(lambda: len(stages.begun) == 2)
     thread.join(0.2)

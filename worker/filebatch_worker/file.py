@@ -46,18 +46,14 @@ class Made:
         outcome: the processor's word.
         started: ISO 8601.
         timings: seconds of fetch and process.
+        is_large: whether it has the container for itself until it is delivered: the file, what was made of it and what
+            the processor left behind take so much of the disk.
     """
 
     outcome: processor.Processed | processor.InvalidFile
     started: str
     timings: Mapping[str, float]
-
-    @property
-    def is_large(self) -> bool:
-        """Whether what is to be uploaded has the container for itself."""
-        if isinstance(self.outcome, processor.InvalidFile):
-            return False
-        return sum(output.path.stat().st_size for output in self.outcome.outputs) > SMALL
+    is_large: bool
 
 
 @dataclass(frozen=True)
@@ -90,15 +86,22 @@ def make(ctx: UnitContext, fetching: Future[Result | processor.Source], workdir:
         Exception: whatever `classify` gives a name to.
     """
     started, timings = clock.to_iso(clock.now()), dict.fromkeys(("fetch", "process"), 0.0)
+    outcome: processor.Processed | processor.InvalidFile
     try:
         with _Timed(timings, "fetch"):
             source = fetching.result()
         if isinstance(source, Result):
             return source
         with _Timed(timings, "process"):
-            return Made(returned.check(call(ctx.process, source, workdir, ctx.unit.options)), started, timings)
+            outcome = returned.check(call(ctx.process, source, workdir, ctx.unit.options))
     except processor.InvalidFile as error:
-        return Made(error, started, timings)
+        outcome = error
+    return Made(outcome, started, timings, is_large=_taken(workdir) > SMALL)
+
+
+def _taken(folder: Path) -> int:
+    """Return how many bytes lie below a folder."""
+    return sum(found.lstat().st_size for found in folder.rglob("*"))
 
 
 def deliver(ctx: UnitContext, work: Work, made: Made) -> Result:
