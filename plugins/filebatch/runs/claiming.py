@@ -96,9 +96,9 @@ def give_back(ctx: FeedContext, token: str, files: Sequence[FileRecord], suspect
 
     Those among them that are `suspects` wait for a container of their own.
     """
-    now = ctx.now()
+    now, alone = ctx.now(), {file.row for file in suspects}
     held = [file for file in files if file.state is FileState.CLAIMED and file.claim == token]
-    answers = ctx.ledger.try_all(file_moves.release(file, now, suspect=file in suspects) for file in held)
+    answers = ctx.ledger.try_all(file_moves.release(file, now, suspect=file.row in alone) for file in held)
     moved_on = sum(not answer.done for answer in answers)
     if moved_on:
         log.warning("%s of %s files of claim %s were not given back, as they have moved on", moved_on, len(held), token)

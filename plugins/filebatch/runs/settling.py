@@ -170,8 +170,9 @@ def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, fil
     for left in _by_unit(ctx, record, job, files):
         failure = failures.classify(left.ending)
         begun = begun_of(left, failure, fenced=record.fence is not None)
+        rows = {file.row for file in begun}
         for file in left.files:
-            if file in begun:
+            if file.row in rows:
                 reason = _trouble_of(file, begun, failure, left.ending) or _reason(record, file, failure, left.ending)
                 outcomes.add(*_failed(ctx, record, file, failure, left.ending, reason))
             else:
