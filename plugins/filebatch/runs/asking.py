@@ -84,7 +84,9 @@ def _resume(ctx: FeedContext, run: Run, selection: Selection, record: RunRecord)
         return Claim.of(ctx, record)
     planned = plans.read(ctx, record.token)
     if planned is None:
-        found = selecting.plan(ctx, selection, _cleared(ctx, run, record), _note(run, selection))
+        again = _cleared(ctx, run, record)
+        bounded = breaker.bounded(ctx, breaker.read(ctx)) if selection.everything and again is None else ctx
+        found = selecting.plan(bounded, selection, again, _note(run, selection))
         if isinstance(found, Held):
             return found
         planned = [] if isinstance(found, Nothing) else found

@@ -222,6 +222,14 @@ def test_a_feed_of_which_everything_fails_claims_nothing_then_a_few_files_then_a
     assert asked(ctx, replace(WHO, hash="00000000000000ee")).files == 2
 
 
+def test_a_claim_that_was_interrupted_before_its_plan_takes_a_few_files_while_everything_fails(ctx, place):
+    all_failed(ctx, place, "a", "b")
+    waiting(place, *(f"n{number:02}" for number in range(12)))
+    asked_for = Asked(WHO.run_id, 1, 0, "all")
+    ctx.ledger.add(run_moves.begin("orders", f"{HASH}-0001", asked_for, timeout=timedelta(minutes=15), now=ctx.now()))
+    assert asked(ctx).files == 10
+
+
 def test_what_somebody_asks_for_is_claimed_though_everything_fails(ctx, place):
     all_failed(ctx, place, "a", "b")
     waiting(place, "c")
