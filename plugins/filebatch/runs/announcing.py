@@ -7,7 +7,7 @@ again until then. One that can't be announced is logged and left, and the others
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -99,7 +99,8 @@ def _announce_one(ctx: FeedContext, record: RunRecord, own: str, airflow: str) -
 
 def _tell_unsettled(ctx: FeedContext, record: RunRecord, airflow: str) -> None:
     """Tell the developers, once a round, of a run that ended before it was settled; it is announced when it is."""
-    sns_message.publish(ctx.sns, ctx.settings.topics["developers"], _summary(ctx, record, airflow))
+    summary = _summary(ctx, record, claiming.of_plan(ctx, record), airflow)
+    sns_message.publish(ctx.sns, ctx.settings.topics["developers"], summary)
     if not ctx.ledger.try_move(run_moves.told_unsettled(record, ctx.now())).done:
         log.info("run %s was settled, or told of, meanwhile", record.run_id)
 
@@ -121,9 +122,9 @@ def _announce_settled(ctx: FeedContext, record: RunRecord, own: str, airflow: st
             )
         log.info("run %s is announced by another run, or was", record.run_id)
         return []
-    summary = _summary(ctx, record, airflow)
+    files = claiming.of_plan(ctx, record)
+    summary = _summary(ctx, record, files, airflow)
     if summary.counts:
-        files = claiming.of_plan(ctx, record)
         _say_current(ctx, files)
         run_history.write(ctx, record, files)
         if ctx.feed.notify.topic:
@@ -153,10 +154,10 @@ def _tell_own_topic(ctx: FeedContext, summary: Summary) -> None:
         log.error("run %s isn't told to %s: terraform apply makes that topic: %s", summary.run_id, topic, error)  # noqa: TRY400
 
 
-def _summary(ctx: FeedContext, record: RunRecord, airflow: str) -> Summary:
+def _summary(ctx: FeedContext, record: RunRecord, files: Sequence[FileRecord], airflow: str) -> Summary:
     manifest = f"s3://{ctx.results}/{paths.plan(ctx.feed.name, record.token)}"
     page = pages.of_run(airflow, ctx.feed.name, record.run_id) if airflow else None
-    return replace(summarize(record, claiming.of_plan(ctx, record), manifest, _bill(ctx, record)), page=page)
+    return replace(summarize(record, files, manifest, _bill(ctx, record)), page=page)
 
 
 def _bill(ctx: FeedContext, record: RunRecord) -> Bill | None:

@@ -86,6 +86,13 @@ def test_a_settled_run_is_announced_and_closed_and_only_once(place, topics):
     assert announced(held.ctx) == ([], [])
 
 
+def test_a_runs_files_are_read_once_to_be_told_and_once_for_what_is_current(place, topics):
+    held = settled(place, topics, files=2)
+    with recorded(held.ctx.ledger.client, "dynamodb.BatchGetItem") as calls:
+        assert announcing.announce(held.ctx, OWN)
+    assert sum(held.files[0].key in str(call) for call in calls) == 2
+
+
 def test_of_a_run_with_failures_developers_hear_too_where_the_feed_wants_it(place, topics):
     for wanted in (True, False):
         feed = feed_of(notify=Notify(stakeholders=False, developers=wanted).model_dump())
