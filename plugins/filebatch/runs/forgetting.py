@@ -1,14 +1,15 @@
 """Forgetting a file: all that is kept of its content is erased, and the ledger keeps that it was, and who asked for it.
 
 What is erased are the versions of its key in the new-files bucket, and of each version the results, with their
-profiles, and the quarantine. The ledger's item keeps key and history, and loses the reason's words. Logs end by
-themselves, when the log group's retention is over.
+profiles, and the quarantine, also those from before its feed was renamed. The ledger's item keeps key and history, and
+loses the reason's words. Logs end by themselves, when the log group's retention is over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from filebatch.core import file_moves, paths
@@ -68,9 +69,10 @@ def forget(ctx: FeedContext, key: str, who: str, why: str) -> Erased:
         if not record.forgotten_at:
             ctx.ledger.move(file_moves.forget(record, who, why, ctx.now()))
     objects = _objects(ctx, key, records)
-    for bucket, found in objects.items():
+    for feed in sorted({ctx.feed.name, *(each["Key"].split("/")[1] for each in objects[ctx.results])}):
+        current_results.update(replace(ctx, feed=ctx.feed.model_copy(update={"name": feed})), [key])
+    for bucket, found in objects.items():  # last, as who does it again learns from them which feeds had the file
         _delete(ctx.s3, bucket, found)
-    current_results.update(ctx, [key])
     return Erased(len(records), {bucket: len(found) for bucket, found in objects.items()})
 
 
@@ -85,10 +87,16 @@ def _versions(ctx: FeedContext, key: str) -> list[FileVersion]:
 def _objects(ctx: FeedContext, key: str, records: Sequence[FileRecord]) -> dict[str, list[dict[str, str]]]:
     """Return what there is of a key and of its versions' results and quarantine, as DeleteObjects names it."""
     new = [each for each in _under(ctx.s3, ctx.settings.new_files, key) if each["Key"] == key]
-    areas = ((area, record) for record in records for area in (paths.RESULTS, paths.QUARANTINE))
-    prefixes = {paths.of_file(area, record.feed, record.file, record.file_time) for area, record in areas}
-    kept = [each for prefix in sorted(prefixes) for each in _under(ctx.s3, ctx.results, prefix)]
-    return {ctx.settings.new_files: new, ctx.results: kept}
+    areas = ((area, feed) for area in (paths.RESULTS, paths.QUARANTINE) for feed in _feeds(ctx, area))
+    prefixes = [paths.of_file(*area, record.file, record.file_time) for area, record in product(areas, records)]
+    kept = ctx.side_by_side(lambda prefix: list(_under(ctx.s3, ctx.results, prefix)), prefixes)
+    return {ctx.settings.new_files: new, ctx.results: [each for found in kept for each in found]}
+
+
+def _feeds(ctx: FeedContext, area: str) -> list[str]:
+    """Return the feeds that an area has something of: a result stays where its feed's name of then put it."""
+    pages = ctx.s3.get_paginator("list_object_versions").paginate(Bucket=ctx.results, Prefix=f"{area}/", Delimiter="/")
+    return [found["Prefix"].split("/")[1] for page in pages for found in page.get("CommonPrefixes", [])]
 
 
 def _under(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, str]]:

@@ -7,8 +7,9 @@ import pytest
 from aws import feed_of
 from claims import Held
 from filebatch.cli import operations
-from filebatch.core import history
+from filebatch.core import clock, history
 from filebatch.core.records import FileRecord, FileState
+from filebatch.intake import listing
 from filebatch.queries import current
 from filebatch.runs import current_results, forgetting, plans
 
@@ -97,12 +98,34 @@ def test_all_that_is_kept_of_a_key_is_erased_and_the_ledger_keeps_who_asked_and_
     assert "asked for by arn:aws" in told["timeline"][0]["what"]
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_what_was_done_before_a_feed_was_renamed_is_erased_too(place, shell, monkeypatch, interrupted):
+    former = Held(place, {"a.csv": b"1", "b.csv": b"2"}, feed_of(name="former", prefix="orders/"))
+    for number in range(2):
+        former.finish(number)
+        for area in ("results", "quarantine"):
+            key = former.result(number).outputs[0].key.replace("results/", f"{area}/", 1)
+            former.ctx.s3.put_object(Bucket=former.ctx.results, Key=key, Body=b"content")
+    current_results.add(former.ctx, [former.item(0), former.item(1)])
+    listing.rehome(place.ledger, feed_of(), [former.item(0), former.item(1)], clock.now())
+    key, other = (file.key for file in former.files)
+    if interrupted:
+        with monkeypatch.context() as patched:
+            patched.setattr(forgetting, "_delete", killed)
+            assert shell.run("forget", key, "--reason", "x").exit_code != 0
+    assert shell.json("forget", key, "--reason", "x") == {"versions": 1, place.new_files: 1, place.results: 3}
+    gone, left = (former.item(number).file.identity[:12] for number in (0, 1))
+    found = objects(place, place.results)
+    assert (sum(gone in each for each in found), sum(left in each for each in found)) == (0, 3)
+    assert [line["key"] for line in current_results.read(former.ctx)] == [other]
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
 def test_forgetting_is_done_again_after_an_interruption(place, shell, done, monkeypatch):
     key = done.files[0].key
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
         patched.setattr(forgetting, "_delete", killed)
         assert shell.run("forget", key, "--reason", "x").exit_code != 0
