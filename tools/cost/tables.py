@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import marked_part
 from cost import model
 from cost.model import Line
 from filebatch.runs import prices
@@ -79,17 +80,11 @@ def _usd(value: float) -> str:
 
 
 def into(document: str, tables: Mapping[str, Sequence[str]]) -> str:
-    """Return a document with each table between its marks, `<!-- cost: NAME -->` and `<!-- /cost -->`.
+    """Return a document with each table between its marks, `<!-- cost: NAME -->` and `<!-- /cost: NAME -->`.
 
     Raises:
         ValueError: it has no place for one.
     """
     for name, lines in tables.items():
-        mark, end = f"<!-- cost: {name} -->\n", "<!-- /cost -->"
-        before, found, rest = document.partition(mark)
-        _, ended, behind = rest.partition(end)
-        if not (found and ended):
-            raise ValueError(f"expected {mark.strip()} and {end} in the document")
-        table = "\n".join(lines)
-        document = f"{before}{mark}{table}\n{end}{behind}"
+        document = marked_part.into(document, f"cost: {name}", "\n".join(lines))
     return document

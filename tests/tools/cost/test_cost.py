@@ -73,9 +73,9 @@ def test_a_document_without_a_place_for_a_table_is_refused():
 
 
 def test_each_table_goes_between_its_own_marks():
-    document = "<!-- cost: one -->\nold\n<!-- /cost -->\ntext\n<!-- cost: two -->\n<!-- /cost -->\n"
+    document = "<!-- cost: one -->\nold\n<!-- /cost: one -->\ntext\n<!-- cost: two -->\n<!-- /cost: two -->\n"
     made = tables.into(document, {"one": ["1"], "two": ["2", "3"]})
-    assert made == "<!-- cost: one -->\n1\n<!-- /cost -->\ntext\n<!-- cost: two -->\n2\n3\n<!-- /cost -->\n"
+    assert made == "<!-- cost: one -->\n1\n<!-- /cost: one -->\ntext\n<!-- cost: two -->\n2\n3\n<!-- /cost: two -->\n"
 
 
 def request(service, method, path, query="", target="", key="airflow"):
