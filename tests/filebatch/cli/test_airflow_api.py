@@ -1,5 +1,10 @@
 """Airflow's REST API as the command line asks it: Amazon MWAA's through AWS."""
 
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 import mwaa
@@ -63,6 +68,39 @@ def test_without_a_name_of_an_environment_airflow_is_asked_over_http(monkeypatch
     monkeypatch.setenv(airflow_api.URL, "http://127.0.0.1:9")
 
     assert airflow_api.start(Airflow.here(), "tables", {}, "") is None
+
+
+@contextmanager
+def answering(body, after=0.0):
+    """A server that answers everything with one page, after a while."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self):
+            time.sleep(after)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Airflow(f"http://127.0.0.1:{server.server_port}", "token")
+        server.shutdown()
+
+
+def test_a_page_that_is_none_of_airflows_is_told():
+    with answering(b"<h1>the proxy's</h1>") as other, pytest.raises(AirflowError, match="found 200 <h1>the proxy's"):
+        airflow_api.start(other, "tables", {}, "")
+
+
+def test_an_answer_that_doesnt_come_is_told(monkeypatch):
+    monkeypatch.setattr(airflow_api, "TIMEOUT", 0.2)
+    told = r"ReadTimeout.*may be done all the same"
+    with answering(b"", after=1.0) as slow, pytest.raises(AirflowError, match=told):
+        airflow_api.start(slow, "tables", {}, "")
 
 
 def test_a_list_is_read_to_its_end(monkeypatch):

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartM
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
@@ -80,7 +81,9 @@ class Move:
             self.status, self.reason = "FAILED", error.code
 
     def _move(self, message: Any) -> None:
-        """Send a message anew: it has another id and time, and was never received."""
+        """Send a message anew: it has another id and time, and was never received. One that was deleted is gone."""
+        if message not in self.source._messages:
+            return
         if self.to is None and message.came_to == self.source.name:
             raise SQSException("CouldNotDetermineMessageSource", "it was sent to the dead-letter queue itself")
         self.queues.send_message(
@@ -91,7 +94,7 @@ class Move:
             group_id=message.group_id,
             system_attributes=message.system_attributes,
         )
-        with self.source._messages_lock:
+        with self.source._messages_lock, contextlib.suppress(ValueError):  # it may be deleted meanwhile
             self.source._messages.remove(message)
         self.moved += 1
 

@@ -79,7 +79,9 @@ def make(
     app: Any = dynamodb.OneAtATime(moto_server.DomainDispatcherApplication(_service))
     app = admin.mwaa.in_front_of(app)
     app = Recorder(app, record) if record else app
-    app = Gate(admin.in_front_of(Meanness(app, runtime.mean, latency)), names, key)
+    if runtime.mean.seed is not None or latency:
+        app = Meanness(app, runtime.mean, latency)
+    app = Gate(admin.in_front_of(app), names, key)
     host, port = listener.getsockname()
     return make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
 
