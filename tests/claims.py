@@ -139,10 +139,15 @@ def counted(place: Place, feed: str = "orders") -> dict[str, float]:
 
 
 def summed(place: Place, name: str, feed: str = "orders") -> float:
+    """Return the sum of a metric's data of the last hours, in a place's namespace."""
+    return sum_of(place.connect("cloudwatch"), place.name, name, feed)
+
+
+def sum_of(cloudwatch: Any, namespace: str, name: str, feed: str) -> float:
     """Return the sum of a metric's data of the last hours."""
     now = clock.now()
-    points = place.connect("cloudwatch").get_metric_statistics(
-        Namespace=place.name,
+    points = cloudwatch.get_metric_statistics(
+        Namespace=namespace,
         MetricName=name,
         Dimensions=[{"Name": "Feed", "Value": feed}],
         StartTime=now - timedelta(hours=1),

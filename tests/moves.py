@@ -160,6 +160,15 @@ def run_record() -> RunRecord:
 
 ALL = {**of_files(), **of_runs(), **of_feeds()}
 
+# What brings a file that has just arrived into each state.
+IN_STATE = {
+    "ARRIVED": (),
+    "CLAIMED": ("claim 0 g1",),
+    "SUCCEEDED": ("claim 0 g1", "finish 0 g1"),
+    "INVALID": ("claim 0 g1", "finish invalid 0 g1"),
+    "FAILED": ("claim 0 g1", "fail 0"),
+}
+
 
 def after(*names: str, records: Sequence[Record] = ()) -> FakeTable:
     """Return a table in which these moves were made, each of them."""

@@ -11,16 +11,12 @@ from filebatch.core.contract import Reason
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.history import Note
 from filebatch.core.records import FileRecord
-from moves import ALL, FEED, FILE, KEY, OWN, RUN_ID, after, arrival
+from moves import ALL, FEED, FILE, IN_STATE, KEY, OWN, RUN_ID, after, arrival
 
 AT = "2026-03-01T12:00:00.000Z"
 HOLDS = 400_000  # bytes of an item
 MADE = {
-    "ARRIVED": (),
-    "CLAIMED": ("claim 0 g1",),
-    "SUCCEEDED": ("claim 0 g1", "finish 0 g1"),
-    "INVALID": ("claim 0 g1", "finish invalid 0 g1"),
-    "FAILED": ("claim 0 g1", "fail 0"),
+    **IN_STATE,
     "FAILED, to be tried again": ("claim 0 g1", "fail for now 0"),
     "to be done again": ("claim 0 g1", "finish 0 g1", "await redo g2"),
 }

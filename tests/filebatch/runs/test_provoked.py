@@ -7,7 +7,7 @@ again by whom the table says, and by no one else: Batch's attempts are counted, 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from aws import ROOT, connector, ended, recorded, until
-from filebatch.core import clock, failures
+from claims import sum_of
+from filebatch.core import failures
 from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.feeds import settings
 from filebatch.feeds.feed import Feed, load_feed
@@ -272,7 +273,8 @@ def test_a_failure_is_told_everywhere_and_tried_again_by_whom_the_table_says(
     assert f"{name}/a.txt" in complaint
     assert f"{code}: " in complaint
     assert code in notified(each)
-    assert counted(each, "ProcessingInvalid" if way.state is FileState.INVALID else "ProcessingFailed") == 1
+    metric = "ProcessingInvalid" if way.state is FileState.INVALID else "ProcessingFailed"
+    assert sum_of(each.ctx.cloudwatch, each.ctx.settings.namespace, metric, each.ctx.feed.name) == 1
     assert tried_by_batch(each) == way.attempts
     assert bool(file.due_at) is row.retry
     assert len(jobs_of(each)) == (0 if way.attempts is None else 1)
@@ -284,20 +286,6 @@ def notified(each: Provoked) -> str:
         announcing.announce(each.ctx, each.run.hash)
     (told,) = {each["Message"] for each in published}
     return str(told)
-
-
-def counted(each: Provoked, metric: str) -> float:
-    now = clock.now()
-    points = each.ctx.cloudwatch.get_metric_statistics(
-        Namespace=each.ctx.settings.namespace,
-        MetricName=metric,
-        Dimensions=[{"Name": "Feed", "Value": each.ctx.feed.name}],
-        StartTime=now - timedelta(hours=1),
-        EndTime=now + timedelta(hours=1),
-        Period=3600,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return float(sum(point["Sum"] for point in points))
 
 
 def tried_by_batch(each: Provoked) -> int | None:

@@ -7,22 +7,15 @@ from filebatch.core import file_moves, listed, requests
 from filebatch.core.conditions import Equal
 from filebatch.core.records import FileRecord
 from filebatch.runs.relisting import relist
-from moves import ALL, FEED, FILE, KEY, OWN, RUN_ID, arrival
+from moves import ALL, FEED, FILE, IN_STATE, KEY, OWN, RUN_ID, arrival
 
 OF_THE_INDEX = ("listed", "listed_at", "code")
-MADE = {
-    "ARRIVED": (),
-    "CLAIMED": ("claim 0 g1",),
-    "SUCCEEDED": ("claim 0 g1", "finish 0 g1"),
-    "INVALID": ("claim 0 g1", "finish invalid 0 g1"),
-    "FAILED": ("claim 0 g1", "fail 0"),
-}
 
 
 def in_every_state(place):
     """Put a file in each state into a ledger; return their rows."""
     rows = {}
-    for state, made in MADE.items():
+    for state, made in IN_STATE.items():
         file = replace(FILE, key=f"orders/{state}.csv")
         rows[state] = FileRecord.at(file)
         place.ledger.add(file_moves.arrive(file, FEED, NOW, NOW))
