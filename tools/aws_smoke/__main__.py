@@ -161,7 +161,7 @@ def _is_local(endpoint: str) -> bool:
 
 def _confirmed(here: Begun) -> bool:
     told = (
-        f"make {here.prefix} in account {here.account}, {here.region}, for about 0.20 USD, and destroy it again? [y/N] "
+        f"make {here.prefix} in account {here.account}, {here.region}, for some 0.10 USD, and destroy it again? [y/N] "
     )
     return _is_local(here.endpoint) or (sys.stdin.isatty() and input(told).strip().lower() == "y")
 
