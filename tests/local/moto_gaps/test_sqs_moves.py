@@ -108,6 +108,16 @@ def test_a_move_is_cancelled(queues):
     assert moved < 3
 
 
+def test_what_is_deleted_meanwhile_is_not_moved_and_ends_no_move(queues, wait_until):
+    queues.fail("one", "two")
+    queues.start(MaxNumberOfMessagesPerSecond=2)
+    queues.sqs.purge_queue(QueueUrl=queues.dead)
+
+    found = ended(queues, wait_until)
+    assert (found["Status"], found["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 0)
+    assert queues.count(queues.source) == 0
+
+
 def test_the_newest_moves_are_listed_first(queues, wait_until):
     queues.start()
     ended(queues, wait_until)
