@@ -82,7 +82,7 @@ def ask(
     """Ask for a path, which has no `/api/v2` in front; return the answer's document, None where no Airflow answers.
 
     Raises:
-        AirflowError: it refuses.
+        AirflowError: it refuses, or its answer doesn't come or isn't JSON.
     """
     if airflow.mwaa:
         return _through_aws(airflow.mwaa, method, path, query or {}, body)
@@ -95,7 +95,11 @@ def ask(
             answer = client.request(method, f"/api/v2{path}", params=query, json=body, headers=headers)
         except httpx.ConnectError:
             return None
-    if answer.is_error:
+        except httpx.HTTPError as error:
+            raise AirflowError(
+                f"{airflow.name}: expected an answer to {method} {path}, found {error!r}; it may be done all the same"
+            ) from error
+    if answer.is_error or "json" not in answer.headers.get("Content-Type", ""):
         raise _refused(airflow.name, method, path, answer.status_code, answer.text)
     return answer.json()
 
