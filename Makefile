@@ -31,7 +31,7 @@ ANY_AIRFLOW := --ignore=tests/tools/deploy --ignore=tests/tools/doctor --ignore=
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' $(lastword $(MAKEFILE_LIST)))
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/\$$\$$/$$/g' | expand -t 21
 
 setup:  ## make the environments (Airflow, worker, AWS CLI) and Airflow's database
 	@tools/setup $(VENV) $(LOCK)

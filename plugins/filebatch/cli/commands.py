@@ -167,7 +167,8 @@ def _act(place: Place, verb: verbs.Verb, *, feed: str, dry_run: bool, reason: st
     ctx, wanted = place.ctx(place.feed(feed)), wanted_of(place, **filters)
     found = acting.meant(ctx, verb, wanted)
     if not found.files:
-        click.echo(f"there is no file to {verb.name}: {verb.meaning}", err=True)
+        states = " or ".join(verb.states)
+        click.echo(f"nothing to {verb.name}: no file that was asked for is {states}", err=True)
         raise click.exceptions.Exit(NOTHING_FOUND)
     done = acting.act(ctx, verb, wanted, found, reason.strip(), None if dry_run else Airflow.here())
     if json_:

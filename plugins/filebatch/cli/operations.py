@@ -97,6 +97,8 @@ def forget(place: Place, key: str, *, reason: str, dry_run: bool, json_: bool) -
     if not dry_run:
         who = place.connect("sts").get_caller_identity()["Arn"]
         found = forgetting.forget(ctx, wanted, who, reason.strip())
+    if not json_:
+        click.echo("dry run, would erase:" if dry_run else "erased:", err=True)
     show.value({"versions": found.versions, **found.objects}, json_=json_)
 
 

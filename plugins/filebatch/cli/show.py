@@ -55,10 +55,10 @@ def feeds(found: Iterable[Overview]) -> None:
     """Print feeds as a table, and below it why runs of some claim nothing."""
     found = list(found)
     rows = [
-        (each.feed, *map(str, each.counts.values()), _pace(each), each.oldest_waiting, each.last_arrival)
+        (each.feed, *map(str, each.counts.values()), _pace(each), _time(each.oldest_waiting), _time(each.last_arrival))
         for each in found
     ]
-    _table(("feed", *COLUMNS, "last hour", "oldest waiting", "last arrival"), rows)
+    _table(("feed", *COLUMNS, "last hour", "waits since", "last came"), rows)
     for each in found:
         if each.held:
             _console().print(Text(f"{each.feed}: {each.held}"), soft_wrap=True)
@@ -71,11 +71,14 @@ def _pace(found: Overview) -> str:
 
 
 COLUMNS = ("arrived", "claimed", "succeeded", "invalid", "failed")
+FOLDED = {"feed", "last hour", "key"}  # of no other column a word is broken
+NARROW = 100  # characters of a line
+PIPE = 10_000  # characters; a key has 1,024 bytes at most
 
 
 def files(found: Sequence[ListedFile]) -> None:
     """Print files as a table."""
-    rows = [(str(each.state), each.code, each.since, f"{each.size:,}", visible(each.key)) for each in found]
+    rows = [(str(each.state), each.code, _time(each.since), f"{each.size:,}", visible(each.key)) for each in found]
     _table(("state", "code", "since", "bytes", "key"), rows)
 
 
@@ -90,18 +93,27 @@ def told(found: Told) -> None:
         console.print(Text(f"  {event.at}  {event.what}{run}", style="dim"), soft_wrap=True)
 
 
+def _time(iso: str | None) -> str:
+    """Return a time (UTC) to the second, in two lines where a terminal is narrow."""
+    return iso[:19].replace("T", "\n" if _console().width < NARROW else " ") if iso else ""
+
+
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
-    table = Table(box=box.SIMPLE, show_edge=False)
+    table = Table(box=box.SIMPLE, show_edge=False, padding=0)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column not in FOLDED)
     for row in rows:
         table.add_row(*(Text(each or "", style=COLOURS.get(each or "", "")) for each in row))
     _console().print(table)
 
 
 def _console() -> Console:
-    """Return the terminal, or what stands for one: text of strangers is never markup, and no link."""
-    return Console(markup=False, highlight=False, emoji=False)
+    """Return the terminal, or what stands for one: text of strangers is never markup, and no link.
+
+    A pipe or file has no width: a key in two lines couldn't be searched for.
+    """
+    found = Console(markup=False, highlight=False, emoji=False)
+    return found if found.is_terminal else Console(markup=False, highlight=False, emoji=False, width=PIPE)
 
 
 def paths(found: Iterable[Line]) -> None:
@@ -125,6 +137,6 @@ def view(feed: str, tables: Sequence[str]) -> None:
 
 
 def acted(found: Mapping[str, Any]) -> None:
-    """Print what an act came to."""
+    """Print what an act came to; of a list each value is a line of its own, to be copied."""
     for name, value in found.items():
-        click.echo(f"{name}: {value}")
+        click.echo("\n".join((f"{name}:", *value)) if isinstance(value, list) else f"{name}: {value}")

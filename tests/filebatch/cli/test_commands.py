@@ -5,6 +5,7 @@ import shlex
 from dataclasses import replace
 from datetime import timedelta
 
+import click
 import pytest
 
 from aws import DOCUMENTS, feed_of
@@ -65,6 +66,25 @@ def test_keys_of_strangers_are_neither_markup_nor_control_characters(shell):
     ended = shell.run("files")
     assert "[red]" in ended.stdout.replace("\n", "").replace(" ", "")
     assert "\x1b" not in ended.stdout
+
+
+def test_a_key_is_in_one_line_where_the_list_goes_into_a_pipe(shell):
+    key = f"orders/2026-01-02/{'a' * 200}.csv"
+    shell.put(key)
+    assert key in shell.run("files").stdout
+
+
+def test_a_terminal_of_80_columns_breaks_no_word_of_feeds(shell, monkeypatch):
+    shell.fail(shell.put())
+    shell.put("orders/2026-01-02/b.csv")
+    for name, value in {"FORCE_COLOR": "1", "COLUMNS": "80", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    lines = click.unstyle(shell.run("feeds").stdout).splitlines()
+    assert max(map(len, lines)) <= 80
+    words = " ".join(lines).split()
+    assert {"feed", "arrived", "claimed", "succeeded", "invalid", "failed", "orders"} <= {*words}
+    (feed,) = shell.json("feeds")
+    assert {*feed["oldest_waiting"][:19].split("T")} <= {*words}
 
 
 def test_feeds_tell_their_counts_the_oldest_waiting_and_the_last_arrival(shell):
@@ -323,9 +343,18 @@ def test_where_no_airflow_answers_the_command_that_does_it_is_printed(shell):
     )
 
 
-def test_nothing_to_retry_ends_with_three(shell):
+def test_for_people_that_command_is_a_line_to_copy(shell):
+    shell.fail(shell.put())
+    *_, line = shell.run("retry", "orders", "--reason", "wrong rates").stdout.splitlines()
+    assert shlex.split(line)[:4] == ["airflow", "dags", "test", "orders"]
+    assert json.loads(shlex.split(line)[-1]) == {"state": "FAILED", "reason": "wrong rates"}
+
+
+def test_nothing_to_retry_ends_with_three_and_says_for_what_it_is(shell):
     shell.put()
-    assert shell.run("retry", "orders", "--reason", "x").exit_code == 3
+    ended = shell.run("retry", "orders", "--reason", "x")
+    assert ended.exit_code == 3
+    assert ended.stderr == "nothing to retry: no file that was asked for is FAILED\n"
 
 
 # Faults.

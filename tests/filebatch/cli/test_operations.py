@@ -150,6 +150,12 @@ def test_a_run_that_planned_the_file_before_takes_it_no_more(place, shell):
     assert not place.ledger.try_move(planned.move("t", "r", place.ctx().now())).done
 
 
+@pytest.mark.parametrize(("more", "said"), [(["--dry-run"], "dry run, would erase:\n"), ([], "erased:\n")])
+def test_forgetting_tells_people_whether_anything_was_erased(shell, more, said):
+    shell.fail(shell.put())
+    assert shell.run("forget", KEY, "--reason", "a person asked", *more).stderr == said
+
+
 def test_forgetting_wants_a_reason_and_says_where_there_is_nothing(shell):
     assert shell.run("forget", KEY).exit_code == 2
     assert shell.run("forget", KEY, "--reason", " ").exit_code == 2

@@ -63,6 +63,18 @@ def test_a_trigger_that_needs_what_is_not_there(clone):
     assert "file_to_batch" in told
 
 
+def test_triggers_are_fine_in_a_shell_of_the_local_aws(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS", "filebatch_local.base.sqlite.connect_args")
+    assert list(repository.triggers(ROOT)) == []
+
+
+def test_a_look_leaves_no_airflow_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("AIRFLOW_HOME", raising=False)
+    assert list(repository.triggers(ROOT)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("was", "becomes"), [("PyYAML==6.0.3", "PyYAML==6.0.2"), ("PyYAML==6.0.3", "unknown==1.0")])
 def test_a_requirement_that_was_not_tested(clone, was, becomes):
     file = clone / "requirements.txt"
