@@ -7,13 +7,13 @@ from datetime import timedelta
 from aws import NOW
 from fake_table import FakeTable
 from filebatch.core import feed_moves, file_moves, run_moves
-from filebatch.core.breaker import Breaker
 from filebatch.core.clock import to_iso
 from filebatch.core.contract import FileVersion, Reason, Result, Work
+from filebatch.core.feed_records import Breaker, Sweeping
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.moves import Move
 from filebatch.core.record import Record
-from filebatch.core.records import FileRecord, FileState, RunRecord, Sweeping
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.run_moves import Asked, RoundJob
 from filebatch.core.usage import Billed, Usage
 

@@ -16,7 +16,7 @@ import pytest
 from aws import until
 from filebatch import run_context
 from filebatch.core import clock, feed_moves, run_moves
-from filebatch.core.breaker import Breaker
+from filebatch.core.feed_records import Breaker
 from filebatch.core.ledger import Ledger
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.feed import Feed, load_feed

@@ -4,8 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from filebatch.core import clock, feed_moves
-from filebatch.core.breaker import Breaker
-from filebatch.core.records import Bell
+from filebatch.core.feed_records import Bell, Breaker
 from filebatch.intake import arrivals, doorbell
 from filebatch.intake.arrivals import Taken
 from simulation.faults import EXPECTED

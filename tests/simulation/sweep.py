@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filebatch.core import clock
+from filebatch.core.feed_records import Sweeping
 from filebatch.core.moves import Move
-from filebatch.core.records import FileRecord, Sweeping
+from filebatch.core.records import FileRecord
 from filebatch.core.rows import Row
 from filebatch.feeds.feed import Feed
 from filebatch.intake import listing

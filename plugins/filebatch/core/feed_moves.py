@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import datetime
 
-from filebatch.core.breaker import Breaker
 from filebatch.core.clock import to_iso
 from filebatch.core.conditions import Absent, AtMost, Equal, Present
+from filebatch.core.feed_records import Arrival, Bell, Breaker, Sweep, Sweeping
 from filebatch.core.moves import Move
 from filebatch.core.record import Record
-from filebatch.core.records import Arrival, Bell, Sweep, Sweeping
 
 
 def ring(feed: str, rings: int, *, seen: str | None, now: datetime) -> Move[Bell]:

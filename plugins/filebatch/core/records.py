@@ -1,6 +1,6 @@
-"""What the ledger holds, with types: a file, a claim of a run, and three facts about a feed.
+"""What the ledger holds, with types: a file, and a claim of a run; what it holds of a feed is in `feed_records.py`.
 
-This is the one place that knows the attributes of DynamoDB's items. An attribute that this version doesn't know is kept
+These are the places that know the attributes of DynamoDB's items. An attribute that this version doesn't know is kept
 in `more` and written back, so that an older worker meets a newer ledger and the other way round.
 """
 
@@ -242,61 +242,6 @@ class RunRecord(Record):
     def trouble(self, code: str) -> str:
         """Return what a worker wrote down when it ended with a failure's exit code, "" for nothing."""
         return str(getattr(self, trouble_of(code)) or "") if code in UNIT_TROUBLES else ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bell(Record):
-    """A feed's bell: when it rang last, and how often in a row without an answer; None once it is answered."""
-
-    rung_at: str | None = None
-    rings: int = 0
-
-    @staticmethod
-    def at(feed: str) -> Row[Bell]:
-        """Return where it is kept."""
-        return Row(Bell, f"feed#{feed}", "bell")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sweep(Record):
-    """Until when a feed's bucket was compared with the ledger, by which definition, and how much no pattern matched."""
-
-    swept_at: str
-    definition: str
-    unmatched: int = 0
-
-    @staticmethod
-    def at(feed: str) -> Row[Sweep]:
-        """Return where it is kept."""
-        return Row(Sweep, f"feed#{feed}", "sweep")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sweeping(Record):
-    """How far a sweep is: all versions up to this one were compared since it began; no key once it has ended."""
-
-    began: str
-    definition: str
-    after_key: str
-    after_version: str
-    unmatched: int = 0
-
-    @staticmethod
-    def at(feed: str) -> Row[Sweeping]:
-        """Return where it is kept."""
-        return Row(Sweeping, f"feed#{feed}", "sweeping")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arrival(Record):
-    """When a feed's last file arrived."""
-
-    arrived_at: str
-
-    @staticmethod
-    def at(feed: str) -> Row[Arrival]:
-        """Return where it is kept."""
-        return Row(Arrival, f"feed#{feed}", "arrival")
 
 
 def trouble_of(code: str) -> str:

@@ -12,8 +12,9 @@ import random
 from datetime import datetime, timedelta
 
 from filebatch.core import clock, feed_moves
+from filebatch.core.feed_records import Bell
 from filebatch.core.moves import Move
-from filebatch.core.records import Bell, FileRecord, RunRecord
+from filebatch.core.records import FileRecord, RunRecord
 from filebatch.core.rows import Partition
 
 FIRST_RING_TIMEOUT, LAST_RING_TIMEOUT = timedelta(seconds=30), timedelta(minutes=10)

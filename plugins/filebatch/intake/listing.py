@@ -12,8 +12,9 @@ from typing import Any
 
 from filebatch.core import clock, feed_moves, file_moves
 from filebatch.core.contract import FileVersion
+from filebatch.core.feed_records import Sweep, Sweeping
 from filebatch.core.ledger import Ledger
-from filebatch.core.records import FileRecord, FileState, Sweep, Sweeping
+from filebatch.core.records import FileRecord, FileState
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection

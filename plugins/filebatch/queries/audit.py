@@ -19,8 +19,9 @@ from typing import Any
 
 from filebatch.core import clock, paths
 from filebatch.core.contract import FileVersion
+from filebatch.core.feed_records import Sweep
 from filebatch.core.ledger import Ledger
-from filebatch.core.records import DONE, FileRecord, FileState, RunRecord, Sweep
+from filebatch.core.records import DONE, FileRecord, FileState, RunRecord
 from filebatch.core.rows import Row
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed

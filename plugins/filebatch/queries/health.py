@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from filebatch.core import clock
+from filebatch.core.feed_records import Arrival, Sweep
 from filebatch.core.metrics import datum
-from filebatch.core.records import Arrival, FileRecord, RunRecord, Sweep
+from filebatch.core.records import FileRecord, RunRecord
 from filebatch.feeds.feed import Feed
 from filebatch.queries.capacity import JobQueue
 from filebatch.runs import billing, breaker, open_items

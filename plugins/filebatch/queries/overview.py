@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from itertools import product
 
 from filebatch.core import listed
-from filebatch.core.records import SETTLED_STATES, Arrival, FileState
+from filebatch.core.feed_records import Arrival
+from filebatch.core.records import SETTLED_STATES, FileState
 from filebatch.runs import breaker, open_items
 from filebatch.runs.context import FeedContext
 

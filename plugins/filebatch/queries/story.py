@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from filebatch.core import aws_errors, clock
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
-from filebatch.core.records import FileRecord, RunRecord, Sweep
+from filebatch.core.feed_records import Sweep
+from filebatch.core.records import FileRecord, RunRecord
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.standing import Standing

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from filebatch.core import clock, failures, feed_moves
-from filebatch.core.breaker import Breaker
+from filebatch.core.feed_records import Breaker
 from filebatch.core.records import DONE, FileRecord, FileState, RunRecord
 from filebatch.runs.context import FeedContext
 

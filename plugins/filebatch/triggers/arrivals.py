@@ -12,8 +12,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from filebatch.core import clock
-from filebatch.core.breaker import Breaker
-from filebatch.core.records import Bell
+from filebatch.core.feed_records import Bell, Breaker
 from filebatch.feeds.feed import Feed
 from filebatch.intake import doorbell
 from filebatch.triggers import standstill

@@ -12,10 +12,11 @@ from aws import NOW, recorded
 from filebatch.core import feed_moves, file_moves, listed, requests, run_moves
 from filebatch.core.conditions import Contains, Equal
 from filebatch.core.errors import MoveRefused
+from filebatch.core.feed_records import Bell
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.ledger import FIRST_PAUSE, LAST_PAUSE, Ledger, Moved
 from filebatch.core.listed import ListedFile
-from filebatch.core.records import Bell, FileRecord, FileState, RunRecord
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.rows import Row
 from filebatch.core.run_moves import Asked
 from moves import FEED, FILE, KEY, OTHER, OWN, REASON, RUN_ID, arrival, run_record

@@ -2,8 +2,8 @@
 
 import pytest
 
+from filebatch.core.feed_records import Bell
 from filebatch.core.moves import Move
-from filebatch.core.records import Bell
 from moves import ALL, KEY, after
 
 BELL = Bell.at("orders")

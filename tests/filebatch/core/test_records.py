@@ -9,7 +9,8 @@ from aws import NOW
 from filebatch.core import file_moves, requests
 from filebatch.core.contract import Reason
 from filebatch.core.errors import RecordError
-from filebatch.core.records import Arrival, Bell, FileRecord, FileState, RunRecord, RunState, Sweep
+from filebatch.core.feed_records import Arrival, Bell, Sweep
+from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
 from filebatch.core.rows import Partition
 from moves import FEED, FILE, OTHER, OWN, arrival, run_record
 from values import FILES

@@ -8,7 +8,8 @@ import pytest
 from aws import NOW
 from fake_table import FakeTable
 from filebatch.core import feed_moves, run_moves
-from filebatch.core.records import Arrival, RunRecord, RunState, Sweep
+from filebatch.core.feed_records import Arrival, Sweep
+from filebatch.core.records import RunRecord, RunState
 from filebatch.core.run_moves import Asked
 from moves import ALL, FEED, OWN, after, in_round, refused, run_record
 

@@ -11,8 +11,9 @@ from aws import NOW, feed_of, until
 from filebatch.core import file_moves
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
+from filebatch.core.feed_records import Arrival
 from filebatch.core.parallel import side_by_side
-from filebatch.core.records import Arrival, FileRecord, FileState
+from filebatch.core.records import FileRecord, FileState
 from filebatch.intake import arrivals
 from filebatch.intake.arrivals import Taken
 from golden import golden

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from aws import NOW
 from filebatch.core import clock, feed_moves
 from filebatch.core.conditions import Absent
-from filebatch.core.records import Bell, FileRecord, RunRecord
+from filebatch.core.feed_records import Bell
+from filebatch.core.records import FileRecord, RunRecord
 from filebatch.intake import doorbell
 
 SILENT = Bell(pk="feed#orders", sk="bell")

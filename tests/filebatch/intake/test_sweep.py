@@ -7,8 +7,9 @@ import pytest
 from aws import feed_of, recorded
 from filebatch.core import clock, feed_moves, file_moves
 from filebatch.core.contract import Reason
+from filebatch.core.feed_records import Sweep, Sweeping
 from filebatch.core.file_moves import FileFailure
-from filebatch.core.records import FileRecord, FileState, Sweep, Sweeping
+from filebatch.core.records import FileRecord, FileState
 from filebatch.intake import arrivals, listing
 from filebatch.intake.arrivals import Taken
 

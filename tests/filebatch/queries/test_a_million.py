@@ -12,8 +12,9 @@ from aws import NOW, feed_of
 from fake_table import PAGE_ITEMS, holds
 from filebatch.core import clock, file_moves, listed, run_moves
 from filebatch.core.contract import FileVersion
+from filebatch.core.feed_records import Arrival
 from filebatch.core.ledger import Page
-from filebatch.core.records import Arrival, FileRecord, FileState, RunRecord
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.settings import Settings
 from filebatch.queries import advice, files, overview, run_files, story

@@ -8,8 +8,8 @@ import pytest
 from aws import NOW, feed_of
 from claims import Held
 from filebatch.core import clock, feed_moves, file_moves, run_moves
+from filebatch.core.feed_records import Arrival
 from filebatch.core.metric_data import check
-from filebatch.core.records import Arrival
 from filebatch.queries import health
 from filebatch.queries.capacity import JobQueue
 from moves import BREAKER, FILE, LATER, run_record

@@ -10,8 +10,9 @@ from aws import feed_of
 from claims import OTHER, Held, run_of
 from filebatch.core import clock, feed_moves, file_moves, history, run_moves
 from filebatch.core.contract import Reason
+from filebatch.core.feed_records import Bell
 from filebatch.core.file_moves import FileFailure
-from filebatch.core.records import Bell, FileState, RunRecord, RunState
+from filebatch.core.records import FileState, RunRecord, RunState
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.selection import Origin, Selection
 from filebatch.runs import asking, plans, rounds, settling

@@ -8,8 +8,8 @@ import pytest
 from aws import NOW, feed_of
 from claims import Held
 from filebatch.core import clock, file_moves
-from filebatch.core.breaker import Breaker
 from filebatch.core.contract import Reason
+from filebatch.core.feed_records import Breaker
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.records import FileState
 from filebatch.runs import breaker, settling

@@ -10,8 +10,9 @@ from claims import OTHER, RUN_ID, Held
 from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.contract import Reason
 from filebatch.core.errors import ConfigurationError
+from filebatch.core.feed_records import Sweep
 from filebatch.core.file_moves import FileFailure
-from filebatch.core.records import FileRecord, FileState, Sweep
+from filebatch.core.records import FileRecord, FileState
 from filebatch.core.run_moves import Asked
 from filebatch.feeds.selection import Selection
 from filebatch.feeds.windows import Window

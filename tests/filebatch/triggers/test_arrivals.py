@@ -17,7 +17,8 @@ import pytest
 from aws import feed_of
 from doorbells import FEED, becomes, doorbell_of, event_of, left, put, running, send, waiting
 from filebatch.core import clock, feed_moves, run_moves
-from filebatch.core.records import Arrival, Bell, FileRecord, FileState
+from filebatch.core.feed_records import Arrival, Bell
+from filebatch.core.records import FileRecord, FileState
 from filebatch.core.run_moves import Asked
 from filebatch.intake import doorbell
 from filebatch.triggers import arrivals
