@@ -115,7 +115,8 @@ def destroyed(folder: Path, begun: Begun) -> Row:
     except (programs.ProgramError, OSError, BotoCoreError, ClientError) as error:
         return Row("destroyed", FAILED, f"{error}; again: {AGAIN}")
     if left:
-        return Row("destroyed", FAILED, f"still there: {', '.join(left)}; again: {AGAIN}")
+        told = f"still there: {', '.join(left)}; again: {AGAIN}; what stays then has to be removed by hand"
+        return Row("destroyed", FAILED, told)
     record.end(folder)
     return Row("destroyed", PASSED, "nothing bears the prefix any more")
 
