@@ -15,6 +15,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
 from filebatch.feeds.feed import load_feeds
+from filebatch.feeds.selection import PARAMS
 
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
@@ -181,7 +182,7 @@ def test_tasks_that_tell_run_whatever_happened_and_do_not_hide_it(feed: str) -> 
 def test_the_form_says_what_each_field_means() -> None:
     dag = load(DAGS).dags["weather"]
 
-    for name in ("keys", "prefix", "pattern", "from", "to", "force", "wait"):
+    for name in PARAMS:
         param = dag.params.get_param(name)
         assert param.schema["title"], name
         assert len(param.description or param.schema.get("description", "")) > 20, name

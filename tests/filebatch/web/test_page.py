@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from aws import ROOT
+from filebatch.queries import verbs
 from files_page import ARRIVED, FAILED, HOSTILE, MARKUP
 
 pytestmark = pytest.mark.airflow
@@ -45,7 +46,8 @@ def test_a_viewer_sees_and_starts_nothing(page):
     found = page.ask("/filebatch/api/files?feed=orders", "eve").json()
     assert len(found["files"]) == 3
     assert found["may_act"] is False
-    assert page.ask("/filebatch/api/act", "eve", "POST", RETRY).status_code == 403
+    for action in verbs.ALL:
+        assert page.ask("/filebatch/api/act", "eve", "POST", {**RETRY, "action": action.name}).status_code == 403
     assert len(page.runs()) == before
 
 
