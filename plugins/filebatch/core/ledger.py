@@ -184,10 +184,11 @@ class Ledger:
         read = (_readable(FileRecord, requests.decode(item)) for item in answer["Items"])
         return [record for record in read if record]
 
-    def all_versions(self, uri: str) -> list[FileRecord]:
-        """Read the records of all versions of a file, consistently."""
+    def all_versions(self, uri: str, *, strictly: bool = False) -> list[FileRecord]:
+        """Read the records of all versions of a file, consistently; where `strictly`, RecordError if one can't be."""
         pages = self._pages("query", None, **requests.versions(uri))
-        read = (_readable(FileRecord, requests.decode(item)) for page in pages for item in page["Items"])
+        items = (requests.decode(item) for page in pages for item in page["Items"])
+        read = (FileRecord.from_item(item) if strictly else _readable(FileRecord, item) for item in items)
         return [record for record in read if record]
 
     def latest_run(self, feed: str, run: str) -> RunRecord | None:

@@ -59,6 +59,7 @@ def forget(ctx: FeedContext, key: str, who: str, why: str) -> Erased:
 
     Raises:
         HeldError: a run holds a version.
+        RecordError: the ledger's item of a version can't be read.
     """
     unknown = [file for file in _versions(ctx, key) if standing.of(ctx.feed, file) is Standing.WORK]
     arrivals.record(ctx.ledger, ctx.feed, unknown, ctx.now(), arrivals.ASKED)  # what is known stays as it is
@@ -77,7 +78,8 @@ def forget(ctx: FeedContext, key: str, who: str, why: str) -> Erased:
 
 
 def _records(ctx: FeedContext, key: str) -> list[FileRecord]:
-    return ctx.ledger.all_versions(f"s3://{ctx.settings.new_files}/{key}")
+    """Return the records of all versions: without one that can't be read its results would stay, unnoticed."""
+    return ctx.ledger.all_versions(f"s3://{ctx.settings.new_files}/{key}", strictly=True)
 
 
 def _versions(ctx: FeedContext, key: str) -> list[FileVersion]:

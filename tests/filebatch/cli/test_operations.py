@@ -143,6 +143,20 @@ def test_a_file_that_a_run_holds_is_not_forgotten(place, shell):
     assert held.files[0].key in objects(place, place.new_files)
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_key_of_which_an_item_cannot_be_read_is_not_forgotten_in_part(place, shell, options):
+    row = shell.put()
+    place.connect("dynamodb").update_item(
+        TableName=place.table,
+        Key={"pk": {"S": row.pk}, "sk": {"S": row.sk}},
+        UpdateExpression="SET attempts = :words",
+        ExpressionAttributeValues={":words": {"S": "many"}},
+    )
+    ended = shell.run("forget", KEY, "--reason", "x", *options)
+    assert (ended.exit_code, "attempts: expected int, found 'many'" in ended.stderr) == (1, True)
+    assert KEY in objects(place, place.new_files)
+
+
 def test_a_run_that_planned_the_file_before_takes_it_no_more(place, shell):
     row = shell.put()
     planned = plans.plan_one(place.ledger.get(row), asked=True, force=False)
