@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from filebatch.feeds.settings import VARIABLE
+from filebatch.core.errors import ConfigurationError
+from filebatch.feeds.settings import VARIABLE, Settings, parse
 from filebatch_local.base.layout import Layout
 from filebatch_local.serve.background import running
 from filebatch_local.serve.shell import environment, take_over
@@ -19,12 +20,19 @@ class NoSettingsError(Exception):
     """Nobody says which environment is meant."""
 
 
-def found_settings(file: Path | None, *, local: bool = True) -> Any:
-    """Return the settings as a document; those of the local AWS bring its address and keys into this process.
+def found_settings(file: Path | None, *, local: bool = True) -> Settings:
+    """Return the settings; those of the local AWS bring its address and keys into this process.
 
     Raises:
-        NoSettingsError: there are none, or what should be them can't be read.
+        NoSettingsError: there are none, or what should be them isn't.
     """
+    try:
+        return parse(_document(file, local=local))
+    except ConfigurationError as error:
+        raise NoSettingsError(f"{file}: {error}" if file else str(error)) from error
+
+
+def _document(file: Path | None, *, local: bool) -> Any:
     if file:
         return _json(str(file), _text(file))
     if written := os.environ.get(IN_SHELL):

@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("feed", help="name of a feed in dags/feeds, or path of a feed file")
     parser.add_argument("file", type=Path)
     given = parser.parse_args(arguments)
+    if not given.feed or given.file == Path():
+        return _wrong("expected a feed and a file: make try FEED=tables FILE=samples/airports.csv")
     if not given.file.is_file():
         return _wrong(f"FILE={given.file}: there is no such file")
     path = Path(given.feed) if given.feed.endswith(".yaml") else ROOT / "dags" / "feeds" / f"{given.feed}.yaml"

@@ -11,6 +11,7 @@ from simulation import run, safeguards, sweep
 from simulation.run import Outcome
 
 PROCESSES = os.cpu_count() or 1
+SWEPT = 2_500  # objects: two fifths of them are a page, after which the sweep is interrupted
 
 
 def main() -> int:
@@ -21,9 +22,13 @@ def main() -> int:
     parser.add_argument("--calls", action="store_true", help="tell every call of it, too")
     parser.add_argument("--safeguards", action="store_true", help="take out each safeguard: which seed finds that?")
     parser.add_argument("--only", default="", help="of these the one of this name")
-    parser.add_argument("--sweep", type=int, default=0, help="sweep so many objects, with an interruption")
+    parser.add_argument(
+        "--sweep", type=int, default=0, help="sweep so many objects, 2,500 at least, with an interruption"
+    )
     given = parser.parse_args()
     if given.sweep:
+        if given.sweep < SWEPT:
+            parser.error(f"--sweep: expected {SWEPT} objects at least, found {given.sweep}")
         print(sweep.sweep(given.sweep))
         return 0
     if given.safeguards:

@@ -36,6 +36,11 @@ class Seen:
     mebibytes: float
     seconds: float
 
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        took = f"{self.seconds:.0f} s, and the process grew by {self.mebibytes:.1f} MiB"
+        return f"{self.recorded:,} objects recorded from {self.pages:,} pages in {took}"
+
 
 @dataclass
 class Listing:

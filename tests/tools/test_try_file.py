@@ -73,6 +73,7 @@ def test_a_program_is_tried_too(tmp_path):
 @pytest.mark.parametrize(
     ("feed", "file", "told"),
     [
+        ("", "", "expected a feed and a file: make try FEED=tables FILE=samples/airports.csv"),
         ("nope", "README.md", "feeds there: tables, weather"),
         ("tables", "nope.csv", "there is no such file"),
         ("BROKEN", "README.md", "mine.yaml: memory: "),

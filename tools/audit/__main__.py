@@ -13,7 +13,6 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
-from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
 from surroundings import NoSettingsError, found_settings
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="audit", description="Compare bucket, ledger and results of all feeds.")
     parser.add_argument("settings", nargs="?", type=Path, help="JSON file of settings (default: see `make audit`)")
     try:
-        found = settings.parse(found_settings(parser.parse_args(arguments).settings))
+        found = found_settings(parser.parse_args(arguments).settings)
     except NoSettingsError as none:
         raise SystemExit(str(none)) from none
     feeds, errors = load_feeds(ROOT / "dags" / "feeds")

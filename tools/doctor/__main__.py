@@ -21,7 +21,6 @@ import boto3
 from doctor import airflow, environment, repository
 from doctor.environment import Environment
 from doctor.told import Finding, NotChecked, Told
-from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from surroundings import NoSettingsError, found_settings
 
@@ -39,10 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(NO_LOCAL, action="store_true", help="leave out this machine's local AWS and Airflow")
     parser.add_argument(WITHOUT, metavar="CHECK", action="append", default=[], help="leave out a check")
     given = parser.parse_args(arguments)
+    if given.settings:
+        _refuse_unreadable(parser, given.settings)
     looked = examined(given.settings, local=not given.no_local)
     told = {name: list(found) for name, found in looked if name not in given.without}
     sys.stdout.write(_as_json(told) if given.json else _as_text(told))
     return int(any(isinstance(each, Finding) for found in told.values() for each in found))
+
+
+def _refuse_unreadable(parser: argparse.ArgumentParser, file: Path) -> None:
+    """End with 2 where a file was named that isn't one of settings: what was asked for would go unchecked."""
+    try:
+        found_settings(file)
+    except NoSettingsError as none:
+        parser.error(str(none))
 
 
 def examined(file: Path | None, *, local: bool) -> Iterator[tuple[str, Iterator[Told]]]:
@@ -51,7 +60,7 @@ def examined(file: Path | None, *, local: bool) -> Iterator[tuple[str, Iterator[
         yield name, check(ROOT)
     feeds, _ = load_feeds(ROOT / "dags" / "feeds")
     try:
-        found = settings.parse(found_settings(file, local=local))
+        found = found_settings(file, local=local)
     except NoSettingsError as none:
         for name in environment.CHECKS:
             yield name, iter([NotChecked(name, str(none))])

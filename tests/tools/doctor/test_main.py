@@ -63,12 +63,24 @@ def test_a_clone_alone_is_fine_and_the_rest_is_told_as_not_checked(monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("written", "told"), [("{", "AIRFLOW_VAR_FILEBATCH: expected the settings as JSON"), ("", "no settings")]
+    ("written", "told"),
+    [("{", "AIRFLOW_VAR_FILEBATCH: expected the settings as JSON"), ("", "no settings"), ("[]", "expected a dict")],
 )
 def test_settings_that_are_none_are_told_and_not_looked_at(monkeypatch, capsys, written, told):
     monkeypatch.setenv("AIRFLOW_VAR_FILEBATCH", written)
     assert main(["--no-local"]) == 0
     assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("written", [None, "{", "[]", "{}"])
+def test_a_file_that_holds_no_settings_is_refused(tmp_path, capsys, written):
+    file = tmp_path / "settings.json"
+    if written is not None:
+        file.write_text(written)
+    with pytest.raises(SystemExit) as ended:
+        main([str(file)])
+    assert ended.value.code == 2
+    assert str(file) in capsys.readouterr().err
 
 
 def test_without_this_machines_own_nothing_of_it_is_told(monkeypatch, capsys):
