@@ -51,7 +51,7 @@ class Checks:
         self.results = world.settings.results(world.feed.name)
         self.settled_at: dict[Key, float] = {}
         self.promised: list[tuple[Key, float, str, bool]] = []  # to be done again: file, since when, by which run
-        self.former: set[str] = set()  # runs and files of a name that the feed hasn't any more, which nobody meets
+        self.former: set[str] = set()  # runs of a name that the feed hasn't any more: nobody announces them
         self.empty: deque[float] = deque()  # when runs of the bell ended that had found nothing to do
         self.begun: set[str] = set()  # files that a worker has begun with, by when they were put
         self.kept: set[str] = set()  # keys of committed results: what lies there stays as it is
@@ -208,15 +208,14 @@ class Checks:
     def all_but(self, spoilt: Collection[str]) -> None:
         """Check that what can't be settled has kept no other file from it."""
         for key, item in self.world.aws.dynamodb.tables[self.world.settings.ledger].items.items():
-            if key[0].startswith("s3://") and item.get("claim") not in spoilt and not self._is_nobodys(item):
+            if key[0].startswith("s3://") and item.get("claim") not in spoilt:
                 self._is_settled(item)
 
     def is_at_rest(self) -> bool:
         """Tell whether nothing is on its way any more: then what is wrong stays wrong."""
         table = self.world.aws.dynamodb.tables[self.world.settings.ledger]
         name = self.world.feed.name
-        files = [item for item in table.items.values() if "key" in item and not self._is_nobodys(item)]
-        own = [*files, *(item for key, item in table.items.items() if key[0] in (f"run#{name}", f"feed#{name}"))]
+        own = [item for key, item in table.items.items() if key[0] in (f"run#{name}", f"feed#{name}") or "key" in item]
         if any("open" in item or item.get("state") == "CLAIMED" for item in own):
             return False
         if any(run.state == "running" for run in self.world.airflow.runs.values()):
@@ -244,9 +243,7 @@ class Checks:
         for found in self._unseen():
             raise Finding("every file of the bucket is settled", f"{found} isn't in the ledger")
         for key, item in items.items():
-            if key[0].startswith("s3://") and self._is_nobodys(item):
-                self.former.add(item["pk"])
-            elif key[0].startswith("s3://"):
+            if key[0].startswith("s3://"):
                 self._is_settled(item)
             elif key[0] == f"run#{self.world.feed.name}":
                 self._is_announced(item)
@@ -257,10 +254,6 @@ class Checks:
         told = audit.audit([self.world.feed], settings, aws.s3, aws.dynamodb)
         if any(found.file not in self.former for found in told.findings):
             raise Finding("the audit finds nothing", str(told))
-
-    def _is_nobodys(self, item: Found) -> bool:
-        """Tell whether a file's version is gone and its feed's name, too: no sweep meets it, which isn't promised."""
-        return item["feed"] != self.world.feed.name and self._version(item) is None
 
     def _is_settled(self, item: Found) -> None:
         if item["state"] not in SETTLED or "open" in item:
