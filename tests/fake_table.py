@@ -12,14 +12,17 @@ from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, C
 from filebatch.core.errors import MoveRefused
 from filebatch.core.history import shortened
 from filebatch.core.ledger import Moved, Page, moved
-from filebatch.core.listed import Span
+from filebatch.core.listed import INDEX, Span
 from filebatch.core.moves import Move
 from filebatch.core.record import Record
 from filebatch.core.records import FileRecord, RunRecord
 from filebatch.core.rows import Item, Partition, R, Row
+from ledger_table import definition, projected, shown
 
 COMPARE = {Equal: operator.eq, AtMost: operator.le, Below: operator.lt}
 
+TABLE = definition()
+SHOWN = {index["IndexName"]: shown(TABLE, index) for index in TABLE["GlobalSecondaryIndexes"]}
 PAGE_ITEMS = 3_000  # about as many listed files as a page of 1 MB has
 
 
@@ -84,7 +87,7 @@ class FakeTable:
         self, partition: str, span: Span, conditions: Sequence[Condition] = (), *, limit: int, backwards: bool = True
     ) -> Page:
         every = self._listed(partition, span, backwards=backwards)
-        looked = every[: min(limit, PAGE_ITEMS)]
+        looked = [projected(item, SHOWN[INDEX]) for item in every[: min(limit, PAGE_ITEMS)]]
         found = [item for item in looked if all(holds(condition, item) for condition in conditions)]
         return Page(found, looked[-1]["listed_at"] if len(looked) < len(every) else None)
 

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fake_table import FakeTable
+from filebatch.core import listed
 from filebatch.core.records import FileRecord
 from filebatch.core.rows import Row
 from moves import ALL, arrival, run_record
@@ -37,3 +38,13 @@ def test_it_makes_and_refuses_the_moves_that_the_real_table_does(place_of_exampl
     for key, row in rows.items():
         assert real.item(row) == fake.items[key]
         real.remove(row)
+
+
+def test_its_index_has_the_attributes_that_the_real_one_has(place_of_examples):
+    file, ledgers = arrival(), (place_of_examples.ledger, FakeTable())
+    for ledger in ledgers:
+        ledger.add(file)
+    real, fake = (ledger.list_files(file.listed, listed.EVERYTHING, limit=9).items for ledger in ledgers)
+    assert real == fake
+    assert "etag" not in fake[0]
+    place_of_examples.ledger.remove(file.row)

@@ -23,6 +23,7 @@ from filebatch_worker import aws as worker_aws
 from filebatch_worker import commit as worker_commit
 from filebatch_worker import file as worker_file
 from filebatch_worker import flow as worker_flow
+from ledger_table import definition
 from simulation.airflow import Airflow
 from simulation.calls import Calls, Client
 from simulation.checks import Checks
@@ -167,7 +168,7 @@ class World:
             s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         s3.buckets[NEW_FILES].events = True
-        self.aws.dynamodb.create_table(TableName=TABLE)
+        self.aws.dynamodb.create_table(**definition(TABLE))
         topics = {name: self.aws.sns.create_topic(Name=name)["TopicArn"] for name in ("stakeholders", "developers")}
         self.aws.batch.create_job_queue(QUEUE)
         settings = Settings(

@@ -40,7 +40,6 @@ MODULES = (
 TESTS = ("core", "feeds", "intake/test_doorbell.py", "runs")
 # What these test isn't mutated, and needs more of AWS than the simulated one has.
 ELSEWHERE = (
-    "core/test_ledger.py",
     "core/test_publishing.py",
     "runs/test_announcing.py",
     "runs/test_provoked.py",

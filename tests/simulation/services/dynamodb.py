@@ -13,9 +13,10 @@ from itertools import count
 from typing import Any
 
 from fake_table import changed, holds
-from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Equal, OneOf, Present
+from filebatch.core.conditions import Absent, AnyOf, AtMost, Below, Condition, Contains, Equal, OneOf, Present
 from filebatch.core.requests import decode, encode
 from filebatch_local.moto_gaps.dynamodb import MAX_ITEM, size
+from ledger_table import Shown, keys, projected, shown
 from simulation.services.base import Pages, Service, refusal
 
 Key = tuple[str, str]
@@ -30,6 +31,7 @@ class Index:
 
     by: str
     order_by: str
+    shown: Shown
     entries: dict[str, dict[Key, Found]] = field(default_factory=dict)
     pending: list[tuple[datetime, int, Key, Found | None]] = field(default_factory=list)
     where: dict[Key, str] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class Index:
         if old := self.where.pop(key, None):
             del self.entries[old][key]
         if item and self.by in item and self.order_by in item:
-            self.entries.setdefault(item[self.by], {})[key] = item
+            self.entries.setdefault(item[self.by], {})[key] = projected(item, self.shown)
             self.where[key] = item[self.by]
 
 
@@ -63,9 +65,15 @@ class Table:
     """A table with the ledger's keys and its indexes."""
 
     items: dict[Key, Found] = field(default_factory=dict)
-    indexes: dict[str, Index] = field(
-        default_factory=lambda: {"open": Index("open", "due_at"), "listed": Index("listed", "listed_at")}
-    )
+    indexes: dict[str, Index] = field(default_factory=dict)
+
+    @classmethod
+    def defined(cls, definition: Mapping[str, Any]) -> "Table":
+        """Return a table as CreateTable's arguments say."""
+        indexes = definition["GlobalSecondaryIndexes"]
+        return cls(
+            indexes={one["IndexName"]: Index(*keys(one["KeySchema"]), shown(definition, one)) for one in indexes}
+        )
 
     def index(self, key: Key, item: Found | None, at: datetime) -> None:
         """Have the indexes know of a write from `at` on."""
@@ -95,8 +103,8 @@ class DynamoDB(Service):
         self.wrote: Callable[[Key, Found | None, Found | None], None] = lambda _key, _old, _new: None
         self.tables: dict[str, Table] = {}
 
-    def create_table(self, TableName: str, **_: Any) -> Found:
-        self.tables[TableName] = Table()
+    def create_table(self, TableName: str, **definition: Any) -> Found:
+        self.tables[TableName] = Table.defined(definition)
         return {}
 
     def get_item(self, TableName: str, Key: Found, ConsistentRead: bool = False) -> Found:
@@ -284,7 +292,7 @@ def _update(
     )
 
 
-_TOKEN = re.compile(r"\s*(attribute_exists|attribute_not_exists|AND|OR|IN|<=|<|=|[(),]|#\w+|:\w+)")
+_TOKEN = re.compile(r"\s*(attribute_exists|attribute_not_exists|contains|AND|OR|IN|<=|<|=|[(),]|#\w+|:\w+)")
 
 
 def _conditions(expression: str, names: Mapping[str, str], given: Found) -> tuple[Condition, ...]:
@@ -332,6 +340,9 @@ def _atom(tokens: list[str]) -> tuple[Any, ...]:
     if first.startswith("attribute"):
         (_, name, _), tokens[:3] = tokens[:3], []
         return (first, name)
+    if first == "contains":
+        (_, name, _, value, _), tokens[:5] = tokens[:5], []
+        return (first, name, value)
     operator = tokens.pop(0)
     if operator != "IN":
         return (operator, first, tokens.pop(0))
@@ -340,7 +351,7 @@ def _atom(tokens: list[str]) -> tuple[Any, ...]:
     return ("IN", first, tuple(among))
 
 
-_COMPARE = {"=": Equal, "<=": AtMost, "<": Below}
+_COMPARE = {"=": Equal, "<=": AtMost, "<": Below, "contains": Contains}
 
 
 def _bound(tree: tuple[Any, ...], names: Mapping[str, str], values: Found) -> Condition:
