@@ -9,7 +9,7 @@ from fake_table import FakeTable
 from filebatch.core import feed_moves, file_moves, run_moves
 from filebatch.core.clock import to_iso
 from filebatch.core.contract import FileVersion, Reason, Result, Work
-from filebatch.core.feed_records import Breaker, Sweeping
+from filebatch.core.feed_records import Arrival, Breaker, Sweeping
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.moves import Move
 from filebatch.core.record import Record
@@ -146,7 +146,8 @@ def of_feeds() -> dict[str, Move]:
         "sweeping": feed_moves.sweeping(FEED, SWEEPING),
         "swept": feed_moves.swept(FEED, "definition", NOW, 1),
         "unswept": feed_moves.unswept(FEED),
-        "arrived": feed_moves.arrived(FEED, NOW),
+        "arrived": feed_moves.arrived(FEED, "orders/", NOW),
+        "left": feed_moves.left(Arrival(pk="feed#orders", sk="arrival", arrived_at=to_iso(NOW))),
         "broken": feed_moves.broken(None, BREAKER),
         "broken again": feed_moves.broken(BREAKER, replace(BREAKER, failed=4, rounds=2, noted=f"{OTHER}/1")),
         "probing": feed_moves.probing(BREAKER, "0123456789abcdef", LATER),

@@ -215,7 +215,7 @@ class Checks:
         """Tell whether nothing is on its way any more: then what is wrong stays wrong."""
         table = self.world.aws.dynamodb.tables[self.world.settings.ledger]
         name = self.world.feed.name
-        own = [item for key, item in table.items.items() if key[0] in (f"run#{name}", f"feed#{name}") or "key" in item]
+        own = [item for key, item in table.items.items() if key[0] == f"run#{name}" or "key" in item]
         if any("open" in item or item.get("state") == "CLAIMED" for item in own):
             return False
         if any(run.state == "running" for run in self.world.airflow.runs.values()):

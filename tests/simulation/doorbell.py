@@ -60,15 +60,16 @@ class Doorbell:
             return False
         taken = Taken()
         meant = arrivals._meant(ctx.s3, files)
-        for file in meant.values():
-            records, counts = arrivals.arrivals(ctx.feed, [file], clock.now())
+        read = [arrivals.arrivals(ctx.feed, [file], clock.now()) for file in meant.values()]
+        if any(records for records, _ in read):
+            ctx.ledger.try_move(feed_moves.arrived(ctx.feed.name, ctx.feed.prefix, clock.now()))
+        for records, counts in read:
+            taken += counts
             for record in records:
                 new = ctx.ledger.add(record)
-                counts += Taken(new=new, known=not new)
-            taken += counts
+                taken += Taken(new=new, known=not new)
         if taken.new:
             self.arrived = True
-            ctx.ledger.try_move(feed_moves.arrived(ctx.feed.name, clock.now()))
         arrivals.acknowledge(ctx.sqs, queue, list(meant))
         return True
 

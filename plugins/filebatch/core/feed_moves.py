@@ -58,9 +58,15 @@ def sweeping(feed: str, progress: Sweeping) -> Move[Sweeping]:
     return Move(Sweeping.at(feed), (), become=become)
 
 
-def arrived(feed: str, now: datetime) -> Move[Arrival]:
-    """Write down that a file of the feed has arrived."""
-    return Move(Arrival.at(feed), (), become={"arrived_at": to_iso(now)})
+def arrived(feed: str, prefix: str, now: datetime) -> Move[Arrival]:
+    """Write down that files of the feed arrive under its prefix, before the first of them is the feed's."""
+    become = {"arrived_at": to_iso(now), "open": Arrival.under(prefix).name, "due_at": to_iso(now)}
+    return Move(Arrival.at(feed), (), become=become)
+
+
+def left(seen: Arrival) -> Move[Arrival]:
+    """Write down that nothing is open any more for a feed that isn't there; refused if a file arrived since."""
+    return Move(seen.row, (Equal("arrived_at", seen.arrived_at),), drop=("open", "due_at"))
 
 
 def broken(seen: Breaker | None, become: Breaker) -> Move[Breaker]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from filebatch.core.record import Record
-from filebatch.core.rows import Row
+from filebatch.core.rows import Partition, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,27 @@ class Sweeping(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival(Record):
-    """When a feed's last file arrived."""
+    """When a feed's last file arrived, and under which prefix, by which the prefix's later feeds find it.
+
+    Attributes:
+        arrived_at: when, ISO 8601.
+        open: partition of the index `open`, while anything may be open for the feed.
+        due_at: its place there.
+    """
 
     arrived_at: str
+    open: str | None = None
+    due_at: str | None = None
+
+    @staticmethod
+    def under(prefix: str) -> Partition[Arrival]:
+        """Return the partition of the feeds whose files have arrived under a prefix."""
+        return Partition(Arrival, f"prefix#{prefix}")
+
+    @property
+    def feed(self) -> str:
+        """The feed's name."""
+        return self.pk.removeprefix("feed#")
 
     @staticmethod
     def at(feed: str) -> Row[Arrival]:

@@ -6,7 +6,8 @@
     feed#FEED       | sweep     until when bucket and ledger were compared
     feed#FEED       | sweeping  how far a long sweep is
     feed#FEED       | arrival   when the last file came
-    index `open`                by feed: files that wait, runs that aren't announced; sorted by when they are due
+    index `open`                by feed: files that wait, runs that aren't announced; sorted by when they are due;
+                                by prefix: last arrivals, and so which feeds the prefix had
     index `listed`              by feed: all files, with few attributes; sorted by state and time (`listed.py`)
 
 An item is kept as long as its object: an expired item would make an old file look new.

@@ -123,9 +123,9 @@ def arrivals(
 def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: datetime, how: str = EVENT) -> Taken:
     """Write arrivals to the ledger, with how they were noticed; what it has already stays as it is."""
     records, taken = arrivals(feed, files, now, how)
+    if records:
+        ledger.move(feed_moves.arrived(feed.name, feed.prefix, now))
     added = ledger.side_by_side(ledger.add, records)
-    if any(added):
-        ledger.move(feed_moves.arrived(feed.name, now))
     return taken + Taken(new=sum(added), known=len(added) - sum(added))
 
 

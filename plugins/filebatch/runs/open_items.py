@@ -23,8 +23,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def waiting_files(ctx: FeedContext, due: datetime, limit: int) -> list[FileRecord]:
-    """Return at most `limit` of the feed's files that wait and are due by then, the longest due first."""
+def waiting_files(ctx: FeedContext, due: datetime | None, limit: int) -> list[FileRecord]:
+    """Return at most `limit` of the feed's files that wait, the longest due first; with `due` those due by then."""
     found = ctx.ledger.open(FileRecord.waiting(ctx.feed.name), due=due, limit=limit)
     return _own(ctx, found, lambda item: _file_of(ctx, item))
 

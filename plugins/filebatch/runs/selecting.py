@@ -13,7 +13,17 @@ from filebatch.core.rows import Row
 from filebatch.feeds.selection import Selection
 from filebatch.intake import arrivals, listing
 from filebatch.intake.listing import Looked
-from filebatch.runs import answers, claiming, infrastructure, listed_files, open_items, packing, plans, takeover
+from filebatch.runs import (
+    answers,
+    claiming,
+    former_names,
+    infrastructure,
+    listed_files,
+    open_items,
+    packing,
+    plans,
+    takeover,
+)
 from filebatch.runs.answers import Held, Nothing
 from filebatch.runs.context import FeedContext
 from filebatch.runs.plans import Planned
@@ -35,8 +45,7 @@ def take_in(ctx: FeedContext, selection: Selection) -> None:
     if selection.sweep:
         found = listing.sweep(ctx.s3, ctx.settings.new_files, ctx.feed, ctx.ledger, ctx.now())
         log.info("the sweep found %s", found)
-        for former in sorted(found.held_by):
-            takeover.take_over_former(ctx, former)
+        former_names.take_over(ctx, found.held_by)
         takeover.free_longest(ctx)
 
 

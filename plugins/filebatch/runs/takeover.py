@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import timedelta
 
 from botocore.exceptions import ClientError
@@ -58,17 +57,6 @@ def take_over(ctx: FeedContext, own: str, is_over: Callable[[str], bool]) -> lis
             log.exception("run %s could not be settled: claim %s stays open", record.run_id, record.token)
             _put_off(ctx, record)
     return taken
-
-
-def take_over_former(ctx: FeedContext, former: str) -> None:
-    """Settle the dead runs of a feed that had this prefix before; what waits then is this feed's by the next sweep.
-
-    Its DAG may be gone, so that Airflow isn't asked: only a heartbeat that is missing tells.
-    """
-    log.warning("feed %s: claims of feed %s hold files under %s", ctx.feed.name, former, ctx.feed.prefix)
-    theirs = replace(ctx, feed=ctx.feed.model_copy(update={"name": former}))
-    take_over(theirs, "none", lambda _run_id: False)
-    free_longest(theirs)
 
 
 def _candidates(ctx: FeedContext) -> list[RunRecord]:

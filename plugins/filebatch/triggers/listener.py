@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from filebatch.core import clock, feed_moves
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
+from filebatch.core.records import FileRecord
 from filebatch.intake import arrivals, event_keys
 from filebatch.intake.arrivals import Taken
 from filebatch.intake.event_keys import Seen
@@ -23,6 +24,7 @@ from filebatch.triggers.context import Faults, TriggerContext
 
 log = logging.getLogger(__name__)
 
+Read = tuple[list[FileRecord], Taken]  # what a message brought: records of work, and what is no work
 EMPTY_LEAST = 1.0  # seconds that an empty receive takes at least, should a queue not wait as it is asked to
 
 
@@ -62,29 +64,31 @@ class Listener:
             await asyncio.sleep(max(0.0, EMPTY_LEAST - (time.monotonic() - began)))
             return
         files = arrivals.understood(messages)
-        recorded = await asyncio.gather(
-            *(self._record(ledger, file) for file in files.values()), return_exceptions=True
-        )
+        read = await asyncio.gather(*(self._read(file) for file in files.values()), return_exceptions=True)
+        await self._note_arrival(ledger, read)
+        recorded = await asyncio.gather(*(_record(ledger, each) for each in read), return_exceptions=True)
         outcome = dict(zip(files, recorded, strict=True))
-        await self._announce(ledger, outcome)
+        self._announce(outcome)
         await _acknowledge(sqs, queue, [receipt for receipt, taken in outcome.items() if isinstance(taken, Taken)])
         for failed in (each for each in recorded if isinstance(each, BaseException)):
             raise failed
         if len(messages) > sum(isinstance(taken, Taken) for taken in recorded):
             await asyncio.sleep(EMPTY_LEAST)
 
-    async def _record(self, ledger: AsyncLedger, told: FileVersion) -> Taken | None:
-        """Record a file; None where the message stays, as nobody can say which file it means."""
+    async def _read(self, told: FileVersion) -> Read | None:
+        """Return what a file is; None where the message stays, as nobody can say which file it means."""
         try:
             file = await self._meant(told)
         except ContractError as error:
             log.error("a message is left for the dead-letter queue: %s", error)  # noqa: TRY400
             return None
-        records, taken = arrivals.arrivals(self._ctx.feed, [file], clock.now())
-        for record in records:
-            new = await ledger.add(record)
-            taken += Taken(new=new, known=not new)
-        return taken
+        return arrivals.arrivals(self._ctx.feed, [file], clock.now())
+
+    async def _note_arrival(self, ledger: AsyncLedger, read: Sequence[Read | BaseException | None]) -> None:
+        """Write down that files arrive, before the first of them is the feed's."""
+        if any(each[0] for each in read if isinstance(each, tuple)):
+            feed = self._ctx.feed
+            await ledger.try_move(feed_moves.arrived(feed.name, feed.prefix, clock.now()))
 
     async def _meant(self, told: FileVersion) -> FileVersion:
         """Do what `event_keys.meant` does; S3 is connected to only where there is a doubt."""
@@ -94,13 +98,24 @@ class Listener:
         async with self._ctx.client("s3") as s3:
             return event_keys.choose(found, [await _seen(s3, each) for each in found])
 
-    async def _announce(self, ledger: AsyncLedger, outcome: Mapping[str, Taken | BaseException | None]) -> None:
+    def _announce(self, outcome: Mapping[str, Taken | BaseException | None]) -> None:
         """Log what came, and have the bell rung where there is something new."""
         total = sum((taken for taken in outcome.values() if isinstance(taken, Taken)), Taken())
         log.info("feed %s: %s", self._ctx.feed.name, total)
         if total.new:
             self._arrived.set()
-            await ledger.try_move(feed_moves.arrived(self._ctx.feed.name, clock.now()))
+
+
+async def _record(ledger: AsyncLedger, read: Read | BaseException | None) -> Taken | None:
+    if isinstance(read, BaseException):
+        raise read
+    if read is None:
+        return None
+    records, taken = read
+    for record in records:
+        new = await ledger.add(record)
+        taken += Taken(new=new, known=not new)
+    return taken
 
 
 async def _seen(s3: Any, file: FileVersion) -> Seen:

@@ -8,6 +8,8 @@ import pytest
 from aws import NOW
 from fake_table import FakeTable
 from filebatch.core import feed_moves, run_moves
+from filebatch.core.clock import to_iso
+from filebatch.core.conditions import Equal
 from filebatch.core.feed_records import Arrival, Sweep
 from filebatch.core.records import RunRecord, RunState
 from filebatch.core.run_moves import Asked
@@ -155,5 +157,13 @@ def test_what_was_swept_until_when_is_written_down():
 
 
 def test_the_last_arrival_of_a_feed_is_written_down():
-    move = feed_moves.arrived(FEED, NOW)
-    assert (move.row, move.become) == (Arrival.at(FEED), {"arrived_at": "2026-03-01T12:00:00.000Z"})
+    move = feed_moves.arrived(FEED, "orders/", NOW)
+    now = "2026-03-01T12:00:00.000Z"
+    assert (move.row, move.become) == (Arrival.at(FEED), {"arrived_at": now, "open": "prefix#orders/", "due_at": now})
+
+
+def test_that_nothing_is_open_for_a_name_is_written_down_unless_a_file_arrived_since():
+    seen = Arrival(pk="feed#orders", sk="arrival", arrived_at=to_iso(NOW), open="prefix#orders/", due_at=to_iso(NOW))
+    move = feed_moves.left(seen)
+    assert (move.row, move.conditions) == (Arrival.at(FEED), (Equal("arrived_at", to_iso(NOW)),))
+    assert (move.become, set(move.drop)) == ({}, {"open", "due_at"})

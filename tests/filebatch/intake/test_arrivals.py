@@ -182,6 +182,7 @@ def test_a_message_is_acknowledged_only_after_its_file_is_in_the_ledger(place):
 
     class Dies:
         side_by_side = staticmethod(side_by_side)
+        move = place.ledger.move
 
         def add(self, record):
             raise ConnectionError

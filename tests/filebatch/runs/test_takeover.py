@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
-from aws import ended, feed_of, until
+from aws import ended, until
 from claims import OTHER, RUN_ID, Held, run_of
 from filebatch.core import clock, file_moves, paths, run_moves
 from filebatch.core.records import FileRecord, FileState, RunRecord, RunState
@@ -366,21 +366,3 @@ def test_files_of_a_claim_that_this_version_cannot_read_are_not_given_back(place
     )
     assert takeover.free(held.ctx, files_of(held)) == []
     assert held.now_in() == [FileState.CLAIMED, FileState.CLAIMED]
-
-
-def test_claims_of_a_feeds_former_name_are_settled_once_they_have_no_heartbeat(place):
-    held = Held(place, 1)
-    later(held)
-    renamed = place.ctx(feed_of("renamed", prefix="orders/"), now=held.ctx.now)
-    takeover.take_over_former(renamed, "orders")
-    assert held.now_in() == [FileState.CLAIMED]
-    without_heartbeat(held)
-    takeover.take_over_former(renamed, "orders")
-    assert held.now_in() == [FileState.ARRIVED]
-
-
-def test_files_that_a_closed_claim_of_a_feeds_former_name_holds_are_given_back(place):
-    held = Held(place, 1)
-    closed(held)
-    takeover.take_over_former(place.ctx(feed_of("renamed", prefix="orders/")), "orders")
-    assert held.now_in() == [FileState.ARRIVED]
