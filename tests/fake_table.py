@@ -35,7 +35,7 @@ class FakeTable:
     def add(self, record: Record) -> bool:
         key = (record.pk, record.sk)
         if key in self.items:
-            return False
+            return self.items[key] == record.to_item()
         self.items[key] = record.to_item()
         return True
 

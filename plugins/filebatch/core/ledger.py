@@ -75,13 +75,17 @@ class Ledger:
     sleep: Callable[[float], None] = time.sleep
 
     def add(self, record: Record) -> bool:
-        """Write a record where there is none; False where there is one already, which stays as it is."""
+        """Write a record where there is none; False where there is another already, which stays as it is.
+
+        One that is there to the letter was written by this request, sent again after its answer was lost.
+        """
         try:
             self.client.put_item(TableName=self.table, **requests.put(record.to_item()))
         except ClientError as error:
-            if requests.refused(error):
-                return False
-            raise
+            if not requests.refused(error):
+                raise
+            found = error.response.get("Item")
+            return (requests.decode(found) if found else self.item(record.row)) == record.to_item()
         return True
 
     def try_move(self, move: Move[R]) -> Moved[R]:

@@ -30,6 +30,7 @@ def put(item: Item) -> dict[str, Any]:
         "Item": encode(item),
         "ConditionExpression": "attribute_not_exists(#pk)",
         "ExpressionAttributeNames": {"#pk": "pk"},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
 
 

@@ -140,7 +140,7 @@ def drain(sqs: Any, s3: Any, queue: str, ledger: Ledger, feed: Feed) -> Taken:
         if not messages:
             break
         files = _meant(s3, understood(messages))
-        total += record(ledger, feed, files.values(), clock.now())
+        total += record(ledger, feed, dict.fromkeys(files.values()), clock.now())
         acknowledge(sqs, queue, list(files))
     return total
 

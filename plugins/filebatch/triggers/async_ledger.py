@@ -22,13 +22,14 @@ class AsyncLedger:
         self.table = table
 
     async def add(self, record: Record) -> bool:
-        """Write a record where there is none; False where there is one already, which stays as it is."""
+        """Write a record where there is none; False where there is another already, which stays as it is."""
         try:
             await self._client.put_item(TableName=self.table, **requests.put(record.to_item()))
         except ClientError as error:
-            if requests.refused(error):
-                return False
-            raise
+            if not requests.refused(error):
+                raise
+            found = error.response.get("Item")
+            return (requests.decode(found) if found else await self._item(record.row)) == record.to_item()
         return True
 
     async def try_move(self, move: Move[R]) -> Moved[R]:

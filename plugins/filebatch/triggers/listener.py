@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -64,15 +64,17 @@ class Listener:
             await asyncio.sleep(max(0.0, EMPTY_LEAST - (time.monotonic() - began)))
             return
         files = arrivals.understood(messages)
-        read = await asyncio.gather(*(self._read(file) for file in files.values()), return_exceptions=True)
+        once = list(dict.fromkeys(files.values()))  # what is told twice at once counts once
+        read = await asyncio.gather(*(self._read(file) for file in once), return_exceptions=True)
         await self._note_arrival(ledger, read)
         recorded = await asyncio.gather(*(_record(ledger, each) for each in read), return_exceptions=True)
-        outcome = dict(zip(files, recorded, strict=True))
-        self._announce(outcome)
-        await _acknowledge(sqs, queue, [receipt for receipt, taken in outcome.items() if isinstance(taken, Taken)])
+        outcome = dict(zip(once, recorded, strict=True))
+        self._announce(recorded)
+        done = [receipt for receipt, file in files.items() if isinstance(outcome[file], Taken)]
+        await _acknowledge(sqs, queue, done)
         for failed in (each for each in recorded if isinstance(each, BaseException)):
             raise failed
-        if len(messages) > sum(isinstance(taken, Taken) for taken in recorded):
+        if len(messages) > len(done):
             await asyncio.sleep(EMPTY_LEAST)
 
     async def _read(self, told: FileVersion) -> Read | None:
@@ -98,9 +100,9 @@ class Listener:
         async with self._ctx.client("s3") as s3:
             return event_keys.choose(found, [await _seen(s3, each) for each in found])
 
-    def _announce(self, outcome: Mapping[str, Taken | BaseException | None]) -> None:
+    def _announce(self, recorded: Sequence[Taken | BaseException | None]) -> None:
         """Log what came, and have the bell rung where there is something new."""
-        total = sum((taken for taken in outcome.values() if isinstance(taken, Taken)), Taken())
+        total = sum((taken for taken in recorded if isinstance(taken, Taken)), Taken())
         log.info("feed %s: %s", self._ctx.feed.name, total)
         if total.new:
             self._arrived.set()

@@ -1,6 +1,7 @@
 """Moves of files in any order, by competing runs and workers."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -35,6 +36,7 @@ class Files(RuleBasedStateMachine):
         self.commits = {}
         self.seen = {}
         self.tokens = 0
+        self.tellings = 0
 
     def key(self, number):
         return FileRecord.at(self.files[number % len(self.files)])
@@ -51,7 +53,9 @@ class Files(RuleBasedStateMachine):
     def arrive(self, number):
         key = self.key(number)
         file = self.files[number % len(self.files)]
-        assert self.table.add(file_moves.arrive(file, FEED, NOW, NOW)) == (key not in self.arrived)
+        self.tellings += 1
+        told_at = NOW - timedelta(seconds=self.tellings)
+        assert self.table.add(file_moves.arrive(file, FEED, NOW, told_at)) == (key not in self.arrived)
         self.arrived.add(key)
 
     @rule(

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 import mean
 from aws import NOW, recorded
-from filebatch.core import feed_moves, file_moves, listed, requests, run_moves
+from filebatch.core import clock, feed_moves, file_moves, listed, requests, run_moves
 from filebatch.core.conditions import Contains, Equal
 from filebatch.core.errors import MoveRefused
 from filebatch.core.feed_records import Bell
@@ -78,7 +78,15 @@ def test_of_many_who_claim_a_file_at_once_one_gets_it(place):
 
 def test_of_many_who_add_a_file_at_once_one_does(place):
     with ThreadPoolExecutor(12) as pool:
-        assert sum(pool.map(place.ledger.add, [arrival()] * 12)) == 1
+        seen = [replace(arrival(), arrived_at=clock.to_iso(NOW + timedelta(seconds=each))) for each in range(12)]
+        assert sum(pool.map(place.ledger.add, seen)) == 1
+
+
+def test_an_item_that_is_added_again_after_its_answer_was_lost_is_told_as_added(place):
+    assert place.ledger.add(arrival())
+    assert place.ledger.add(arrival())
+    place.ledger.move(file_moves.claim(KEY, OWN, RUN_ID, 1, NOW))
+    assert not place.ledger.add(arrival())
 
 
 def test_many_moves_are_answered_in_their_order(place):
@@ -96,7 +104,7 @@ def test_many_items_are_read_a_hundred_a_call(place):
     assert set(found) == set(keys)
     sizes = sorted(len(call["RequestItems"][place.table]["Keys"]) for call in calls)
     # At its meanest AWS leaves some for later, which are asked for again.
-    assert sizes == [2, 100] or (mean.options("requests") and max(sizes) == 100)
+    assert sizes == [2, 100] or (mean.IS_ON and max(sizes) == 100)
 
 
 def test_a_key_that_is_asked_for_twice_is_read_once(place):

@@ -135,7 +135,7 @@ def test_an_object_announced_five_times_out_of_order_is_one_file(place):
     queue = place.queue(FEED)
     newer = body(**{"version-id": "v2", "etag": "f" * 32})
     send(place, queue, newer, *[json.dumps(EVENT)] * 4, newer, json.dumps(EVENT))
-    assert drained(place, queue) == Taken(new=2, known=5)
+    assert drained(place, queue) == Taken(new=2)  # what is told twice at once counts once
     assert messages(place, queue) == 0
 
 

@@ -65,6 +65,23 @@ def test_a_key_in_doubt_is_recorded_as_the_bucket_has_it(here, encode):
     }
 
 
+def test_a_file_that_is_told_twice_at_once_counts_once(here, monkeypatch, caplog):
+    event = json.dumps(event_of(here.put(f"{FEED.prefix}a.csv")))
+    here.connect("sqs").purge_queue(QueueUrl=here.queue(FEED))
+    send(here, event)
+    send(here, event)
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)  # so that both are written to the letter
+    caplog.set_level(logging.INFO, logger="filebatch.triggers.listener")
+
+    async def scenario():
+        async with running(doorbell_of()):
+            await becomes(lambda: not left(here))
+
+    asyncio.run(scenario())
+    assert "new=1 known=0" in caplog.text
+
+
 def test_what_waits_at_the_start_is_rung_for_once_until_a_claim_has_answered(here):
     waiting(here)
 

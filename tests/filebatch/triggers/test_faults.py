@@ -49,6 +49,24 @@ def test_what_could_not_be_recorded_is_not_acknowledged_and_leaves_the_others_al
     assert here.ledger.get(bad) is None
 
 
+def test_a_file_is_new_though_the_answer_that_it_is_written_was_lost(here, monkeypatch, caplog):
+    add = AsyncLedger.add
+
+    async def sent_again(self, record):
+        await add(self, record)
+        return await add(self, record)
+
+    monkeypatch.setattr(AsyncLedger, "add", sent_again)
+    caplog.set_level("INFO", logger=listener.__name__)
+    put(here)
+
+    async def scenario():
+        async with running(doorbell_of()):
+            await becomes(lambda: "new=1 known=0" in caplog.text)
+
+    asyncio.run(scenario())
+
+
 def test_a_deletion_that_failed_in_part_is_tried_again():
     asked: list[list[str]] = []
 

@@ -119,12 +119,14 @@ class DynamoDB(Service):
         ConditionExpression: str = "",
         ExpressionAttributeNames: Mapping[str, str] | None = None,
         ExpressionAttributeValues: Found | None = None,
+        ReturnValuesOnConditionCheckFailure: str = "NONE",
     ) -> Found:
         table, item = self._table("put_item", TableName), decode(Item)
         key = (item["pk"], item["sk"])
         conditions = _conditions(ConditionExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues or {})
         if not all(holds(each, table.items.get(key, {})) for each in conditions):
-            raise refusal("put_item", "ConditionalCheckFailedException", "The conditional request failed")
+            told = _told(table.items.get(key), ReturnValuesOnConditionCheckFailure)
+            raise refusal("put_item", "ConditionalCheckFailedException", "The conditional request failed", **told)
         if size(Item) > MAX_ITEM:
             raise refusal("put_item", "ValidationException", "Item size has exceeded the maximum allowed size")
         self._write(table, key, dict(item))
@@ -146,7 +148,7 @@ class DynamoDB(Service):
         names, given = ExpressionAttributeNames or {}, ExpressionAttributeValues or {}
         item, values = table.items.get(key), decode(given)
         if not all(holds(each, item or {}) for each in _conditions(ConditionExpression, names, given)):
-            told = {"Item": encode(item)} if item and ReturnValuesOnConditionCheckFailure == "ALL_OLD" else {}
+            told = _told(item, ReturnValuesOnConditionCheckFailure)
             raise refusal("update_item", "ConditionalCheckFailedException", "The conditional request failed", **told)
         become, drop, add, appended = _update(UpdateExpression)
         new = changed(
@@ -237,6 +239,11 @@ class DynamoDB(Service):
         table.items[key] = item
         self.wrote(key, old, item)
         table.index(key, item, self.now() + self.lag())
+
+
+def _told(item: Found | None, wanted: str) -> Found:
+    """Return what a refusal tells of the item that stood against a write."""
+    return {"Item": encode(item)} if item and wanted == "ALL_OLD" else {}
 
 
 def _key(key: Found) -> Key:
