@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 def until(look: Callable[[], T | None], seconds: float = 20.0, every: float = 0.02) -> T:
     """Return the first true answer of `look`; fail where none comes in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + mean.patient(seconds)
     while True:
         found = look()
         if found:
@@ -213,7 +213,7 @@ def connector(endpoint: str, key: str, who: str = access.DEVELOPER) -> Callable[
     """Return a function that makes a service's client, once."""
     session = boto3.Session(*access.credentials(key, who).values(), region_name=REGION)
     path_style = {"addressing_style": "path"}
-    attempts = {"mode": "standard", "total_max_attempts": 6 if mean.options("requests") else 2}
+    attempts = {"mode": "standard", "total_max_attempts": 6 if mean.IS_ON else 2}
     config = Config(retries=attempts, s3=path_style, max_pool_connections=20, inject_host_prefix=False)
     return cache(lambda service: session.client(service, endpoint_url=emulators.of(service) or endpoint, config=config))
 

@@ -12,6 +12,8 @@ from filebatch_local.serve.background import LocalAws, local_aws
 # Deadlines of single examples say more about the machine than about the code.
 settings.register_profile("filebatch", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("filebatch")
+if mean.IS_ON:
+    mean.hurry()
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what can't do without the local AWS, in a run that does; or what does without it."""
+    """Leave out what can't do without the local AWS, in a run that does; or what does without it.
+
+    What asks for more than AWS promises is skipped where AWS is mean.
+    """
+    for item in items if mean.IS_ON else ():
+        if exact := item.get_closest_marker("exact"):
+            item.add_marker(pytest.mark.skip(reason=f"AWS doesn't promise it: {exact.args[0]}"))
     asking = {"server"} if config.getoption("in_memory") else {"server", "place"}
     if config.getoption("in_memory") or config.getoption("on_aws"):
         asks = [item for item in items if asking & set(getattr(item, "fixturenames", ()))]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import mean
 from aws import feed_of
 from filebatch.core.contract import FileVersion
 from filebatch.core.records import FileRecord
@@ -36,7 +37,7 @@ async def running(trigger: ArrivalsTrigger) -> AsyncIterator[list[dict[str, Any]
 
 
 async def becomes(look: Callable[[], Any], seconds: float = 10.0) -> Any:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(mean.patient(seconds)):
         while not (found := await asyncio.to_thread(look)):  # noqa: ASYNC110 - another system is looked at
             await asyncio.sleep(0.02)
     return found

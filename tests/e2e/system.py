@@ -148,7 +148,7 @@ def system(folder: Path, *, feeds: Sequence[Path] = (), options: Sequence[str] =
     images = {WORKER_IMAGE: ImageEnv(worker.path, {**worker.env, "PYTHONPATH": paths})}
     home = _airflow_home(folder)
     recording = folder / "requests.jsonl"
-    asked = ("--record", str(recording), *mean.options("all"), *options)
+    asked = ("--record", str(recording), *mean.options("most"), *options)
     with local_aws(images=images, feeds_dir=dags / "feeds", options=asked) as aws:
         airflow = {
             **judged.airflow(aws),

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import TaskDeferred
 
+import mean
 from filebatch.dag_builder import build_dag
 from filebatch.feeds.feed import Feed
 
@@ -91,6 +92,9 @@ class Run:
 
     def task(self, name: str) -> Any:
         """Execute a task to its end, deferrals included."""
+        return mean.tried(lambda: self._task(name))
+
+    def _task(self, name: str) -> Any:
         operator, context = self._operator(name), self._context()
         try:
             returned = operator.execute(context)
@@ -102,12 +106,12 @@ class Run:
 
     def killed_at_its_end(self, name: str) -> None:
         """Execute a task and kill it before Airflow has heard that it succeeded: its events are lost."""
-        self._operator(name).execute({**self._context(), "outlet_events": _OutletEvents()})
+        mean.tried(lambda: self._operator(name).execute({**self._context(), "outlet_events": _OutletEvents()}))
 
     def until_deferred(self, name: str) -> Any:
         """Execute a task until it is deferred, and no further: its trigger is returned."""
         try:
-            self._operator(name).execute(self._context())
+            mean.tried(lambda: self._operator(name).execute(self._context()))
         except TaskDeferred as deferred:
             return deferred.trigger
         raise AssertionError(f"{name} was not deferred")

@@ -12,7 +12,7 @@ from e2e.system import System
 from filebatch.feeds.feed import load_feed
 from golden import agrees
 
-pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("audited")]
+pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("audited"), pytest.mark.exact("it counts requests")]
 
 FEW, MANY = 2, 22
 AT_MOST = 9

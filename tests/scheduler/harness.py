@@ -206,7 +206,7 @@ def whole(
             },
         )
         try:
-            options = ("--feeds", str(dags / "feeds"), "--record", str(recording), *mean.options("all"))
+            options = ("--feeds", str(dags / "feeds"), "--record", str(recording), *mean.options("most"))
             aws = up(config, options)
             found = Whole(config, aws, proxy, options)
             for feed in aws.feeds:

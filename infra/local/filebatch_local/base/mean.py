@@ -41,7 +41,14 @@ MISHAPS: Mapping[str, float] = {
 SECONDS = 3.0  # what is late is so by up to so many
 # AWS can't tell that it did these before: what is sent again counts twice, a limit that docs/architecture.md names.
 NEVER_TWICE = frozenset({("sns", "publish"), ("monitoring", "put_metric_data")})
-OF = ("requests", "all")
+# By these another run may do a file than the one that was about to, or a container is there twice.
+UNDECIDED = frozenset({"index lag", "event lost", "event late", "spot"})
+# Which mishaps there are beside what happens to requests.
+OF: Mapping[str, frozenset[str]] = {
+    "requests": frozenset({"left out"}),
+    "most": frozenset(MISHAPS) - UNDECIDED,
+    "all": frozenset(MISHAPS),
+}
 
 
 def fault(seed: int, service: str, operation: str, number: int) -> tuple[Fault, float] | None:
@@ -66,21 +73,14 @@ def _may_happen(kind: Fault, service: str, operation: str) -> bool:
     return kind.may_happen_to(operation) and not (kind.applied and (service, operation) in NEVER_TWICE)
 
 
-def _shows(kind: Fault, service: str, operation: str) -> bool:
-    """Tell whether a client's own retries don't hide a fault from whoever asked.
-
-    None tries again what was in conflict; and of an item that has to be new it then says that it is there already.
-    """
-    return bool(kind.only) or (bool(kind.applied) and (service, operation) == ("dynamodb", "put_item"))
-
-
 @dataclass
 class Mean:
     """Counts requests and chances, and says of each what happens.
 
     Attributes:
         seed: decides all of it; None for an AWS that is kind.
-        of: `requests`, what happens to single requests, which a client's own retries cope with; or `all`.
+        of: `requests`, what happens to single requests, which a client's own retries cope with; `most`, after which
+            it still is decided which run does a file; or `all`.
         happened: how often each kind has happened.
     """
 
@@ -96,8 +96,8 @@ class Mean:
             return None
         number = self._next(f"{service}.{operation}")
         found = fault(self.seed, service, operation, number)
-        if found and self.of == "requests" and _shows(found[0], service, operation):
-            return None
+        if found and self.of == "requests" and found[0].only:
+            return None  # no client tries again what was in conflict
         if found:
             self.happened[found[0].name] += 1
             log.info("seed %d: request %d for %s.%s: %s", self.seed, number, service, operation, found[0].name)
@@ -105,7 +105,7 @@ class Mean:
 
     def mishap(self, name: str) -> float | None:
         """Say whether the next chance of a mishap is taken, and how bad it is (0 to 1)."""
-        if self.seed is None or (self.of == "requests" and name != "left out"):
+        if self.seed is None or name not in OF[self.of]:
             return None
         number = self._next(name)
         found = mishap(self.seed, name, number)
