@@ -30,7 +30,7 @@ from filebatch_local.base.mean import Mean
 from filebatch_local.batch import api
 from filebatch_local.batch.attempts import SPOT, Runtime
 from filebatch_local.batch.backend import LocalBatch
-from filebatch_local.moto_gaps import cloudwatch, dynamodb, events, refusing, s3, sqs
+from filebatch_local.moto_gaps import cloudwatch, dynamodb, events, refusing, s3, speed, sqs
 from filebatch_local.mwaa.service import Mwaa
 from filebatch_local.serve.gate import Gate, Names
 from filebatch_local.serve.meanness import Meanness
@@ -75,6 +75,7 @@ def make(
     dynamodb.install(runtime.mean)
     cloudwatch.install()
     refusing.install()
+    speed.install()
     api.install(runtime)
     app: Any = dynamodb.OneAtATime(moto_server.DomainDispatcherApplication(_service))
     app = admin.mwaa.in_front_of(app)
