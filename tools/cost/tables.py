@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import marked_part
 from cost import model
@@ -68,11 +69,20 @@ def of_loads(calls: Mapping[str, float]) -> Iterator[str]:
 
 def of_prices() -> Iterator[str]:
     """Yield the price table."""
-    yield "| price | " + " | ".join(REGIONS) + " | from |"
-    yield "|---" * (len(REGIONS) + 2) + "|"
+    yield "| price | " + " | ".join(REGIONS) + " | AWS's page | compared with |"
+    yield "|---" * (len(REGIONS) + 3) + "|"
     for name, row in prices.document()["prices"].items():
         shown = (f"{row[region]:g}" if region in row else "" for region in REGIONS)
-        yield f"| `{name}` | " + " | ".join(shown) + f" | {row['source']} |"
+        yield f"| `{name}` | " + " | ".join(shown) + f" | {row['source']} | {_compared(row)} |"
+
+
+def _compared(row: Mapping[str, Any]) -> str:
+    """Return with what the prices of each region were compared, and when that said so."""
+    found = {region: row["checked"].get(region, "").split(" ") for region in REGIONS if region in row}
+    told = (
+        f"{region}: [{date}]({where[0]})" if where else f"{region}: nothing" for region, (date, *where) in found.items()
+    )
+    return ", ".join(told)
 
 
 def _usd(value: float) -> str:

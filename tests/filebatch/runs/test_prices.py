@@ -1,5 +1,7 @@
 """The price table, and what containers cost by it."""
 
+import re
+
 import pytest
 
 from filebatch.core.usage import Billed, Usage
@@ -33,5 +35,13 @@ def test_of_a_region_without_prices_nothing_is_said():
 def test_every_price_says_where_it_is_from_and_is_one():
     for name, row in prices.document()["prices"].items():
         assert row["source"].startswith("https://"), name
-        assert all(0 < price < 10 for region, price in row.items() if region != "source"), name
-        assert "us-east-1" in row, name
+        regions = row.keys() - {"source", "checked"}
+        assert all(0 < row[region] < 10 for region in regions), name
+        assert "us-east-1" in regions, name
+
+
+def test_every_price_says_with_what_it_was_compared_and_when_or_nothing():
+    for name, row in prices.document()["prices"].items():
+        assert row["checked"].keys() <= row.keys(), name
+        for told in row["checked"].values():
+            assert re.fullmatch(r"(20\d\d(-\d\d){0,2}|undated) https://\S+", told), (name, told)
