@@ -1,7 +1,9 @@
 """One local AWS for all tests of a session, and a corner of it for each test; with `--in-memory` no test needs it."""
 
 from collections.abc import Iterator
+from functools import cache
 
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -14,6 +16,9 @@ settings.register_profile("filebatch", max_examples=50, deadline=None, suppress_
 settings.load_profile("filebatch")
 if mean.IS_ON:
     mean.hurry()
+
+# Each task that a test executes makes sessions of its own, and each would parse the models of AWS's services anew.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 @pytest.fixture(scope="session")
