@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filebatch_worker.processors.tabular.column_types import identifier, literal
+from filebatch_worker.processors.tabular.histogram import histogram, values_of
 from filebatch_worker.processors.tabular.measure import Typed
 
 if TYPE_CHECKING:
@@ -24,27 +25,30 @@ _UNORDERED = ("STRUCT", "MAP", "UNION", "BLOB", "JSON", "VARIANT", "GEOMETRY")
 def profile(
     connection: DuckDBPyConnection, path: Path, rows: int, columns: Sequence[Typed], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return `profile.json`: the facts about the file, then each column's type, nulls, range and distinct values."""
+    """Return `profile.json`: the facts about the file, then each column's type, nulls, range, distinct values, bars."""
     exact = rows <= EXACT_ROWS and len(columns) <= EXACT_COLUMNS
     width = COLUMNS_AT_ONCE[exact]
+    asked = list(zip(columns, values_of(columns, rows), strict=True))
     described = [
         entry
         for start in range(0, len(columns), width)
-        for entry in _describe(connection, path, columns[start : start + width], exact=exact, few=rows <= FEW_ROWS)
+        for entry in _describe(connection, path, asked[start : start + width], exact=exact, few=rows <= FEW_ROWS)
     ]
     return {"rows": rows, **facts, "distinct": "exact" if exact else "estimated", "columns": described}
 
 
 def _describe(
-    connection: DuckDBPyConnection, path: Path, columns: Sequence[Typed], *, exact: bool, few: bool
+    connection: DuckDBPyConnection, path: Path, asked: Sequence[tuple[Typed, str]], *, exact: bool, few: bool
 ) -> Iterator[dict[str, Any]]:
-    expressions = [sql for column in columns for sql in _expressions(column, exact=exact, few=few)]
+    """Yield the entry of each column, which stands with the SQL of its values for the histogram."""
+    expressions = [sql for column, values in asked for sql in (*_expressions(column, exact=exact, few=few), values)]
     found = connection.execute(
         f"SELECT {', '.join(expressions)} FROM read_parquet({literal(str(path))}, hive_partitioning=false)"  # noqa: S608
     ).fetchall()[0]
-    for at, column in enumerate(columns):
-        nulls, least, greatest, distinct = found[4 * at : 4 * at + 4]
-        yield _entry(column, nulls, (least, greatest), distinct)
+    for at, (column, _) in enumerate(asked):
+        nulls, least, greatest, distinct, values = found[5 * at : 5 * at + 5]
+        entry = _entry(column, nulls, (least, greatest), distinct)
+        yield entry | histogram(column, values, entry)
 
 
 def _expressions(column: Typed, *, exact: bool, few: bool) -> tuple[str, str, str, str]:

@@ -1,0 +1,112 @@
+"""The bars of a profile: how a column's numbers and dates spread."""
+
+from datetime import date, timedelta
+
+import duckdb
+import pytest
+
+MANY = 100_000
+
+
+def bars(result, name="x"):
+    (found,) = [column.get("histogram") for column in result.profile["columns"] if column["name"] == name]
+    return found
+
+
+def table(values, name="x"):
+    return f"id,{name}\n" + "".join(f"{at},{value}\n" for at, value in enumerate(values))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        range(-50, 150),
+        [f"{number / 4}" for number in range(200)],
+        [date(2026, 1, 1) + timedelta(days=number) for number in range(200)],
+        [f"2026-01-01 00:{number // 60:02}:{number % 60:02}" for number in range(200)],
+    ],
+    ids=["integers", "floats", "dates", "timestamps"],
+)
+def test_values_that_spread_evenly_have_equal_bars(run, values):
+    assert bars(run(table(values))) == [20] * 10
+
+
+def test_decimals_are_counted_as_they_are_declared(run):
+    found = run(table([f"{number}.50" for number in range(200)]), columns={"id": "integer", "x": "decimal(9,2)"})
+    assert bars(found) == [20] * 10
+
+
+def test_moments_with_a_zone_are_counted(run):
+    moments = [f"2026-01-01T00:{number // 60:02}:{number % 60:02}+02:00" for number in range(200)]
+    assert bars(run(table(moments), columns={"id": "integer", "x": "timestamptz"})) == [20] * 10
+
+
+def test_each_value_is_in_one_bar_and_the_greatest_in_the_last(run):
+    assert bars(run(table([0] * 150 + [10] * 49 + [9.99]))) == [150, 0, 0, 0, 0, 0, 0, 0, 0, 50]
+
+
+def test_what_is_no_value_is_not_counted(run):
+    assert bars(run(table(["", "nan", *(number / 2 for number in range(200))]))) == [20] * 10
+
+
+def test_a_table_of_few_rows_has_none(run):
+    assert bars(run(table(range(99)))) is None
+    assert bars(run(table(range(100)))) == [10] * 10
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["7"] * 200, [""] * 200, ["a", "b"] * 100, ["true", "false"] * 100, ["inf", *["1.5"] * 199], ["nan"] * 200],
+    ids=["one value", "no value", "text", "booleans", "infinity", "no number"],
+)
+def test_a_column_with_nothing_to_show_has_none(run, values):
+    assert bars(run(table(values))) is None
+
+
+def test_of_a_large_table_a_part_is_counted_that_has_all_of_a_sorted_one(run):
+    found = bars(run(table(range(MANY))))
+    assert 500 < sum(found) <= 1024
+    assert max(found) - min(found) <= 1
+
+
+def test_a_column_that_is_called_as_the_engine_calls_a_rows_place_is_a_column(run):
+    found = run(table(["x"] * MANY, name="File_Row_Number"))
+    assert found.processed.rows == MANY
+    assert bars(found, "id") is None
+    assert bars(run(table(range(200), name="file_row_number")), "file_row_number") == [20] * 10
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DATE '2026-01-01' + CAST(i AS INTEGER)",
+        "TIMESTAMP_NS '2026-01-01 00:00:00.123456789' + to_days(CAST(i AS INTEGER))",
+        "CAST(i AS UBIGINT)",
+        "CAST(i AS FLOAT)",
+        "CAST(i AS DECIMAL(38,0))",
+    ],
+)
+def test_types_that_only_parquet_has_are_counted_too(run, tmp_path, sql):
+    path = tmp_path / "typed.parquet"
+    duckdb.execute(f"COPY (SELECT {sql} AS x FROM range(200) t(i)) TO '{path}'")
+    assert bars(run(path.read_bytes(), "typed.parquet")) == [20] * 10
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "DATE 'infinity'",
+        "TIMESTAMP '-infinity'",
+        "DATE '0044-03-15 (BC)'",
+        "DATE '10000-01-01'",
+        "CAST(1.7e308 AS DOUBLE)",
+        "CAST(5e-324 AS DOUBLE)",
+    ],
+)
+def test_odd_ends_of_a_range_keep_no_file_from_its_profile(run, tmp_path, odd):
+    """Some have bars and some don't: whoever can't be shown has none, and the file SUCCEEDED."""
+    path = tmp_path / "odd.parquet"
+    usual = "DATE '2026-01-01'" if "DATE" in odd else "TIMESTAMP '2026-01-01'" if "TIME" in odd else f"-{odd}"
+    duckdb.execute(f"COPY (SELECT CASE WHEN i = 7 THEN {odd} ELSE {usual} END AS x FROM range(200) t(i)) TO '{path}'")
+    found = run(path.read_bytes(), "odd.parquet")
+    assert bars(found) in (None, [199, *[0] * 8, 1])
