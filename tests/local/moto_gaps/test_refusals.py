@@ -4,10 +4,11 @@ import itertools
 import json
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from filebatch_local.moto_gaps.refusals import REFUSALS, refusal
+from filebatch_local.moto_gaps.refusals import CODES, REFUSALS, refusal
 
 _numbers = itertools.count()
 ROLE = "arn:aws:iam::123456789012:role/x"
@@ -332,6 +333,21 @@ def test_each_row_has_a_request():
 
 def test_each_row_says_where_it_is_documented():
     assert [row for row in REFUSALS if not row.documented.startswith("https://docs.aws.amazon.com/")] == []
+
+
+def test_each_code_is_documented_or_said_to_be_a_guess():
+    """By what boto3 knows of AWS's pages: which errors an operation has."""
+    session = botocore.session.get_session()
+
+    def has(row, operation):
+        model = session.get_service_model(row.service).operation_model(operation)
+        return row.code in {error.error_code for error in model.error_shapes}
+
+    asked = {"item": "PutItem", "job": "SubmitJob"}  # what other operations lead to
+    for row in REFUSALS:
+        documented = all(has(row, asked.get(operation, operation)) for operation in row.on) or row.service in CODES
+        assert row.guessed or documented, row.rule
+    assert len([row for row in REFUSALS if row.guessed]) == 3
 
 
 def test_a_refused_update_changes_nothing(requests):

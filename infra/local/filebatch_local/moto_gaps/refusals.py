@@ -28,8 +28,9 @@ class Refusal:
         on: what is looked at: operations, or what they lead to (`item`, `job`), as the place that asks calls it.
         code: AWS's error code.
         broken: tells of these parameters whether they break the rule.
-        documented: the page of AWS.
+        documented: AWS's page for the rule.
         status: of the answer.
+        guessed: whether AWS documents no code for it, so that a real account may answer another.
     """
 
     rule: str
@@ -39,6 +40,7 @@ class Refusal:
     broken: Callable[[Params], bool]
     documented: str
     status: int = 400
+    guessed: bool = False
 
 
 def refusal(service: str, on: str, params: Params) -> Refusal | None:
@@ -88,9 +90,6 @@ def _unknown_resource(params: Params) -> bool:
     return any(one["type"] not in {"VCPU", "MEMORY", "GPU"} for one in asked)
 
 
-# DynamoDB
-
-
 def _index_keys(params: Params) -> Iterator[Mapping[str, Any]]:
     """Yield the values that an item has for its table's indexes, each with the type that the index wants."""
     types = {one["AttributeName"]: one["AttributeType"] for one in params["types"]}
@@ -119,9 +118,6 @@ def _unused(kind: str) -> Callable[[Params], bool]:
         for text, part in _expressions(params)
         for name in part.get(kind) or {}
     )
-
-
-# Policies
 
 
 def _is_no_policy(text: str) -> bool:
@@ -191,6 +187,9 @@ _PUT = ("PutObject", "CopyObject", "CreateMultipartUpload")
 _EXPRESSED = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "TransactWriteItems")
 
 # fmt: off
+# Where services document codes that stand on no operation's page.
+CODES = {"s3": f"{_S3}API/ErrorResponses.html", "dynamodb": f"{_DYNAMODB}developerguide/Programming.Errors.html",
+         "iam": f"{_IAM}APIReference/CommonErrors.html"}
 REFUSALS = (
     Refusal("a job definition's name has up to 128 letters, digits, hyphens and underscores", "batch", _DEFINE, _CLIENT,
             lambda p: not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", p.get("jobDefinitionName") or ""),
@@ -230,7 +229,7 @@ REFUSALS = (
             lambda p: sum(len(f"{name}{value}".encode()) for name, value in p["metadata"].items()) > 2048,
             f"{_S3}userguide/UsingMetadata.html"),
     Refusal("the policy of a bucket has at most 20 KB", "s3", ("PutBucketPolicy",), "PolicyTooLarge",
-            lambda p: len(p["Policy"].encode()) > 20 * 1024, f"{_S3}userguide/add-bucket-policy.html"),
+            lambda p: len(p["Policy"].encode()) > 20 * 1024, f"{_S3}userguide/add-bucket-policy.html", guessed=True),
     Refusal("a bucket's policy is a JSON document with statements", "s3", ("PutBucketPolicy",), "MalformedPolicy",
             lambda p: _is_no_policy(p["Policy"]), f"{_S3}API/API_PutBucketPolicy.html"),
 
@@ -238,14 +237,13 @@ REFUSALS = (
             _wrong_type, f"{_DYNAMODB}APIReference/API_PutItem.html"),
     Refusal("an attribute that is an index's key isn't empty", "dynamodb", ("item",), _VALIDATION, _empty_text,
             f"{_DYNAMODB}APIReference/API_PutItem.html"),
-
     Refusal("each of ExpressionAttributeValues is in an expression", "dynamodb", _EXPRESSED, _VALIDATION,
             _unused("ExpressionAttributeValues"), f"{_DYNAMODB}APIReference/API_UpdateItem.html"),
     Refusal("each of ExpressionAttributeNames is in an expression", "dynamodb", _EXPRESSED, _VALIDATION,
             _unused("ExpressionAttributeNames"), f"{_DYNAMODB}APIReference/API_UpdateItem.html"),
 
     Refusal("messages fail 1 to 1,000 times", "sqs", ("CreateQueue", "SetQueueAttributes"), _VALUE,
-            _redrive_is_out_of_bounds, f"{_SQS}SetQueueAttributes.html"),
+            _redrive_is_out_of_bounds, f"{_SQS}SetQueueAttributes.html", guessed=True),
     Refusal("messages are kept for 60 to 1,209,600 seconds", "sqs", ("CreateQueue", "SetQueueAttributes"),
             "InvalidAttributeValue", _retention_is_out_of_bounds, f"{_SQS}SetQueueAttributes.html"),
     Refusal("a queue's policy is a JSON document with statements", "sqs", ("CreateQueue", "SetQueueAttributes"),
@@ -274,7 +272,8 @@ REFUSALS = (
             f"{_CLOUDWATCH}MetricDatum.html"),
 
     Refusal("a rule's name has up to 64 letters, digits, and ._-", "events", ("PutRule",), _VALIDATION,
-            lambda p: not re.fullmatch(r"[.\-_A-Za-z0-9]{1,64}", p.get("Name") or ""), f"{_EVENTS}PutRule.html"),
+            lambda p: not re.fullmatch(r"[.\-_A-Za-z0-9]{1,64}", p.get("Name") or ""), f"{_EVENTS}PutRule.html",
+            guessed=True),
     Refusal("a rule has at most 5 targets", "events", ("PutTargets",), "LimitExceededException",
             lambda p: len(p.get("Targets") or []) > 5,
             "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"),
