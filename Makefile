@@ -96,7 +96,7 @@ simulate: setup  ## what might go wrong, played through: SEEDS=n FROM=m; ARGS=--
 simulate-safeguards: setup  ## take out each safeguard of docs/guarantees.md, and say which seed finds that
 	@PYTHONPATH=infra/local:plugins:worker:tests:tools $(BIN)/python -m simulation --safeguards --seeds 300
 
-mean: setup  ## tests against the local AWS at its meanest: OF=plain (modules, worker) or whole; SEEDS=n FROM=m TESTS="tests/…" (docs/testing.md)
+mean: setup  ## tests against the local AWS at its meanest: OF=plain (modules, worker), e2e, scheduler or whole; SEEDS=n FROM=m TESTS="tests/…" (docs/testing.md)
 	@tools/mean $(BIN)/python $(OF) $(if $(filter file,$(origin SEEDS)),1,$(SEEDS)) $(FROM) $(TESTS)
 
 conformance: setup  ## tests of plain modules and worker against emulators that others wrote: TESTS="tests/…" EMULATOR=URL (docs/testing.md)

@@ -203,9 +203,9 @@ class Place:
 
 
 def ended(batch: Any, job_id: str) -> dict[str, Any] | None:
-    """Return a job's description once it has ended."""
-    job = batch.describe_jobs(jobs=[job_id])["jobs"][0]
-    return job if job["status"] in ("SUCCEEDED", "FAILED") else None
+    """Return a job's description once it is known and has ended."""
+    found = batch.describe_jobs(jobs=[job_id])["jobs"]
+    return next((job for job in found if job["status"] in ("SUCCEEDED", "FAILED")), None)
 
 
 @cache

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from aws import until
+import mean
+from aws import ended, until
 from demo.subscriber import Subscriber
 from e2e.steps import a_run, all_ended, assert_each_done_once, drop, numbers, retire, states_of
 from e2e.system import System
@@ -122,7 +123,7 @@ def test_two_jobs_of_one_round_are_one_at_work(here: System, lines: Feed) -> Non
     run.task("process_files")
 
     assert_each_done_once(here, keys)
-    until(lambda: all(job["status"] == "SUCCEEDED" for job in batch.describe_jobs(jobs=twins)["jobs"]))
+    assert {until(lambda twin=twin: ended(batch, twin))["status"] for twin in twins} == {"SUCCEEDED"}
     assert here.metric("ProcessingSucceeded", "lines") >= 1
 
 
@@ -139,7 +140,7 @@ def test_a_job_that_left_the_work_to_another_has_no_say_in_what_became_of_it(
         batch.submit_job(**twin)
         until(lambda: here.ledger.get(record.row).fence)
         idle = str(batch.submit_job(**twin)["jobId"])
-        until(lambda: batch.describe_jobs(jobs=[idle])["jobs"][0]["status"] == "SUCCEEDED")
+        assert until(lambda: ended(batch, idle))["status"] == "SUCCEEDED"
         return idle
 
     monkeypatch.setattr(jobs, "find", meanwhile)
@@ -219,7 +220,7 @@ def test_a_job_whose_id_was_never_written_down_is_found_by_its_name(
 
 
 def test_a_silent_run_whose_job_still_works_is_left_alone(here: System, lines: Feed) -> None:
-    keys = drop(here, 1, "sleep\n3\n")
+    keys = drop(here, 1, f"sleep\n{mean.patient(3):.0f}\n")
     silent = a_run(here, lines)
     token = silent.task("claim_files")["token"]
     silent.until_deferred("process_files")
