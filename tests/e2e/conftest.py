@@ -27,11 +27,16 @@ def lines() -> Feed:
 
 
 @pytest.fixture
-def audited(here: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process is one of the system's; after the test the audit finds nothing, and nothing waits for the next."""
+def inside(here: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is one of the system's."""
     for name, value in here.variables.items():
         if name.startswith(("AWS_", "AIRFLOW_VAR_", "AIRFLOW_CONN_")):
             monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def audited(here: System, inside: None) -> Iterator[None]:
+    """After the test the audit finds nothing, and nothing waits for the next; this process is one of the system's."""
     yield
     finish(here)
     found = here.audit()

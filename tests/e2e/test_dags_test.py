@@ -5,13 +5,14 @@ import json
 import re
 import sqlite3
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.subscriber import Subscriber
+from e2e.steps import a_run
 from e2e.system import ROOT, System
 from filebatch.core import clock, run_moves
 from filebatch.core.conditions import Equal, Present
@@ -20,6 +21,7 @@ from filebatch.core.publishing import NOT_PUBLISHED
 from filebatch.core.records import FileState, RunRecord
 from filebatch.core.rows import Row
 from filebatch.core.run_moves import Asked
+from filebatch.feeds.feed import Feed, load_feed
 from filebatch.runs import takeover
 from filebatch_local.base.ports import free_port
 
@@ -150,41 +152,23 @@ def a_claim_of_a_run_that_airflow_has_forgotten(here: System) -> Row[RunRecord]:
     return record.row
 
 
-def test_a_past_date_takes_the_files_of_that_day_and_nothing_else(here: System) -> None:
+@pytest.mark.usefixtures("inside")
+def test_a_past_date_and_force_do_the_files_of_that_day_alone_again_in_whatever_zone_airflow_takes_dates(
+    here: System, lines: Feed
+) -> None:
     for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
         here.put(f"lines/{day}/a.txt", "one\n")
-
-    run = here.dags_test("lines", "2026-01-01")
-
-    assert run.code == 0, run.output[-3000:]
-    assert "files of 2026-01-01 (UTC) under 'lines/'" in run.output
-    states = here.states("lines/2026-01-")
-    assert states.pop("lines/2026-01-01/a.txt") == "SUCCEEDED"
-    assert set(states.values()) <= {"ARRIVED"}
-
-
-def test_a_past_date_and_force_do_that_day_again_in_whatever_zone_airflow_takes_dates(here: System) -> None:
+    a_run(here, lines, logical_date=datetime(2026, 1, 1, tzinfo=UTC)).all()
     there = {**here.variables, "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Europe/Berlin"}
 
     run = replace(here, variables=there).dags_test("lines", "2026-01-01", conf={"force": True})
 
     assert run.code == 0, run.output[-3000:]
+    assert "files of 2026-01-01 (UTC) under 'lines/'" in run.output
     assert here.files()["lines/2026-01-01/a.txt"].generation == 2
-    assert here.states("lines/2026-01-03").get("lines/2026-01-03/a.txt", "ARRIVED") == "ARRIVED"
-
-
-def test_conf_with_keys_takes_just_those_and_force_does_them_again(here: System) -> None:
-    here.put("lines/2026-01-02/b.txt", "one\n")
-    key = "lines/2026-01-02/a.txt"
-
-    first = here.dags_test("lines", conf={"keys": [key]})
-    again = here.dags_test("lines", conf={"keys": [key], "force": True})
-
-    assert (first.code, again.code) == (0, 0), again.output[-3000:]
-    item = here.files()[key]
-    assert (item.state, item.generation) == ("SUCCEEDED", 2)
-    assert [name.split("/")[-2] for name in here.commits(key)] == ["g1", "g2"]
-    assert here.states().get("lines/2026-01-02/b.txt", "ARRIVED") == "ARRIVED"
+    states = here.states("lines/2026-01-")
+    assert states.pop("lines/2026-01-01/a.txt") == "SUCCEEDED"
+    assert set(states.values()) <= {"ARRIVED"}
 
 
 def test_a_feed_file_is_all_that_a_running_system_needs(here: System) -> None:
@@ -208,43 +192,34 @@ def test_a_bad_conf_fails_at_once_and_names_the_field(here: System) -> None:
     assert here.jobs() == before
 
 
-def test_a_mistyped_param_does_not_do_everything_that_waits(here: System) -> None:
-    before = here.jobs()
-    here.put("lines/waits.txt", "one\n")
-
-    run = here.dags_test("lines", conf={"key": ["lines/waits.txt"]})
-
-    assert run.code != 0
-    assert "did you mean 'keys'?" in run.output
-    assert here.jobs() == before
-
-
-def test_the_samples_become_typed_parquet(here: System) -> None:
-    for sample in (ROOT / "samples").glob("*.csv"):
-        here.put(f"tables/{sample.name}", sample.read_bytes())
+@pytest.mark.usefixtures("inside")
+def test_a_sample_becomes_typed_parquet(here: System) -> None:
+    """By the feed that has a schedule; the demo's own test does all samples by the other."""
     weather = (ROOT / "samples" / "seattle-weather.csv").read_bytes()
     here.put("weather/2026-01-02/seattle.csv", weather)
 
-    assert here.dags_test("tables").code == 0
-    assert here.dags_test("weather").code == 0
+    a_run(here, load_feed(ROOT / "dags" / "feeds" / "weather.yaml")).all()
 
-    assert set(here.states("tables/").values()) == {"SUCCEEDED"}
     result = here.result(here.files()["weather/2026-01-02/seattle.csv"])
     assert result.rows == weather.count(b"\n") - 1
     assert parquet_types(here, result, here.folder)["date"] == "DATE"
 
 
-def test_a_run_whose_metrics_nobody_takes_is_green_and_its_files_are_done(here: System) -> None:
-    here.put("lines/unmeasured.txt", "one\n")
+def test_conf_with_keys_and_force_does_just_those_again_and_is_green_though_nobody_takes_the_metrics(
+    here: System,
+) -> None:
+    here.put("lines/waits.txt", "one\n")
+    key = "lines/good-1.txt"
     nowhere = {"AWS_ENDPOINT_URL_CLOUDWATCH": f"http://127.0.0.1:{free_port()}"}
 
-    run = replace(here, variables={**here.variables, **nowhere}).dags_test(
-        "lines", conf={"keys": ["lines/unmeasured.txt"]}
-    )
+    run = replace(here, variables={**here.variables, **nowhere}).dags_test("lines", conf={"keys": [key], "force": True})
 
     assert run.code == 0, run.output[-3000:]
-    assert here.states()["lines/unmeasured.txt"] == "SUCCEEDED"
     assert NOT_PUBLISHED in run.output
+    item = here.files()[key]
+    assert (item.state, item.generation) == ("SUCCEEDED", 2)
+    assert [name.split("/")[-2] for name in here.commits(key)] == ["g1", "g2"]
+    assert here.states().get("lines/waits.txt", "ARRIVED") == "ARRIVED"
 
 
 def parquet_types(here: System, result: Any, folder: Path) -> dict[str, str]:

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from e2e.steps import a_run
 from e2e.system import System
 from filebatch.core.contract import MAX_MESSAGE
+from filebatch.feeds.feed import load_feed
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("inside")]
 FEED = "prefix: objects/\nstart: 2026-01-01\nshow_values: true\n"
 KEY = "k" * 420_000
 
@@ -15,13 +17,14 @@ KEY = "k" * 420_000
 def test_an_object_with_a_huge_key_twice_is_invalid_with_a_bounded_reason_and_the_next_file_is_done(
     here: System,
 ) -> None:
-    (here.folder / "dags" / "feeds" / "objects.yaml").write_text(FEED)
+    feed = here.folder / "dags" / "feeds" / "objects.yaml"
+    feed.write_text(FEED)
+    here.aws.provision()
     here.put("objects/a.json", f'{{"{KEY}": 1, "{KEY}": 2}}')
     here.put("objects/b.csv", "id\n1\n")
 
-    run = here.dags_test("objects")
+    a_run(here, load_feed(feed)).all()
 
-    assert run.code == 0, run.output[-3000:]
     assert here.states("objects/") == {"objects/a.json": "INVALID", "objects/b.csv": "SUCCEEDED"}
     file = here.files()["objects/a.json"]
     assert file.reason is not None
