@@ -52,3 +52,14 @@ def test_a_message_is_kept_as_long_as_its_queue_says(monkeypatch, age, kept):
     sent = message.sent_timestamp / 1000
     monkeypatch.setattr(speed.time, "time", lambda: sent + age)
     assert speed._is_kept(backend, "queue", message) is kept
+
+
+def test_a_queue_counts_what_is_there_in_work_and_delayed(clients):
+    sqs = clients("sqs")
+    url = sqs.create_queue(QueueName=f"queue-{uuid.uuid4()}")["QueueUrl"]
+    for delay in (0, 0, 0, 900):
+        sqs.send_message(QueueUrl=url, MessageBody="body", DelaySeconds=delay)
+    sqs.receive_message(QueueUrl=url)
+    names = ["", "NotVisible", "Delayed"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert [found[f"ApproximateNumberOfMessages{name}"] for name in names] == ["2", "1", "1"]
