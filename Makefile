@@ -15,6 +15,9 @@ BIN := $(VENV)/bin
 # make simulate SEEDS=1000 FROM=1
 SEEDS ?= 200
 FROM ?= 1
+# make image
+TAG ?= filebatch-worker
+PLATFORM ?= linux/amd64
 # make mean OF=whole SEEDS=3 FROM=1
 OF ?= plain
 # Packages that people run from the repository: the library, the local AWS and the tools.
@@ -79,13 +82,18 @@ destroy: setup  ## remove what `make deploy ENV=NAME` made with Terraform, once 
 	@$(RUN) -m deploy $(NAMED) --destroy $(ARGS)
 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform" $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform and not docker" $(ARGS)
 
 test-airflow: setup  ## of these, what goes through Airflow; .ci/run runs it with AIRFLOW=newest, too
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(AIRFLOW_TESTS) $(ANY_AIRFLOW) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not docker" $(AIRFLOW_TESTS) $(ANY_AIRFLOW) $(ARGS)
 
 test-infra: setup  ## what needs Terraform and the AWS provider (where it can't be downloaded, TF_PLUGIN_DIR names a mirror)
 	@$(BIN)/python -m pytest -m terraform tests/infra --ignore=tests/infra/test_aws_smoke.py $(ARGS)
+
+# No run of CI has the time, nor a fresh machine an engine.
+test-docker: setup  ## what needs a Docker engine: images, the worker as its job definition says, docker-compose.yaml, a push
+	@if docker version >/dev/null 2>&1; then $(BIN)/python -m pytest -m docker $(ARGS); \
+	else echo "SKIPPED: no Docker engine answers, so neither the images nor docker-compose.yaml were tried"; fi
 
 test-smoke: setup  ## aws-smoke against a local AWS, with Terraform: minutes, so it isn't part of test-infra
 	@$(BIN)/python -m pytest -m terraform tests/infra/test_aws_smoke.py $(ARGS)
@@ -134,6 +142,13 @@ aws-smoke: setup  ## try it all in the shell's AWS account, in an environment of
 cost: made  ## make the tables of docs/cost.md, from the price table and the counted calls of a file
 	@$(RUN) -m cost
 
+image:  ## build the worker's image with Docker: TAG=filebatch-worker PLATFORM=linux/amd64 BASE=another
+	@docker build --platform $(PLATFORM) $(if $(BASE),--build-arg "BASE=$(BASE)") --file worker/Dockerfile --tag "$(TAG)" .
+
+bill-of-materials:  ## copy what an image is made of, and each licence, into dist/: TAG=filebatch-worker
+	@mkdir -p dist
+	@docker run --rm --network none --read-only --entrypoint tar "$(TAG)" -C /usr/share/filebatch -c sbom.cdx.json licences.tsv | tar -C dist -xv
+
 wheel: setup  ## build the wheel into dist/, for deployments that install packages
 	@$(BIN)/python -m hatchling build -t wheel -d dist
 
@@ -144,7 +159,7 @@ mutants:  ## change one thing at a time in the plain modules; which changes does
 lint: setup  ## format, lint, types, import rules, feed files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy plugins/filebatch plugins/filebatch_plugin.py dags worker/filebatch_worker infra/local/filebatch_local tools bench
+	@$(BIN)/mypy plugins/filebatch plugins/filebatch_plugin.py dags worker/filebatch_worker worker/image infra/local/filebatch_local tools bench
 	@PYTHONPATH=plugins:worker:infra/local $(BIN)/lint-imports
 	@$(RUN) -m check_feeds
 

@@ -1,11 +1,10 @@
 """The worker's image: built from the Dockerfile, run as AWS Batch runs it: with what the job definition says."""
 
+import csv
 import io
 import json
 import re
-import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from aws import Place, ended, feed_of, until
 from claims import Held
+from engine import WORKER, base_of, docker, run, worker
 from filebatch.core import paths
 from filebatch.core.records import FileState
 from filebatch.runs import jobs
@@ -21,8 +21,6 @@ from filebatch_local.serve.background import LocalAws, local_aws
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "worker" / "Dockerfile"
-TAG = "filebatch-worker:test"
-SOURCES = ("worker", "plugins/filebatch/__init__.py", "plugins/filebatch/core", "requirements/worker.txt")
 
 PROCESS = """
 import json, os, pathlib, sys
@@ -33,36 +31,16 @@ print(json.dumps({"rows": processed.rows, "user": [os.getuid(), os.getgid()]}))
 """
 
 
-def docker(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["docker", *arguments], input=stdin, capture_output=True, check=False)
-
-
-def context() -> bytes:
-    """Return what the image is made of as a build's context, so that it doesn't hang on a builder's ignore rules."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for source in SOURCES:
-            archive.add(ROOT / source, source, filter=lambda item: None if "__pycache__" in item.name else item)
-    return out.getvalue()
-
-
 @pytest.fixture(scope="module")
 def image() -> str:
-    if not shutil.which("docker") or docker("version").returncode:
-        pytest.skip("no Docker engine answers (start one, or set DOCKER_HOST)")
-    base = re.search(r"^ARG BASE=(\S+)", DOCKERFILE.read_text(), re.MULTILINE)
-    if docker("image", "inspect", base[1]).returncode and docker("pull", "--quiet", base[1]).returncode:
-        pytest.skip(f"the base image {base[1]} is not here and cannot be pulled")
-    built = docker("build", "--platform=linux/amd64", "--file=worker/Dockerfile", "--tag", TAG, "-", stdin=context())
-    assert built.returncode == 0, built.stderr.decode()
-    return TAG
+    return worker()
 
 
 @pytest.fixture(scope="module")
 def batch_with_engine(tmp_path_factory) -> Iterator[LocalAws]:
     """A local AWS that has no image as a place on this disk, and runs the image in the engine."""
     feeds = tmp_path_factory.mktemp("feeds")
-    (feeds / "orders.yaml").write_text(f"prefix: orders/\nstart: 2020-01-01\nimage: {TAG}\n")
+    (feeds / "orders.yaml").write_text(f"prefix: orders/\nstart: 2020-01-01\nimage: {WORKER}\n")
     with local_aws(feeds_dir=feeds, images={}, options=("--docker",)) as aws:
         yield aws
 
@@ -73,11 +51,6 @@ def definition(batch_with_engine) -> dict:
     name = batch_with_engine.settings["job_definition_prefix"] + "orders"
     batch = Place(batch_with_engine).connect("batch")
     return batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"][0]["containerProperties"]
-
-
-def run(image: str, *command: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    confined = ("--rm", "--interactive", "--read-only", "--network=none", "--cap-drop=ALL", "--memory=512m")
-    return docker("run", *confined, image, *command, stdin=stdin)
 
 
 PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
@@ -108,6 +81,14 @@ class TestAsTheJobDefinitionSays:
         done = run_as(definition, image, "python", "-c", PROCESS, stdin=sample)
         assert done.returncode == 0, done.stderr.decode()
         assert json.loads(done.stdout) == {"rows": 1461, "user": [int(each) for each in definition["user"].split(":")]}
+
+    def test_its_command_is_the_worker_with_nothing_before_it(self, image, definition):
+        done = run_as(definition, image, *definition["command"])
+        assert done.returncode == 78, done.stderr.decode()
+        assert b"AWS_BATCH_JOB_ID" in done.stdout + done.stderr
+        config = json.loads(docker("image", "inspect", "--format={{json .Config}}", image).stdout)
+        assert not config.get("Entrypoint")
+        assert config["Cmd"] == definition["command"]
 
     def test_nobody_else_may_write_to_its_scratch_folder(self, image, definition):
         """As whom a job definition of another number would run it."""
@@ -147,6 +128,17 @@ def submit(held: Held, prefix: str) -> str:
     return ctx.batch.submit_job(**request)["jobId"]
 
 
+LICENCES, BILL = "/usr/share/filebatch/licences.tsv", "/usr/share/filebatch/sbom.cdx.json"
+
+
+def size_of(image: str) -> int:
+    return int(docker("image", "inspect", "--format={{.Size}}", image).stdout)
+
+
+def tabbed(text: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text.decode()), delimiter="\t"))
+
+
 @pytest.mark.docker
 class TestImage:
     def test_it_runs_the_worker_which_says_what_its_environment_lacks(self, image):
@@ -154,12 +146,34 @@ class TestImage:
         assert done.returncode == 78
         assert b"AWS_BATCH_JOB_ID" in done.stdout + done.stderr or b"FILEBATCH_" in done.stdout + done.stderr
 
-    @pytest.mark.parametrize(
-        "command",
-        ["touch /opt/filebatch/x", "touch /x", "ls -d /usr/local/lib/python3*/site-packages/pip", "gcc --version"],
-    )
-    def test_what_a_worker_does_not_need_does_not_work(self, image, command):
+    @pytest.mark.parametrize("command", ["touch /opt/filebatch/x", "touch /x"])
+    def test_its_root_is_not_its_users_to_write(self, image, command):
         assert run(image, "sh", "-c", command).returncode != 0
+        assert docker("run", "--rm", "--network=none", image, "sh", "-c", command).returncode != 0
+
+    @pytest.mark.parametrize(
+        "command", ["python -m pip", "python -m ensurepip", "pip --version", "gcc --version", "cc --version"]
+    )
+    def test_it_has_nothing_that_installs_or_compiles(self, image, command):
+        done = run(image, "sh", "-c", command)
+        assert re.search(rb"No module named|not found", done.stderr), (done.stdout, done.stderr)
+
+    def test_it_is_a_hundred_megabytes_on_its_base(self, image):
+        """docs/processors.md says so."""
+        on_base = size_of(image) - size_of(base_of(DOCKERFILE))
+        assert 80e6 < on_base < 120e6
+
+    def test_it_lists_what_it_holds_and_where_each_licence_is(self, image):
+        listed = {line["package"].partition("@")[0]: line for line in tabbed(run(image, "cat", LICENCES).stdout)}
+        locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "worker.txt").read_text(), re.MULTILINE)
+        for name in locked:
+            one = listed[f"pkg:pypi/{name}"]
+            assert one["licence"] != "unknown"
+            assert run(image, "ls", *one["texts"].split()).returncode == 0
+        assert {"pkg:generic/python", "pkg:deb/debian/libc6"} <= listed.keys()
+        assert not {f"pkg:pypi/{name}" for name in ("pip", "setuptools", "wheel")} & listed.keys()
+        bill = json.loads(run(image, "cat", BILL).stdout)
+        assert {each["purl"] for each in bill["components"]} == {each["package"] for each in listed.values()}
 
     def test_it_holds_compiled_code_and_no_airflow(self, image):
         code = (
@@ -173,7 +187,7 @@ class TestImage:
 
 def test_the_image_is_made_of_what_the_build_is_given():
     """Every source of a COPY is let through by the ignore file, and exists."""
-    ignored = (ROOT / "worker" / "Dockerfile.dockerignore").read_text().split()
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE.read_text(), re.MULTILINE)
     for source in " ".join(copied).split():
         assert f"!{source}" in ignored
