@@ -25,6 +25,7 @@ class StandIn:
 
     Attributes:
         made: makes what feeds need, where jobs are to run.
+        host: the registry that images are pushed to.
     """
 
     connect: Callable[[str], Any]
@@ -35,6 +36,7 @@ class StandIn:
     applied: dict[str, Any] | None = None
     made: Callable[[], object] = lambda: None
     feeds_applied: list[list[str]] = field(default_factory=list)
+    host: str = ECR
 
     def plan(self, variables: Mapping[str, str]) -> list[str]:
         wanted, known = self._wanted(variables), self.applied or {"image": None, "feeds": {}}
@@ -83,7 +85,7 @@ class StandIn:
             mwaa.Environment(self.connect, self.name).create(packed, (self.clone / "requirements.txt").read_bytes())
 
     def outputs(self) -> dict[str, Any]:
-        url = {"repository_url": f"{ECR}/{self.name}"} if self.registry else {}
+        url = {"repository_url": f"{self.host}/{self.name}"} if self.registry else {}
         if self.applied is None:
             return url
         secret = f"{self.name}/variables/filebatch"

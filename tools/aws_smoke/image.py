@@ -32,7 +32,7 @@ def push(host: str, repository: str, tag: str, folder: Path) -> None:
     Raises:
         ProgramError: the engine or the registry refused.
     """
-    build, push_it = images.commands(ROOT, f"{repository}:{tag}", images.platforms([]), os.environ.get("BASE", ""))
+    build, push_it = images.commands(ROOT, f"{repository}:{tag}", images.platforms([]), os.environ.get(images.BASE, ""))
     programs.must(build, ROOT, os.environ, folder / "docker.log")
     apart = {**os.environ, "DOCKER_CONFIG": str(folder / "docker"), "DOCKER_HOST": host}
     _login(repository.partition("/")[0], images.login(), apart)

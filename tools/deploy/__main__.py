@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import contents, deployments, looking, steps, verify
+from deploy import contents, deployments, images, looking, steps, verify
 from deploy.deployments import Deployment, RefusedError
 from deploy.images import Docker
 from deploy.looking import Seen
@@ -33,6 +33,7 @@ from deploy.terraform import Infrastructure, NotLookedUpError, Terraform
 from doctor.__main__ import BEFORE, LAST, NO_LOCAL, WITHOUT
 from doctor.__main__ import main as doctor
 from filebatch.cli.airflow_api import URL, Airflow
+from filebatch.feeds.feed import load_feeds
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = "make deploy ENV=existing-airflow TO=/srv/airflow"
@@ -139,14 +140,18 @@ def _last(target: Target, wanted: Wanted, seen: Seen) -> Deployment | None:
 
 def _wanted(given: argparse.Namespace, target: Target) -> Wanted:
     if given.rollback is None:
-        tag = given.image or contents.image(ROOT)[:12]
+        tag = given.image or _tag()
         return Wanted(contents.of_clone(ROOT, packed=bool(target.mwaa)), tag, build=not given.image)
     place = target.place(target.infrastructure.outputs() if target.infrastructure else {})
     if place is None:
         raise RefusedError("there is no place to look for deployments: nothing was deployed, or TO= isn't given")
     earlier = deployments.numbered(deployments.recorded(place), given.rollback)
-    image = given.image or earlier.image or contents.image(ROOT)[:12]
+    image = given.image or earlier.image or _tag()
     return Wanted(deployments.contents(place, earlier), image, build=False, of_clone=False)
+
+
+def _tag() -> str:
+    return images.tag(ROOT, load_feeds(ROOT / "dags" / "feeds")[0])
 
 
 def _target(given: argparse.Namespace) -> Target:

@@ -38,12 +38,17 @@ def of_clone(root: Path, *, packed: bool) -> Files:
     return {**unpacked, **required, **dags}
 
 
-def image(root: Path) -> str:
-    """Return the hash of what goes into the worker's image."""
-    folders = [root / "worker", root / "plugins" / "filebatch" / "core"]
-    files = sorted(file for folder in folders for file in _files(folder))
+def image(root: Path, *also: str) -> str:
+    """Return the hash of what a build of the worker's image is given: its Dockerfile, what .dockerignore lets through.
+
+    `also` is what else makes it another image: another base, other processors.
+    """
+    lets_through = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    named = [root / line[1:] for line in lets_through if line.startswith("!")]
+    within = (file for folder in named if folder.is_dir() for file in _files(folder))
+    files = sorted({root / "worker" / "Dockerfile", *within, *(each for each in named if each.is_file())})
     lines = [f"{file.relative_to(root).as_posix()} {of(file.read_bytes())}" for file in files]
-    return of("\n".join([*lines, of((root / "requirements" / "worker.txt").read_bytes())]).encode())
+    return of("\n".join([*lines, *also]).encode())
 
 
 def mwaa(environment: str) -> str:

@@ -9,7 +9,7 @@ import base64
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,10 @@ from typing import Any, Protocol
 import boto3
 from botocore.exceptions import ClientError
 
+from deploy import contents
+from filebatch.feeds.feed import Feed
+
+BASE = "BASE"  # names another base image than the Dockerfile's
 ABSENT = {"ImageNotFoundException", "RepositoryNotFoundException"}
 PLATFORMS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
@@ -50,7 +54,7 @@ class Docker:
         user, password = login
         command = ["docker", "login", "--username", user, "--password-stdin", image.partition("/")[0]]
         subprocess.run(command, input=password, text=True, check=True, stdout=subprocess.DEVNULL)
-        for command in commands(self.root, image, platforms, os.environ.get("BASE", "")):
+        for command in commands(self.root, image, platforms, os.environ.get(BASE, "")):
             subprocess.run(command, check=True)
 
 
@@ -83,6 +87,16 @@ def login() -> tuple[str, str]:
     return user, password
 
 
-def platforms(architectures: Sequence[str]) -> list[str]:
+def platforms(architectures: Iterable[str]) -> list[str]:
     """Return the platforms that an image must be for: those that feeds' containers have."""
     return sorted({PLATFORMS[each] for each in architectures}) or [PLATFORMS["X86_64"]]
+
+
+def of_feeds(feeds: Iterable[Feed]) -> list[str]:
+    """Return the platforms that the worker's image must be for, as feeds without an image of their own need it."""
+    return platforms(feed.architecture for feed in feeds if feed.image is None)
+
+
+def tag(root: Path, feeds: Iterable[Feed]) -> str:
+    """Return the tag of a clone's image: the hash of what it's made of, and of the processors that it's for."""
+    return contents.image(root, os.environ.get(BASE, ""), *of_feeds(feeds))[:12]

@@ -68,8 +68,7 @@ def _leaving(place: Place | None, seen: Seen) -> Files:
 
 
 def _push(target: Target, wanted: Wanted, url: str) -> None:
-    own = [feed for feed in feeds_of(target, wanted) if feed.image is None]
-    image, platforms = f"{url}:{wanted.image}", images.platforms([feed.architecture for feed in own])
+    image, platforms = f"{url}:{wanted.image}", images.of_feeds(feeds_of(target, wanted))
     target.wait.tell(f"image: builds {image} for {', '.join(platforms)}, and pushes it")
     target.engine.push(image, platforms, images.login())
 

@@ -1,100 +1,14 @@
 """`python -m deploy` to an environment with Amazon MWAA, on the local AWS; Terraform and Docker are stand-ins."""
 
 import json
-import uuid
-from contextlib import contextmanager
-from dataclasses import asdict
 
-import boto3
 import pytest
-from botocore.client import BaseClient
 
-from aws import REGION, connector, until
+from aws import until
 from deploy import __main__ as command
 from deploy import deployments
-from deploy.places import Bucket
-from filebatch_local.base.layout import Layout
-from filebatch_local.serve.shell import environment as shell_of
-from terraform_stand_in import Engine, StandIn
 
-LOOKS = ("Get", "List", "Describe", "Head")
 NEW = "description: New.\nprefix: new/\nstart: 2026-01-01\nprocessor: tabular\noptions: {columns: {a: string}}\n"
-
-
-class World:
-    """An environment's stand-ins, and the calls that change something."""
-
-    def __init__(self, server, connect, clone, settings):
-        self.server, self.connect, self.clone, self.calls, self.break_at = server, connect, clone, [], None
-        self.terraform = StandIn(connect, clone, f"mwaa-{uuid.uuid4().hex[:12]}", settings)
-        self.engine = Engine(connect)
-
-    def called(self, operation, params):
-        if operation.startswith(LOOKS) or params.get("Method") == "GET":
-            return
-        if len(self.calls) == self.break_at:
-            raise KeyboardInterrupt
-        self.calls.append((operation, params.get("Key") or params.get("Name")))
-
-    def deploy(self, *arguments, ask=None):
-        return command.main(["mwaa", *([] if ask else ["--yes"]), *arguments], ask=ask)
-
-    @property
-    def place(self):
-        return Bucket(self.connect("s3"), self.terraform.name)
-
-    def environment(self):
-        return self.connect("mwaa").get_environment(Name=self.terraform.name)["Environment"]
-
-    def changed(self):
-        """Return what was called, but for the records of deployments."""
-        return [each for each in self.calls if not str(each[1]).startswith("deployments/")]
-
-    def add(self, file, text):
-        target = self.clone / file
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(text)
-
-    def taking_over(self):
-        """Return the option that takes the lock of a deployment that was broken off."""
-        there = self.terraform.name in [each["Name"] for each in self.connect("s3").list_buckets()["Buckets"]]
-        holder = deployments.holder(self.place) if there else None
-        return ["--take-over", holder] if holder else []
-
-    @contextmanager
-    def forgotten(self):
-        self.calls.clear()
-        yield self.calls
-
-
-@pytest.fixture(scope="module")
-def connect(server):
-    """One session for all: each new one reads the services' models again."""
-    return connector(server.endpoint, server.key)
-
-
-@pytest.fixture(scope="module")
-def session(server):
-    return boto3.Session(*server.credentials().values(), region_name=REGION)
-
-
-@pytest.fixture
-def world(server, connect, session, clone, place, monkeypatch) -> World:
-    made = World(server, connect, clone, asdict(place.settings()))
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
-    for name, value in shell_of(Layout.here(), server.endpoint, server.settings, server.key).items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.setattr(command, "_infrastructure", lambda name: made.terraform)
-    monkeypatch.setattr(command, "Docker", lambda root: made.engine)
-    act = BaseClient._make_api_call
-
-    def call(client, operation, params):
-        made.called(operation, params)
-        return act(client, operation, params)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    return made
 
 
 def test_the_first_deployment_makes_all_of_it_and_sees_it_in_airflow(world, capsys):
@@ -107,7 +21,7 @@ def test_the_first_deployment_makes_all_of_it_and_sees_it_in_airflow(world, caps
     assert operations.index("CreateRepository") < operations.index("PutImage") < operations.index("CreateEnvironment")
     assert "UpdateEnvironment" not in operations  # it has started with what it was made with
     ((image, platforms),) = world.engine.pushed
-    assert (image.rpartition(":")[2], platforms) == (command.contents.image(world.clone)[:12], ["linux/amd64"])
+    assert (image.rpartition(":")[2], platforms) == (command._tag(), ["linux/amd64"])
     (record,) = deployments.recorded(world.place)
     assert (record.finished, record.verified, record.image) == (True, True, image.rpartition(":")[2])
 
@@ -130,13 +44,24 @@ def test_a_feed_alone_is_terraform_then_its_dag_and_mwaa_is_left_alone(world):
     assert len(world.engine.pushed) == 1
 
 
+def test_a_feed_for_other_processors_brings_an_image_that_has_them(world):
+    world.deploy()
+    world.add("dags/feeds/new.yaml", f"{NEW}architecture: ARM64\n")
+    assert world.deploy() == 0
+    (first, _), (second, platforms) = world.engine.pushed
+    assert first != second
+    assert platforms == ["linux/amd64", "linux/arm64"]
+
+
 def test_a_feed_that_goes_keeps_its_queue_until_its_dag_is_gone(world):
     world.deploy()
     world.add("dags/feeds/new.yaml", NEW)
     world.deploy()
     world.terraform.feeds_applied.clear()
     (world.clone / "dags/feeds/new.yaml").unlink()
-    (world.clone / "worker" / "new.txt").write_text("another image, so that there is something to apply")
+    (world.clone / "worker" / "filebatch_worker" / "new.txt").write_text(
+        "another image, so that there is something to apply"
+    )
 
     assert world.deploy() == 0
 
@@ -231,7 +156,7 @@ def test_a_rollback_brings_plugins_dags_feeds_and_image_of_an_earlier_deployment
     first = world.place.read("plugins.zip")
     world.add("plugins/filebatch/new.py", "")
     world.add("dags/feeds/new.yaml", NEW)
-    (world.clone / "worker" / "new.txt").write_text("another image")
+    (world.clone / "worker" / "filebatch_worker" / "new.txt").write_text("another image")
     world.deploy()
     assert len(world.engine.pushed) == 2
 
@@ -255,7 +180,7 @@ def test_without_an_engine_a_missing_image_is_refused_before_anything_is_changed
 
 def test_an_image_that_is_named_is_taken_as_it_is_and_must_be_there(world, capsys):
     world.deploy()
-    (world.clone / "worker" / "new.txt").write_text("another image")
+    (world.clone / "worker" / "filebatch_worker" / "new.txt").write_text("another image")
     world.engine.missing = "no Docker engine answers"
     there = world.terraform.applied["image"]
     assert world.deploy("--image", there) == 0
