@@ -30,6 +30,9 @@ AIRFLOW_TESTS := tests/dags tests/packages tests/e2e tests/filebatch/operators t
 # Of these, what a version of Airflow doesn't change: they run with `make test` alone.
 ANY_AIRFLOW := --ignore=tests/tools/deploy --ignore=tests/tools/doctor --ignore=tests/tools/cost
 
+# One more than there are processors: some wait. The longest files come first, as tests/conftest.py has them.
+AT_ONCE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
 # No target is a file.
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' $(lastword $(MAKEFILE_LIST)))
 
@@ -82,10 +85,10 @@ destroy: setup  ## remove what `make deploy ENV=NAME` made with Terraform, once 
 	@$(RUN) -m deploy $(NAMED) --destroy $(ARGS)
 
 test: setup  ## all tests; AIRFLOW=newest for the newest Airflow
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not terraform and not docker" $(ARGS)
+	@$(BIN)/python -m pytest $(AT_ONCE) -m "not terraform and not docker" $(ARGS)
 
 test-airflow: setup  ## of these, what goes through Airflow; .ci/run runs it with AIRFLOW=newest, too
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not docker" $(AIRFLOW_TESTS) $(ANY_AIRFLOW) $(ARGS)
+	@$(BIN)/python -m pytest $(AT_ONCE) -m "not docker" $(AIRFLOW_TESTS) $(ANY_AIRFLOW) $(ARGS)
 
 test-infra: setup  ## what needs Terraform and the AWS provider (where it can't be downloaded, TF_PLUGIN_DIR names a mirror)
 	@$(BIN)/python -m pytest -m terraform tests/infra --ignore=tests/infra/test_aws_smoke.py $(ARGS)
