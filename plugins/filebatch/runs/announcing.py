@@ -81,12 +81,13 @@ def close(ctx: FeedContext, told: Iterable[Told]) -> None:
 
 
 def _due(ctx: FeedContext, own: str) -> list[RunRecord]:
-    """Return the caller's own open claim, and what is due or was put off by a takeover: not each run that lives."""
+    """Return the caller's own open claim, as read last, and what is due or was put off: not each run that lives."""
     due = open_items.open_runs(ctx, due=ctx.now() + takeover.ASK_AGAIN_AFTER)
     latest = ctx.ledger.latest_run(ctx.feed.name, own)
-    if latest is None or not latest.open or latest.row in {record.row for record in due}:
+    if latest is None:
         return due
-    return [latest, *due]
+    others = [record for record in due if record.row != latest.row]
+    return [latest, *others] if latest.open else others
 
 
 def _announce_one(ctx: FeedContext, record: RunRecord, own: str, airflow: str) -> list[Told]:

@@ -16,7 +16,7 @@ from filebatch.core.errors import MoveRefused
 from filebatch.core.records import RunState
 from filebatch.core.usage import Billed, Usage
 from filebatch.feeds.notifying import Notify
-from filebatch.runs import announcing, settling, takeover
+from filebatch.runs import announcing, open_items, settling, takeover
 from filebatch.runs.summary import Bill
 
 OWN = "0000000000000000"
@@ -182,6 +182,24 @@ def test_it_is_told_of_anew_in_the_next_round(place, topics):
     settling.settle(held.ctx, held.record, None)
     held.another_round()
     assert announced(held.ctx, own)[1] == [("developers", "UNSETTLED")]
+
+
+def test_of_a_claim_that_is_announced_between_two_looks_it_is_not_told_that_it_is_unsettled(place, topics, monkeypatch):
+    """The first look at all that is due has it as it was; the second, at the caller's own claim, as it is."""
+    held = Held(place, 1)
+    held.ctx = replace(held.ctx, settings=replace(held.ctx.settings, topics=topics))
+    look = open_items.open_runs
+
+    def then_settled_and_announced(ctx, **which):
+        found = look(ctx, **which)
+        monkeypatch.undo()
+        held.finish(0)
+        settling.settle(held.ctx, held.record, None)
+        assert closed(held.ctx, run_of(OTHER))
+        return found
+
+    monkeypatch.setattr(open_items, "open_runs", then_settled_and_announced)
+    assert announced(later(held.ctx, 60), run_of(held.token)) == ([], [("stakeholders", "SUCCEEDED")])
 
 
 def test_of_another_run_that_is_not_settled_nothing_is_told(place, topics):
