@@ -26,7 +26,8 @@ from surroundings import NoSettingsError, found_settings
 
 ROOT = Path(__file__).parents[2]
 NO_LOCAL, WITHOUT = "--no-local", "--without"
-BEFORE = ("queues", "job definitions", "images", "permissions", "paused DAGs")  # what a deployment is about to bring
+# What a deployment is about to bring.
+BEFORE = ("queues", "job definitions", "images", "image start", "permissions", "paused DAGs")
 LAST = "queues without a feed"  # which Terraform removes after their DAGs
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from doctor.starting import starting
 from doctor.told import Finding, NotChecked, Told
 from filebatch.core.errors import ConfigurationError
 from filebatch.feeds.feed import Feed
@@ -217,6 +218,7 @@ CHECKS = {
     "queues without a feed": left_overs,
     "job definitions": job_definitions,
     "images": images,
+    "image start": starting,
     "subscriptions": subscriptions,
     "quotas": quotas,
     "roles": roles,
