@@ -184,11 +184,17 @@ def test_its_dags_are_paused_as_its_configuration_says_and_can_be_unpaused_and_r
         ("PATCH", "/environments/files", {"MaxWorkers": "5"}, "Invalid type for parameter MaxWorkers"),
         ("POST", "/restapi/files", {"Method": "GET", "Path": "/" + 64 * "x"}, "at most 64 characters"),
         ("GET", "/environment/files", {}, "no operation GET /environment/files"),
+        ("PUT", "/environments/files", create_parameters("b", Tags={"a": "?"}), "Tags.a: expected"),
     ],
 )
 def test_what_the_model_doesnt_allow_is_refused(method, path, body, told):
     with pytest.raises(RefusedError, match=told):
         read(method, path, "", json.dumps({k: v for k, v in body.items() if k != "Name"}).encode())
+
+
+def test_tags_are_of_letters_and_numbers_of_any_language():
+    body = {name: value for name, value in create_parameters("b", Tags={"für": "été 2 @a/b"}).items() if name != "Name"}
+    assert read("PUT", "/environments/files", "", json.dumps(body).encode())[1]["Tags"] == {"für": "été 2 @a/b"}
 
 
 def test_a_boto3_client_gets_answers_that_fit_the_model_and_errors_by_their_names(world, server):

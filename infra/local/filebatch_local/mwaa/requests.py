@@ -86,8 +86,16 @@ def _outside_text(rules: Mapping[str, Any], value: str, where: str) -> Iterator[
         yield f"{where}: expected at most {rules['max']} characters, found {len(value)}"
     if rules.get("enum") and value not in rules["enum"]:
         yield f"{where}: expected one of {', '.join(rules['enum'])}, found {value!r}"
-    if "pattern" in rules and not re.fullmatch(rules["pattern"], value):
+    if "pattern" in rules and not _pattern(rules["pattern"]).fullmatch(value):
         yield f"{where}: expected {rules['pattern']}, found {value!r}"
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Compile a model's pattern; letters, numbers and blanks of any language are other classes in Python."""
+    for theirs, ours in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s")):
+        text = text.replace(theirs, ours)
+    return re.compile(text)
 
 
 @cache
