@@ -28,6 +28,12 @@ ECR = re.compile(r"\d{12}\.dkr\.ecr\.[^/]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@
 PROCESSORS = {"X86_64": "amd64", "ARM64": "arm64"}
 # https://docs.aws.amazon.com/general/latest/gr/fargate-service.html
 VCPU_QUOTA = ("fargate", "L-3032A538")
+# https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
+ROOM = 50
+ROOMS = (
+    ("describe_job_queues", "jobQueues", "job queues"),
+    ("describe_compute_environments", "computeEnvironments", "compute environments"),
+)
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,8 @@ def subscriptions(here: Environment) -> Iterator[Told]:
 
 
 def quotas(here: Environment) -> Iterator[Told]:
-    """Tell where the account allows fewer vCPUs of Fargate than the job queue may use."""
+    """Tell where the account allows fewer vCPUs of Fargate than the job queue may use, or no queue more."""
+    yield from _rooms(here.client("batch"))
     service, code = VCPU_QUOTA
     allowed = here.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"]
     batch = here.client("batch")
@@ -185,6 +192,17 @@ def quotas(here: Environment) -> Iterator[Told]:
             "jobs wait RUNNABLE for vCPUs that never come",
             "have AWS raise the quota L-3032A538, or lower max_vcpus",
         )
+
+
+def _rooms(batch: Any) -> Iterator[Told]:
+    for operation, kind, words in ROOMS:
+        count = sum(len(page[kind]) for page in batch.get_paginator(operation).paginate())
+        if count >= ROOM:
+            yield Finding(
+                f"the account has {count} {words} in this region, of {ROOM} that it may have",
+                "no environment more can be made here, and none that is to be replaced",
+                "remove those that nobody uses, or take another region: AWS doesn't raise this quota",
+            )
 
 
 def clocks(here: Environment) -> Iterator[Told]:

@@ -170,6 +170,20 @@ def test_more_vcpus_than_the_account_has(place, here, allowed, wrong):
     assert [isinstance(each, Finding) for each in told] == [True] * wrong
 
 
+@pytest.mark.parametrize(("queues", "wrong"), [(50, True), (49, False)])
+def test_a_region_without_room_for_a_job_queue(place, here, queues, wrong):
+    batch, paginator = place.connect("batch"), place.connect("batch").get_paginator
+    many = SimpleNamespace(paginate=lambda: [{"jobQueues": [{}] * 30}, {"jobQueues": [{}] * (queues - 30)}])
+    full = SimpleNamespace(
+        get_paginator=lambda name: many if name == "describe_job_queues" else paginator(name),
+        describe_job_queues=batch.describe_job_queues,
+        describe_compute_environments=batch.describe_compute_environments,
+    )
+    quota = SimpleNamespace(get_service_quota=lambda **_: {"Quota": {"Value": 100_000.0}})
+    told = environment.quotas(replace(here, client=lambda name: quota if name == "service-quotas" else full))
+    assert whats(told) == ["the account has 50 job queues in this region, of 50 that it may have"] * wrong
+
+
 @pytest.mark.parametrize(("apart", "wrong"), [(timedelta(minutes=6), True), (timedelta(seconds=9), False)])
 def test_clocks_that_are_apart(here, apart, wrong):
     header = {"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(datetime.now(UTC) - apart)}}}
