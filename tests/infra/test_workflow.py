@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy import images
 from deploy.__main__ import _parsed
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,14 @@ def test_only_what_is_merged_gets_the_role_that_deploys() -> None:
     assert {name for name, job in jobs.items() if job["permissions"].get("id-token")} == {"plan", "deploy"}
     assert jobs["deploy"]["if"] == "github.event_name == 'push'"
     assert WORKFLOW[True]["push"] == {"branches": ["main"]}  # YAML 1.1 reads `on` as true
+
+
+def test_an_image_can_be_built_for_every_kind_of_processor() -> None:
+    steps = [step.get("uses", step.get("name", "")).partition("@")[0] for step in WORKFLOW["jobs"]["deploy"]["steps"]]
+    emulation = WORKFLOW["jobs"]["deploy"]["steps"][steps.index("docker/setup-qemu-action")]["with"]["platforms"]
+    others = {platform for platform in images.PLATFORMS.values() if platform != "linux/amd64"}
+    assert {f"linux/{each}" for each in emulation.split(",")} == others
+    assert steps.index("docker/setup-buildx-action") < steps.index("deploy")
 
 
 def test_every_variable_is_explained() -> None:
