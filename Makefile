@@ -27,8 +27,10 @@ RUN := PYTHONPATH=infra/local:plugins:tools $(BIN)/python
 AIRFLOW_TESTS := tests/dags tests/packages tests/e2e tests/filebatch/operators tests/filebatch/sensors tests/filebatch/web tests/filebatch/test_run_context.py tests/filebatch/test_task_log.py tests/filebatch/test_run_notes.py tests/filebatch/triggers tests/local/serve/test_command_line.py tests/local/serve/test_shell.py tests/local/serve/test_runbook.py tests/local/batch/test_stock_operator.py \
   tests/filebatch/feeds/test_windows.py tests/filebatch/queries/test_health.py tests/scheduler tests/tools
 
-# Of these, what a version of Airflow doesn't change: they run with `make test` alone.
-ANY_AIRFLOW := --ignore=tests/tools/deploy --ignore=tests/tools/doctor --ignore=tests/tools/cost
+# Of these, what a version of Airflow does not change (our tools; which files, how many calls, what AWS may do): `make test` alone has them.
+ANY_AIRFLOW := $(addprefix --ignore=tests/, tools/deploy tools/doctor tools/cost tools/aws_smoke tools/test_check_feeds.py tools/test_conformance.py \
+  tools/test_marked_part.py tools/test_mutants.py tools/test_try_file.py \
+  e2e/test_calls_of_a_file.py e2e/test_large_reasons.py e2e/test_mean.py e2e/test_which_files.py)
 
 # One more than there are processors: some wait. The longest files come first, as tests/conftest.py has them.
 AT_ONCE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
