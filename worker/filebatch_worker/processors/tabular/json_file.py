@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filebatch_worker.processor import InvalidFile
-from filebatch_worker.processors.tabular.column import Column
-from filebatch_worker.processors.tabular.column_types import identifier, literal
+from filebatch_worker.processors.tabular.column_types import literal
 from filebatch_worker.processors.tabular.faults import invalid
-from filebatch_worker.processors.tabular.json_numbers import as_written, unmarked, unmarked_json, with_exact_numbers
+from filebatch_worker.processors.tabular.json_at_once import write_at_once
+from filebatch_worker.processors.tabular.json_numbers import PRINTED_FRACTION, as_written, with_exact_numbers
+from filebatch_worker.processors.tabular.json_objects import JsonFile, columns_of, keys_of
 from filebatch_worker.processors.tabular.measure import Measured, Relation, batches, measure
-from filebatch_worker.processors.tabular.naming import MAX_COLUMNS, column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
 from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
 from filebatch_worker.processors.tabular.text import TextFile
@@ -30,38 +28,44 @@ if TYPE_CHECKING:
 BLANKS = " \t\r\n"
 TAIL = 64 * 1024  # bytes read at once from the end
 
-_FRACTION = r"^-?[0-9]+[.e]|^-0|^[\[{](.|\n)*[0-9][.e]|^[\[{](.|\n)*-0"  # in JSON as the engine prints it
 _POSITION = re.compile(r"at byte (\d+) in record/value (\d+): (.*)")
 
 
-@dataclass(frozen=True)
-class _JsonFile:
-    path: Path
-    form: str  # "ndjson", "objects" or "json", as in formats
-
-    @property
-    def by_line(self) -> bool:
-        """Whether a value is a line."""
-        return self.form == "ndjson"
-
-    @property
-    def objects(self) -> str:
-        """SQL for one row per value of the file; a line that is no JSON is a NULL."""
-        form = {"ndjson": "newline_delimited", "objects": "unstructured", "json": "array"}[self.form]
-        tolerance = ", ignore_errors=true" if self.by_line else ""
-        return f"read_json_objects(?, format='{form}', compression='none'{tolerance})"
-
-
-def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOptions, *, form: str) -> Table:
+def read_json(
+    connection: DuckDBPyConnection, text: TextFile, target: Path, options: TabularOptions, *, form: str
+) -> Table:
     """Return the table in a file of JSON objects, its columns in the order of their first appearance.
+
+    It is written to `target` if that goes without a closer look.
 
     `form` is how the objects lie: "ndjson", "objects" or "json", as in formats.
 
     Raises InvalidFile: "bad-json", "truncated", "empty" (no object with a key), "too-many-columns", "duplicate-key",
     "missing-column", "extra-column".
     """
+    file = JsonFile(text.path, form)
+    is_whole = form != "json" or _is_closed(text.path)
+    written = write_at_once(connection, file, options, target) if is_whole else None
+    if written is None:
+        return _read(connection, text, options, form)
+    return Table(
+        relation=written.relation,
+        parameters=(str(file.path),),
+        measured=written.measured,
+        size=file.path.stat().st_size,
+        facts=_facts(file, text),
+        written=True,
+    )
+
+
+def _facts(file: JsonFile, text: TextFile) -> dict[str, str | bool]:
+    return {"format": "ndjson" if file.by_line else "json", **text.facts}
+
+
+def _read(connection: DuckDBPyConnection, text: TextFile, options: TabularOptions, form: str) -> Table:
+    """Return the table after passes over the whole file that find every column's type and every bad row."""
     path, marks = with_exact_numbers(text.path)
-    file = _JsonFile(path, form)
+    file = JsonFile(path, form)
     keys = _keys(connection, file)
     if form == "json" and not _is_closed(text.path):
         raise _cut(None)
@@ -71,43 +75,42 @@ def read_json(connection: DuckDBPyConnection, text: TextFile, options: TabularOp
         raise _nothing(bad)
     if count > options.max_bad_rows:
         raise refusal(bad[0], count, options.max_bad_rows)
-    measured = _measured(connection, file, keys, options, marks)
+    measured = measure(file.rows(connection, keys), tuple(columns_of(keys, options, marks)), options)
     if _prints_fractions(connection, file, keys, measured):
         path, marks = as_written(text.path)
         if marks:
-            file, before = _JsonFile(path, form), measured.rows
-            measured = _measured(connection, file, keys, options, marks)
+            file, before = JsonFile(path, form), measured.rows
+            measured = measure(file.rows(connection, keys), tuple(columns_of(keys, options, marks)), options)
             if measured.rows != before:
                 raise RuntimeError(f"marking numbers made {measured.rows} rows of {before}; this is a fault of tabular")
     return Table(
-        relation=_relation(file, keys),
+        relation=file.rows(connection, keys).sql,
         parameters=(str(file.path),),
         measured=measured,
         size=file.path.stat().st_size,
-        facts={"format": "ndjson" if file.by_line else "json", **text.facts},
+        facts=_facts(file, text),
         bad_rows=bad,
         locate=lambda rows: _locate(file, rows, {row.row for row in bad}),
     )
 
 
-def _rows(connection: DuckDBPyConnection, file: _JsonFile, keys: Sequence[str]) -> Relation:
-    return Relation(connection, _relation(file, keys), (str(file.path),))
+def _keys(connection: DuckDBPyConnection, file: JsonFile) -> list[str]:
+    import duckdb
+
+    try:
+        return keys_of(Relation(connection, file.values(), (str(file.path),)))
+    except duckdb.Error as error:
+        raise _malformed(file, error) or error from error
 
 
-def _measured(
-    connection: DuckDBPyConnection, file: _JsonFile, keys: Sequence[str], options: TabularOptions, marks: str
-) -> Measured:
-    return measure(_rows(connection, file, keys), tuple(_columns(keys, options, marks)), options)
-
-
-def _prints_fractions(connection: DuckDBPyConnection, file: _JsonFile, keys: Sequence[str], measured: Measured) -> bool:
+def _prints_fractions(connection: DuckDBPyConnection, file: JsonFile, keys: Sequence[str], measured: Measured) -> bool:
     """Whether what is stored as text holds numbers, be it within objects and arrays, that the engine may print."""
     texts = [column.column.json or "" for column in measured.columns if column.type.sql == "VARCHAR"]
-    rows = _rows(connection, file, keys)
+    rows = file.rows(connection, keys)
     return any(
         rows.all(
             f"SELECT 1 FROM (SELECT unnest([{', '.join(batch)}]) AS v FROM {rows.sql}) "  # noqa: S608
-            f"WHERE v[1] <> '\"' AND regexp_matches(v, {literal(_FRACTION)}) LIMIT 1"
+            f"WHERE v[1] <> '\"' AND regexp_matches(v, {literal(PRINTED_FRACTION)}) LIMIT 1"
         )
         for batch in batches(texts)
     )
@@ -130,41 +133,7 @@ def _cut(row: int | None) -> InvalidFile:
     return invalid("truncated", "the JSON array is not closed: the file was cut short", row=row)
 
 
-def _keys(connection: DuckDBPyConnection, file: _JsonFile) -> list[str]:
-    """Return the keys of all objects of the file."""
-    try:
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE key_lists AS SELECT keys, min(row) AS first, count(*) AS objects FROM ("  # noqa: S608 - no text of the file
-            "SELECT CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) END AS keys, row_number() OVER () AS row "
-            f"FROM {file.objects}) GROUP BY keys",
-            (str(file.path),),
-        )
-    except Exception as error:
-        raise _malformed(file, error) or error from error
-    _refuse_repeated(connection)
-    found = connection.execute(
-        "SELECT key FROM (SELECT first, unnest(keys) AS key, generate_subscripts(keys, 1) AS place FROM key_lists) "  # noqa: S608
-        f"GROUP BY key ORDER BY min(first * 1000000 + place) LIMIT {MAX_COLUMNS + 1}"
-    ).fetchall()
-    keys = [key for (key,) in found]
-    if len(keys) > MAX_COLUMNS:
-        raise invalid("too-many-columns", f"more than {MAX_COLUMNS} different keys", expected=MAX_COLUMNS)
-    if any("\0" in key for key in keys):
-        raise invalid("nul-byte", "a key holds a NUL character")
-    return keys
-
-
-def _refuse_repeated(connection: DuckDBPyConnection) -> None:
-    found = connection.execute(
-        "SELECT first, keys FROM key_lists WHERE len(keys) <> len(list_distinct(keys)) ORDER BY first LIMIT 1"
-    ).fetchone()
-    if found:
-        row, keys = found
-        key = Counter(keys).most_common(1)[0][0]
-        raise invalid("duplicate-key", f"object {row} holds a key twice", repr(key), row=row, column=key)
-
-
-def _malformed(file: _JsonFile, error: Exception) -> InvalidFile | None:
+def _malformed(file: JsonFile, error: Exception) -> InvalidFile | None:
     """Return what is wrong with values that don't lie by line, which the engine reads to the first error."""
     found = _POSITION.search(str(error))
     if not found:
@@ -180,9 +149,9 @@ def _malformed(file: _JsonFile, error: Exception) -> InvalidFile | None:
     return invalid("bad-json", f"value {row} is no JSON from its byte {byte} on", row=row, byte=byte)
 
 
-def _bad_rows(connection: DuckDBPyConnection, file: _JsonFile, limit: int) -> Iterator[BadRow]:
+def _bad_rows(connection: DuckDBPyConnection, file: JsonFile, limit: int) -> Iterator[BadRow]:
     found = connection.execute(
-        f"SELECT row, type FROM (SELECT row_number() OVER () AS row, json_type(json) AS type FROM {file.objects}) "  # noqa: S608
+        f"SELECT row, type FROM (SELECT row_number() OVER () AS row, json_type(json) AS type FROM {file.values()}) "  # noqa: S608
         f"WHERE type IS NULL OR type <> 'OBJECT' ORDER BY row LIMIT {limit}",
         (str(file.path),),
     ).fetchall()
@@ -233,49 +202,7 @@ def _nothing(bad: Sequence[BadRow]) -> InvalidFile:
     return invalid("empty", "there is no JSON object with a key")
 
 
-def _relation(file: _JsonFile, keys: Sequence[str]) -> str:
-    """Return SQL for one row per object, with a column f0, f1 … for the JSON value of each key.
-
-    Each is a column of its own before anything else is done with it: whatever the engine does to one field of a struct
-    under a condition, it does to all of its fields.
-    """
-    fields = set(_distinct(keys))
-    structure = literal(json.dumps(dict.fromkeys(_distinct(keys), "JSON"), ensure_ascii=False))
-    transformed = f"json_transform(json, {structure})" if fields else "NULL"
-    values = ", ".join(
-        f"{f'fields.{identifier(key)}' if key in fields else _extract(key)} AS f{at}" for at, key in enumerate(keys)
-    )
-    return (
-        f"(SELECT {values} FROM (SELECT json, {transformed} AS fields FROM {file.objects} "  # noqa: S608
-        "WHERE json_type(json) = 'OBJECT'))"
-    )
-
-
-def _distinct(keys: Sequence[str]) -> list[str]:
-    """Return the keys that the engine's structs can have as fields: not empty, and different in more than case."""
-    folded = Counter(key.casefold() for key in keys)
-    return [key for key in keys if key and folded[key.casefold()] == 1]
-
-
-def _columns(keys: Sequence[str], options: TabularOptions, marks: str) -> Iterator[Column]:
-    for at, (key, name) in enumerate(zip(keys, column_names(keys, options.names), strict=True)):
-        yield Column(
-            name=name,
-            source_name=key,
-            text=unmarked(f"(f{at}->>'$')", marks),
-            classifier="json_kind",
-            json=unmarked_json(f"CAST(f{at} AS VARCHAR)", marks[1:]),
-            stored_json=unmarked_json(f"CAST(f{at} AS VARCHAR)", marks),
-        )
-
-
-def _extract(key: str) -> str:
-    """Return SQL for the value of `key` where it can't be a field; as with fields, its null is SQL's."""
-    pointer = literal("/" + key.replace("~", "~0").replace("/", "~1"))
-    return f"(CASE WHEN json_type(json, {pointer}) <> 'NULL' THEN json_extract(json, {pointer}) END)"
-
-
-def _locate(file: _JsonFile, rows: Sequence[int], bad: set[int | None]) -> dict[int, int]:
+def _locate(file: JsonFile, rows: Sequence[int], bad: set[int | None]) -> dict[int, int]:
     """Return the lines of `rows` of the relation, which leaves out the bad ones."""
     if not file.by_line:
         return {}

@@ -26,6 +26,7 @@ _NUMBER = re.compile(rb"(?:[:,\[]|\A\s{64})\s*+-?(?:0{%d}|0++e-000)" % _LONG)
 _OVERLAP = 64 + 64  # bytes: blanks, and what is looked for behind them
 # A text holds no line break, so that a quote too many in one line doesn't turn the texts of the next inside out.
 _TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|-?\d[\d.]*+(?:[eE][+-]?\d++)?')
+PRINTED_FRACTION = r"^-?[0-9]+[.e]|^-0|^[\[{](.|\n)*[0-9][.e]|^[\[{](.|\n)*-0"  # in JSON as the engine prints it
 _MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # characters that no text has
 
 

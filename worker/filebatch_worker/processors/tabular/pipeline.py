@@ -105,7 +105,7 @@ def _read(connection: DuckDBPyConnection, unpacked: Unpacked, target: Path, opti
     found = formats.text_format_of(unpacked.name, start)
     if found == "csv":
         return read_csv(connection, text, target, options, tabs=formats.says_tabs(unpacked.name))
-    return read_json(connection, text, options, form=found)
+    return read_json(connection, text, target, options, form=found)
 
 
 def _write(
