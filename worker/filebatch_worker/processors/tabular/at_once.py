@@ -53,17 +53,33 @@ def write_at_once(
     check_names([column.name for column in columns], options)
     try:
         kinds = sampled(table, columns, options) if kinds is None else kinds
-        final = [_checked(column, kinds.get(column.name), options, whole=rows <= SAMPLE_ROWS) for column in columns]
+        whole = rows <= SAMPLE_ROWS
+        final = [
+            _checked(column, f"v{at}", kinds.get(column.name), options, whole=whole)
+            for at, column in enumerate(columns)
+        ]
         checked = [column for column in final if column is not None]
         if len(checked) < len(final) or sum(_STOP in column.value for column in checked) > MAX_GUESSES:
             return None
-        return Measured(copy(table, checked, "true", size, rows, path), tuple(checked), ())
+        return Measured(copy(_with_casts(table, checked), checked, "true", size, rows, path), tuple(checked), ())
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):
         return None
 
 
-def _checked(column: Column, kinds: Kind | None, options: TabularOptions, *, whole: bool) -> Typed | None:
+def _with_casts(table: Relation, columns: Sequence[Typed]) -> Relation:
+    """Return the table with a column v0, v1 … for the plain cast of each column, so that each text is cast once."""
+    casts = "".join(
+        f", {column.type.plain_cast(column.column.text_for(column.type))} AS v{at}"
+        for at, column in enumerate(columns)
+        if f"v{at}" in column.value
+    )
+    return replace(table, sql=f"(SELECT *{casts} FROM {table.sql})")  # noqa: S608
+
+
+def _checked(column: Column, cast: str, kinds: Kind | None, options: TabularOptions, *, whole: bool) -> Typed | None:
     """Return the column with SQL for its value that stops the pass where it isn't what it should be.
+
+    `cast` is SQL for what the engine makes of its text.
 
     `kinds` are its classes in the first rows, which are all there are if `whole`; None where they don't matter.
     """
@@ -72,21 +88,21 @@ def _checked(column: Column, kinds: Kind | None, options: TabularOptions, *, who
     if declared is not None and declared.sql != "VARCHAR":
         text = column.text_for(declared)
         unparsed = f"CASE WHEN {trimmed(text)} IS NOT NULL THEN {_STOP} END"
-        found = replace(found, value=declared.parse(text, otherwise=unparsed))
+        found = replace(found, value=declared.parse(text, unparsed, cast))
     elif kinds is not None and not whole and not is_settled(column, kinds):
         if kinds and not kept_by(kinds):
             return None
-        found = replace(found, value=_guessed(column, kinds, found))
+        found = replace(found, value=_guessed(column, cast, kinds, found))
     if column.name in options.required:
         found = replace(found, value=f"CASE WHEN {trimmed(column.text)} IS NULL THEN {_STOP} ELSE {found.value} END")
     return found
 
 
-def _guessed(column: Column, kinds: Kind, found: Typed) -> str:
+def _guessed(column: Column, cast: str, kinds: Kind, found: Typed) -> str:
     """Return SQL for the value of a column that may hold other classes than `kinds`, which stop the pass."""
     text = column.text_for(found.type)
     slow = keeps(column.classified, column, kinds) if kinds else f"{trimmed(text)} IS NULL"
     return (
-        f"CASE WHEN {found.type.quick_for(text)} THEN CAST({text} AS {found.type.sql}) WHEN {text} IS NULL THEN NULL "
+        f"CASE WHEN {found.type.quick_for(text, cast)} THEN {cast} WHEN {text} IS NULL THEN NULL "
         f"WHEN {slow} THEN {found.value} ELSE {_STOP} END"
     )

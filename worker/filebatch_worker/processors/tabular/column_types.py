@@ -22,7 +22,8 @@ class ColumnType:
     """A type by the name users know (`label`), and the DuckDB type it is stored as (`sql`).
 
     `parser` is SQL with `{t}` for trimmed, non-empty text. `quick` is SQL with `{v}` for any text that is true for most
-    texts that a plain cast reads rightly, and for no other: a fraction of the price.
+    texts that a plain cast reads rightly, and for no other: a fraction of the price. `{c}` in it is the value that the
+    cast makes of the text, NULL where it makes none.
     """
 
     label: str
@@ -31,17 +32,17 @@ class ColumnType:
     quick: str = ""
     form: str = ""  # strptime's codes, where the text has a form of its own
 
-    def parse(self, text: str, otherwise: str = "") -> str:
+    def parse(self, text: str, otherwise: str = "", cast: str = "") -> str:
         """Return SQL for the typed value of SQL expression `text`: NULL where that is blank or not of this type.
 
-        `otherwise` is SQL for what is taken instead of NULL.
+        `otherwise` is SQL for what is taken instead of NULL, `cast` for the text's plain cast where that is at hand.
         """
         if self.sql == "VARCHAR":
             return text
         parsed = self.parser.replace("{t}", trimmed(text))
         parsed = f"coalesce({parsed}, {otherwise})" if otherwise else parsed
         return (
-            f"CASE WHEN {self.quick_for(text)} THEN CAST({text} AS {self.sql}) ELSE {parsed} END"
+            f"CASE WHEN {self.quick_for(text, cast)} THEN {cast or self.plain_cast(text)} ELSE {parsed} END"
             if self.quick
             else parsed
         )
@@ -58,9 +59,13 @@ class ColumnType:
             return f"TRY_CAST({trimmed(text)} AS BOOLEAN)"
         return f"CASE WHEN {text} <> '' THEN TRY_CAST({text} AS {self.sql}) END"
 
-    def quick_for(self, text: str) -> str:
-        """Return `quick` for SQL expression `text`."""
-        return self.quick.replace("{v}", text) or "false"
+    def plain_cast(self, text: str) -> str:
+        """Return SQL for what the engine makes of SQL expression `text`, NULL where it makes nothing."""
+        return f"TRY_CAST({text} AS {self.sql})"
+
+    def quick_for(self, text: str, cast: str = "") -> str:
+        """Return `quick` for SQL expression `text`; `cast` is SQL for its plain cast where that is at hand."""
+        return self.quick.replace("{c}", cast or self.plain_cast(text)).replace("{v}", text) or "false"
 
     @property
     def name(self) -> str:
@@ -119,12 +124,8 @@ def _timestamp(pattern: str, sql: str) -> str:
     return when(pattern, f"TRY_CAST({{t}} AS {sql})")
 
 
-def _prints_as(sql: str, printed: str) -> str:
-    """Return SQL that is true for text that its value is printed as: what stands there is surely what is meant."""
-    return f"CAST(TRY_CAST({{v}} AS {sql}) AS VARCHAR) = {printed}"
-
-
-_WITHOUT_T = "replace({v}, 'T', ' ')"
+# True for text that its value is printed as: what stands there is surely what is meant.
+_PRINTS_AS = "CAST({c} AS VARCHAR) = {v}"
 _YEAR = r"(\d{3}[1-9]|\d{2}[1-9]\d|\d[1-9]\d{2}|[1-9]\d{3})"
 ISO_DATE = _YEAR + r"-\d\d-\d\d"
 ISO_TIMESTAMP = ISO_DATE + r"[T ]" + TIME
@@ -135,7 +136,7 @@ INTEGER = ColumnType(
     "integer",
     "BIGINT",
     when(r"[+-]?\d+(\.0*)?", "TRY_CAST(split_part({t}, '.', 1) AS BIGINT)"),
-    _prints_as("BIGINT", "{v}"),
+    _PRINTS_AS,
 )
 FLOAT = ColumnType(
     "float",
@@ -143,28 +144,26 @@ FLOAT = ColumnType(
     "CASE WHEN lower({t}) IN ('nan', 'inf', '-inf', 'infinity', '-infinity') THEN TRY_CAST({t} AS DOUBLE) "
     r"WHEN regexp_full_match({t}, '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?') AND isfinite(TRY_CAST({t} AS DOUBLE)) "
     f"AND {is_no_underflow('{t}')} THEN TRY_CAST({{t}} AS DOUBLE) END",
-    rf"strlen({{v}}) <= {EXACT_DIGITS + 1} AND regexp_full_match({{v}}, '-?(0|[1-9]\d*)?\.\d+') OR "
-    + _prints_as("DOUBLE", "{v}"),
+    rf"strlen({{v}}) <= {EXACT_DIGITS + 1} AND regexp_full_match({{v}}, '-?(0|[1-9]\d*)?\.\d+') OR " + _PRINTS_AS,
 )
 BOOLEAN = ColumnType(
     "boolean",
     "BOOLEAN",
     "CASE WHEN lower({t}) IN ('true', 't', 'yes', 'y', '1') THEN true "
     "WHEN lower({t}) IN ('false', 'f', 'no', 'n', '0') THEN false END",
-    "lower({v}) IN ('true', 'false')",
+    f"{_PRINTS_AS} OR lower({{v}}) IN ('true', 'false')",
 )
 DATE = ColumnType(
     "date",
     "DATE",
     _dated((ISO_DATE, "%Y-%m-%d"), (_YEAR + r"/\d\d?/\d\d?", "%Y/%m/%d")),
-    f"strlen({{v}}) = 10 AND {_prints_as('DATE', '{v}')}",
+    f"strlen({{v}}) = 10 AND {_PRINTS_AS}",
 )
 TIMESTAMP = ColumnType(
     "timestamp",
     "TIMESTAMP",
     _timestamp(ISO_TIMESTAMP, "TIMESTAMP"),
-    # What the engine prints has no T, so one comparison holds for both ways to write a moment: printing takes longest.
-    f"strlen({{v}}) = 19 AND {_prints_as('TIMESTAMP', _WITHOUT_T)}",
+    f"strlen({{v}}) = 19 AND ({_PRINTS_AS} OR CAST({{c}} AS VARCHAR) = replace({{v}}, 'T', ' '))",  # it prints no T
 )
 TIMESTAMPTZ = ColumnType("timestamptz", "TIMESTAMPTZ", _timestamp(ISO_TIMESTAMP + " ?" + OFFSET, "TIMESTAMPTZ"))
 
@@ -178,7 +177,7 @@ def decimal(precision: int, scale: int) -> ColumnType:
     plain, with_exponent = when(pattern, f"TRY_CAST({{t}} AS {sql})"), _decimal_with_exponent(sql, scale)
     fraction = rf"(\.\d{{1,{scale}}})?" if scale else ""
     fitting = literal(rf"-?\d{{1,{precision - scale}}}{fraction}")
-    quick = f"regexp_full_match({{v}}, {fitting})" if precision > scale else ""
+    quick = f"{_PRINTS_AS} OR regexp_full_match({{v}}, {fitting})" if precision > scale else ""
     return ColumnType(f"decimal({precision},{scale})", sql, f"coalesce({plain}, {with_exponent})", quick)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_GROUP = 122_880  # the engine's default
 LEAST_ROWS_PER_GROUP = 2_048  # the engine's vector: a group can't be smaller
+LEVEL = 2  # of zstd: beside the usual 3 a quarter of the time to write less, and as small within some percent
 BYTES_PER_GROUP = 128 * 1024**2  # of text: a group is held in memory until it is written
 
 
@@ -40,7 +41,7 @@ def copy(table: Relation, columns: Sequence[Typed], condition: str, size: int, r
     values = ", ".join(f"{column.value} AS {identifier(column.column.name)}" for column in columns)
     written = table.all(
         f"COPY (SELECT {values} FROM {table.sql} WHERE {condition}) TO {literal(str(path))} "  # noqa: S608
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_rows_per_group(size, rows)})"
+        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {LEVEL}, ROW_GROUP_SIZE {_rows_per_group(size, rows)})"
     )
     return int(written[0][0])
 
