@@ -91,15 +91,13 @@ def test_an_object_of_more_than_the_engine_takes_is_said_in_our_words(refuse):
     assert (error.code, error.message) == ("line-too-long", "an object of the file has more than 16 MiB")
 
 
-def test_a_column_of_objects_is_no_field_of_a_struct(tmp_path):
+def test_a_column_of_objects_is_no_field_of_a_struct():
     """Each field of a struct is taken out once: under a condition the engine touches all of them for each."""
-    from filebatch_worker.processors.tabular import json_file
+    from filebatch_worker.processors.tabular.json_objects import columns_of, rows_of
 
-    path = tmp_path / "t.ndjson"
     keys = [f"key_{at}" for at in range(3)]
-    relation = json_file._relation(json_file._JsonFile(path, "ndjson"), keys)
-    assert relation.count("json_transform") == 1
-    columns = list(json_file._columns(keys, TabularOptions(), ""))
+    assert rows_of("objects", keys).count("json_transform") == 1
+    columns = list(columns_of(keys, TabularOptions()))
     assert not [column for column in columns if "fields." in column.text + str(column.json) + str(column.stored_json)]
 
 
@@ -130,6 +128,7 @@ def test_our_own_mistakes_are_no_fault_of_the_file(run, monkeypatch):
 
 def test_a_row_that_went_missing_is_noticed(run, monkeypatch):
     verdict = Verdict(bad=(), left_out="f0 = '1'")
+    monkeypatch.setattr("filebatch_worker.processors.tabular.json_file.write_at_once", lambda *_: None)
     monkeypatch.setattr("filebatch_worker.processors.tabular.pipeline.judge", lambda *_: verdict)
     with pytest.raises(AssertionError, match="1 too few"):
         run('{"a": 1}\n{"a": 3}\n', "t.json")

@@ -6,8 +6,8 @@ listed in `rejects.json`. How a file travels:
     unpack ─▶ formats ─▶ text ─▶ csv_file | json_file ─┐
                      └─▶ parquet_file ─────────────────┴▶ judge ─▶ write ─▶ profile
 
-A CSV file is written in the pass that checks every value against a guess from its first rows (`at_once`). Where a value
-speaks against the guess, and in other formats, the reader passes over the whole file to find every column's type and
+A file of CSV or JSON is written in the pass that checks every value against a guess from its first rows (`at_once`,
+`json_at_once`). Where a value speaks against the guess, and in Parquet, the reader passes over the whole file to find every column's type and
 every bad row (`measure`, `classify`) before anything is written, so that a late surprise widens a column or refuses the
 file, and never loses a value.
 """
