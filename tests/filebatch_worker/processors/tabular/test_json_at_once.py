@@ -167,5 +167,21 @@ def test_one_pass_suffices_unless_the_file_has_what_the_engine_would_change(monk
     assert bool(measured) is not once
 
 
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ('{"v": 1}\n{"v": 1, "w": 2}\n', {"columns": {"w": "integer"}}),  # not among the first objects
+        ('{"v": 1}\n{"w": 2}\n', {"required": ["w"], "max_bad_rows": 1}),
+        ('{"w": "' + "x" * 70_000 + '", "v": 1}\n{"v": 1, "w": 2}\n', {}),  # a large one tells the order of columns
+        ('{"v": 1, "W": 2}\n{"w": 2}\n', {"columns": {"w": "integer"}}),
+    ],
+)
+def test_what_the_first_objects_lack_is_found_later(monkeypatch, content, options):
+    monkeypatch.setattr(json_at_once, "SAMPLE_ROWS", 1)
+    quick, exact = both(content, "t.ndjson", options)
+    assert quick == exact
+    assert not isinstance(quick, tuple) or quick[0] != "missing-column"
+
+
 def _refuse() -> None:
     raise InvalidFile("measured", "")

@@ -83,10 +83,7 @@ class Written:
 def write_at_once(
     connection: DuckDBPyConnection, file: JsonFile, options: TabularOptions, path: Path
 ) -> Written | None:
-    """Write the table to `path`, or return None where it takes a closer look; what stands at `path` then is nothing.
-
-    Raises InvalidFile "missing-column", "extra-column".
-    """
+    """Write the table to `path`, or return None where it takes a closer look; what stands at `path` then is nothing."""
     import duckdb
 
     values = Relation(connection, file.values(tolerant=False), (str(file.path),))
@@ -108,11 +105,14 @@ def write_at_once(
 
 
 def _look_at(values: Relation, condition: str) -> int:
-    """Take the first objects that meet SQL `condition` for a closer look, and return their number."""
+    """Take the first objects that meet SQL `condition` for a closer look, large ones as NULL, and return their number.
+
+    The keys that they add stand in the order of their first appearance, as no object with another key is passed over.
+    """
     return int(
         values.all(
-            f"INSERT INTO looked_at SELECT json FROM {values.sql} "  # noqa: S608 - no text of the file but as literals
-            f"WHERE strlen(json) <= {LARGEST} AND {condition} LIMIT {SAMPLE_ROWS}"
+            f"INSERT INTO looked_at SELECT CASE WHEN strlen(json) <= {LARGEST} THEN json END "  # noqa: S608 - quoted
+            f"FROM {values.sql} WHERE {condition} LIMIT {SAMPLE_ROWS}"
         )[0][0]
     )
 
@@ -121,16 +121,16 @@ def _fields(connection: DuckDBPyConnection, options: TabularOptions) -> list[_Fi
     """Return the fields of the objects that were looked at; none where they are not for this."""
     try:
         keys = keys_of(Relation(connection, "looked_at", ()))
-    except InvalidFile:
+        columns = tuple(columns_of(keys, options))
+        check_names([column.name for column in columns], options)
+    except InvalidFile:  # if the whole file is so, too, it is told where that is read
         return []
     if not 0 < len(keys) <= MAX_KEYS or len(distinct(keys)) < len(keys) or _holds_others(connection):
         return []
     if any(form.written(key) != f'"{key}"' for key in keys):  # with quotes or backslashes
         return []
-    columns = tuple(columns_of(keys, options))
     table = Relation(connection, rows_of("looked_at", keys), ())
     kinds = sampled(table, columns, TabularOptions())
-    check_names([column.name for column in columns], options)
     long = _long_numbers(table, columns)
     found = [_field(column, at, kinds[column.name], options, long=at in long) for at, column in enumerate(columns)]
     fields = [field for field in found if field]
