@@ -13,25 +13,22 @@ from typing import Any
 
 import boto3
 
+import engine
 from aws import until
+from engine import DOCKER
 from filebatch_local.base.ports import free_port
 from local_system.airflow import LOGIN, Api
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yaml"
-DOCKER = shutil.which("docker") or ""
+COMMAND = ROOT / "infra" / "local" / "docker" / "compose"
 STARTS_WITHIN = 1800.0  # seconds, of which all but one minute are for building images without a cache
 HEALTHY_WITHIN = 240.0
 
 
-def no_engine() -> str | None:
-    """Say why there is no Docker to use, None where there is one."""
-    if not DOCKER:
-        return "docker is not installed"
-    asked = subprocess.run([DOCKER, "version"], capture_output=True, text=True, check=False, timeout=30)
-    if asked.returncode:
-        return f"no Docker engine answers: {asked.stderr.strip().splitlines()[-1]}"
-    return None if compose_command() else "neither `docker compose` nor docker-compose is installed"
+def no_compose() -> str | None:
+    """Say why Compose can't be used, None where it can."""
+    return engine.missing() or (None if compose_command() else "neither `docker compose` nor docker-compose is there")
 
 
 def compose_command() -> list[str] | None:
@@ -49,6 +46,8 @@ class Project:
     name: str
     aws_port: int
     airflow_port: int
+    executor: str = "LocalExecutor"
+    jobs: str = "processes"
 
     @property
     def endpoint(self) -> str:
@@ -74,7 +73,7 @@ class Project:
     @cached_property
     def _environment(self) -> dict[str, str]:
         ports = {"FILEBATCH_AWS_PORT": str(self.aws_port), "FILEBATCH_AIRFLOW_PORT": str(self.airflow_port)}
-        return {**os.environ, **ports}
+        return {**os.environ, **ports, "EXECUTOR": self.executor, "JOBS": self.jobs}
 
     def client(self, service: str) -> Any:
         keys = (self.shell["AWS_ACCESS_KEY_ID"], self.shell["AWS_SECRET_ACCESS_KEY"])
@@ -103,8 +102,9 @@ class Project:
         """Return a container's own address, "" where it has none."""
         return next(each["address"] for each in self.containers() if each["service"] == service)
 
-    def logs(self) -> str:
-        return self.compose("logs", "--tail", "30").stdout
+    def logs(self, *services: str) -> str:
+        """Return the last lines of services, of all where none is named; "" for one that isn't there."""
+        return self.compose("logs", "--tail", "200", *services).stdout
 
     def printed(self, service: str, *command: str) -> str:
         """Run a command in a service's container; return what it printed."""
@@ -113,15 +113,15 @@ class Project:
         return ended.stdout
 
     def compose(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        command = [*(compose_command() or []), "--project-name", self.name, "--file", str(FILE), *arguments]
+        command = [str(COMMAND), "--project-name", self.name, *arguments]
         return subprocess.run(
             command, env=self._environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout
         )
 
 
 @contextmanager
-def project() -> Iterator[Project]:
-    found = Project(f"filebatch-test-{os.getpid()}", free_port(), free_port())
+def project(executor: str, jobs: str) -> Iterator[Project]:
+    found = Project(f"filebatch-test-{os.getpid()}", free_port(), free_port(), executor, jobs)
     try:
         found.up()
         yield found

@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 import re
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from compose.containers import FILE, ROOT
+from compose.containers import COMMAND, FILE, ROOT
 from filebatch_local.base import access
 from filebatch_local.base.layout import Layout
 from local_system.config import Config, airflow_environment, signing_secrets
@@ -20,7 +22,7 @@ DOCKER = ROOT / "infra" / "local" / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
 SERVICES = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]
 BUILT = {name: service for name, service in SERVICES.items() if "build" in service}
-AIRFLOW = {"migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
+AIRFLOW = {"migrate", "api-server", "scheduler", "dag-processor", "triggerer", "worker"}
 
 # What differs between a laptop's processes and containers: places, addresses, the database, and what only SQLite needs.
 OWN = re.compile(
@@ -34,20 +36,52 @@ def stages() -> dict[str, tuple[str, str]]:
     for base, name, body in re.findall(
         r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL
     ):
-        found[name] = (base, re.findall(r"^USER (\S+)", body, re.MULTILINE)[-1])
+        users = re.findall(r"^USER (\S+)", body, re.MULTILINE)
+        found[name] = (base, users[-1] if users else "root")
     return found
 
 
 def test_it_is_a_whole_airflow_and_a_local_aws():
-    assert set(SERVICES) == AIRFLOW | {"aws", "postgres"}
-    assert SERVICES["scheduler"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    always = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert always == AIRFLOW - {"worker"} | {"aws", "postgres"}
+    assert SERVICES["scheduler"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "${EXECUTOR:-LocalExecutor}"
+
+
+def test_with_celery_there_are_a_broker_and_a_worker_too():
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["celery"]} == {"redis", "worker"}
+    assert "--port 0 --unixsocket /data/redis.sock" in " ".join(SERVICES["redis"]["command"])
+    broker = SERVICES["worker"]["environment"]["AIRFLOW__CELERY__BROKER_URL"]
+    assert broker == "redis+socket:///var/run/redis/redis.sock"
+    assert "broker:/data" in SERVICES["redis"]["volumes"]
+    assert "broker:/var/run/redis" in SERVICES["worker"]["volumes"]
+
+
+def test_jobs_are_processes_and_the_engine_is_given_to_nobody_unless_that_is_asked_for():
+    assert SERVICES["aws"]["command"][-2:] == ["--jobs", "${JOBS:-processes}"]
+    sockets = [
+        volume for service in SERVICES.values() for volume in service.get("volumes", []) if "docker.sock" in volume
+    ]
+    assert sockets == ["${FILEBATCH_DOCKER_SOCKET:-/dev/null}:/var/run/docker.sock"]
+    assert sockets[0] in SERVICES["aws"]["volumes"]
+    assert {"aws-processes", "aws-containers"} <= stages().keys()
+    assert SERVICES["aws"]["build"]["target"] == "aws-${JOBS:-processes}"
+
+
+@pytest.mark.parametrize(("name", "value"), [("JOBS", "threads"), ("EXECUTOR", "celery")])
+def test_a_choice_that_there_is_not_is_refused_in_a_sentence(name, value):
+    command = subprocess.run(
+        [COMMAND, "up"], env={**os.environ, name: value}, capture_output=True, text=True, check=False
+    )
+    assert (command.returncode, command.stdout) == (1, "")
+    assert command.stderr.startswith(f"{name}: expected ")
 
 
 def test_ports_are_published_on_loopback_only():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
-    assert {service.get("network_mode") for service in SERVICES.values()} == {None, "none"}
+    unreachable = {name for name, service in SERVICES.items() if service.get("network_mode") == "none"}
+    assert unreachable == {"postgres", "redis"}
     assert not [name for name, service in SERVICES.items() if service.get("privileged")]
 
 
@@ -66,17 +100,23 @@ def test_nothing_that_lets_anybody_in_is_written_down(tmp_path):
     assert not [
         name for service in SERVICES.values() for name in service.get("environment", {}) if "ALL_ADMINS" in name
     ]
+    named = {item for service in SERVICES.values() for item in service.get("environment", {}).items()}
+    secrets = {item for item in named if re.search("PASSWORD|SECRET|TOKEN|_KEY$", item[0]) and item[1]}
+    assert secrets == {
+        ("POSTGRES_PASSWORD", "unused"),  # the image wants one; nobody is asked for it
+        ("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", "/opt/airflow/private/passwords.json"),
+    }
+    assert not re.search(r"://[^/\s]*:[^/\s]*@", FILE.read_text(encoding="utf-8"))
 
 
 def test_the_database_is_reached_by_a_socket_that_only_airflow_sees():
-    assert SERVICES["postgres"]["network_mode"] == "none"
     sharing = {name for name, service in SERVICES.items() if any(v.startswith("socket:") for v in service["volumes"])}
     assert sharing == AIRFLOW | {"postgres"}
 
 
 def test_what_is_pulled_is_pinned_to_a_version_and_can_be_to_a_digest():
     pulled = [service["image"] for name, service in SERVICES.items() if name not in BUILT]
-    pulled += [service["build"]["args"]["BASE"] for service in BUILT.values()]
+    pulled += [image for service in BUILT.values() for image in service["build"]["args"].values()]
     assert len(pulled) > 2
     assert all(re.fullmatch(r"\$\{FILEBATCH_[A-Z]+_IMAGE:-[a-z]+:\d[\w.-]+\}", image) for image in pulled)
     assert not [name for name, service in SERVICES.items() if service["image"].endswith(":latest")]
@@ -87,14 +127,17 @@ def test_each_image_is_made_from_an_argument_that_may_name_a_digest(dockerfile):
     text = dockerfile.read_text(encoding="utf-8")
     stages = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.MULTILINE))
     bases = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) - stages
-    assert bases == {"${BASE}"}
-    assert re.search(r"^ARG BASE=[a-z]+:\d[\w.-]+$", text, re.MULTILINE)
+    assert "${BASE}" in bases
+    for name in (base.strip("${}") for base in bases):
+        assert re.search(rf"^ARG {name}=[a-z]+:\d[\w.-]+$", text, re.MULTILINE)
 
 
 def test_what_we_build_runs_as_somebody_without_rights():
     assert set(BUILT) == AIRFLOW | {"aws"}
     for service in BUILT.values():
-        assert stages()[service["build"]["target"]][1] not in {"root", "0"}
+        for jobs in ("processes", "containers"):
+            target = service["build"]["target"].replace("${JOBS:-processes}", jobs)
+            assert stages()[target][1] not in {"root", "0"}
         assert "user" not in service
         assert service["cap_drop"] == ["ALL"]
         assert "no-new-privileges:true" in service["security_opt"]
@@ -115,7 +158,7 @@ def test_every_service_has_a_healthcheck_but_the_one_that_ends():
 def test_environments_are_the_repositorys_locks():
     context = (ROOT / BUILT["aws"]["build"]["context"]).resolve()
     assert (context / BUILT["aws"]["build"]["dockerfile"]).resolve() == DOCKER / "Dockerfile"
-    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     assert all((context / name).is_file() for line in copied for name in line.split())
     assert "requirements/uv.txt" in (ROOT / "tools" / "setup").read_text(encoding="utf-8")
     assert "--require-hashes --requirement requirements/uv.txt" in DOCKERFILE
@@ -127,7 +170,9 @@ def test_airflow_has_the_settings_of_a_laptops(tmp_path):
     here = SERVICES["scheduler"]["environment"]
     same = {name for name in laptop.keys() & here.keys() if not OWN.match(name)}
     assert len(same) > 10
-    assert {name: here[name] for name in same} == {name: laptop[name] for name in same}
+    assert {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", here[name]) for name in same} == {
+        name: laptop[name] for name in same
+    }
 
 
 def script(name):

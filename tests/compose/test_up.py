@@ -1,6 +1,7 @@
 """docker-compose.yaml brought up for real: a file dropped from this machine is processed by what runs in containers."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -9,27 +10,36 @@ from typing import Any
 import pytest
 
 from aws import until
-from compose.containers import HEALTHY_WITHIN, ROOT, Project, no_engine, project
+from compose.containers import HEALTHY_WITHIN, ROOT, Project, no_compose, project
+from engine import docker
 from filebatch.feeds import settings
 from filebatch.feeds.feed import load_feeds
 from filebatch.queries.audit import audit
 from filebatch_local.base import access
+from filebatch_local.base.layout import WORKER_IMAGE
 from local_system import airflow
 
 pytestmark = pytest.mark.docker
 
+SERVERS = {"postgres", "redis"}  # of others: as whom they run is their images' to say
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Project]:
-    if reason := no_engine():
+
+# Both executors, and both ways of running jobs.
+WAYS = [("LocalExecutor", "processes"), ("CeleryExecutor", "containers")]
+
+
+@pytest.fixture(scope="module", params=WAYS, ids="-".join)
+def running(request) -> Iterator[Project]:
+    if reason := no_compose():
         pytest.skip(reason)
-    with project() as found:
+    with project(*request.param) as found:
         yield found
     assert found.containers() == []
 
 
 def test_a_file_dropped_from_this_machine_is_processed_by_a_run_that_it_started(running):
     health = access.ask(running.endpoint, running.shell["AWS_SECRET_ACCESS_KEY"], "GET", "health")
+    before = int(time.time())
     found = settings.parse(health["settings"])
     s3, dynamodb = running.client("s3"), running.client("dynamodb")
     s3.upload_file(str(ROOT / "samples" / "airports.csv"), found.new_files, "tables/airports.csv")
@@ -40,14 +50,23 @@ def test_a_file_dropped_from_this_machine_is_processed_by_a_run_that_it_started(
 
     item = until(settled, HEALTHY_WITHIN, every=1)
     assert item["key"]["S"] == "tables/airports.csv"
-    assert item.state["S"] == "SUCCEEDED"
+    assert item["state"]["S"] == "SUCCEEDED"
     # A sweep may have taken the file first, but the bell has rung in any case.
     assert airflow.ask(running.airflow, "GET", "/api/v2/dags/tables/dagRuns?run_type=asset_triggered")["dag_runs"]
     bucket = found.results("tables")
-    result = s3.get_object(Bucket=bucket, Key=item.result["S"].removeprefix(f"s3://{bucket}/"))
+    result = s3.get_object(Bucket=bucket, Key=item["result"]["S"].removeprefix(f"s3://{bucket}/"))
     assert json.load(result["Body"])["outputs"]
+    assert (jobs_started(since=before) > 0) == (running.jobs == "containers")
+    assert ("succeeded" in running.logs("worker")) == (running.executor == "CeleryExecutor")
     feeds, _ = load_feeds(ROOT / "dags" / "feeds")
     assert str(audit(feeds, found, s3, dynamodb)).startswith("lost=0 doubled=0 untrue=0 files=1 ")
+
+
+def jobs_started(since: int) -> int:
+    """Return how many containers of the worker's image the engine has started since then."""
+    of_jobs = ("--filter", "event=start", "--filter", f"image={WORKER_IMAGE}")
+    told = docker("events", "--since", str(since), "--until", str(int(time.time()) + 1), *of_jobs).stdout
+    return len(told.decode().splitlines())
 
 
 def test_airflow_is_up_with_every_feed_unpaused(running):
@@ -59,7 +78,7 @@ def test_airflow_is_up_with_every_feed_unpaused(running):
 
 def test_nothing_of_ours_runs_as_root_and_all_is_published_on_loopback_only(running):
     found = running.containers()
-    assert {one["user"] for one in found if one["service"] != "postgres"} == {"airflow"}
+    assert {one["user"] for one in found if one["service"] not in SERVERS} == {"airflow"}
     assert set().union(*(one["addresses"] for one in found)) == {"127.0.0.1"}
 
 
@@ -72,7 +91,7 @@ def test_nobody_is_let_in_without_what_the_containers_print(running):
     assert [status(f"{address}/") for address in addresses] == [403] * 3
     assert status(f"{running.airflow.url}/auth/token") == 403
     assert status(f"{running.airflow.url}/api/v2/dags") == 401
-    assert running.address("postgres") == ""
+    assert {running.address(one["service"]) for one in running.containers() if one["service"] in SERVERS} == {""}
 
 
 def test_a_local_aws_that_starts_again_has_the_key_that_airflow_knows(running):

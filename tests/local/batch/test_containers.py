@@ -1,10 +1,12 @@
 """The command that has Docker run a job's image; the engine itself isn't asked here."""
 
+import socket
 from types import SimpleNamespace
 
 import pytest
 
-from filebatch_local.batch.containers import Containers, options
+from filebatch_local.base.layout import LocalAwsError
+from filebatch_local.batch.containers import Containers, check, options
 
 SCRATCH = {"containerPath": "/scratch", "sourceVolume": "scratch"}
 
@@ -51,3 +53,40 @@ def test_what_a_job_definition_says_is_what_docker_is_told(properties, told):
 def test_an_image_runs_on_the_processors_that_the_feed_chose_whatever_this_machine_has():
     platform = {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert options({"runtimePlatform": platform}, ()) == ["--platform=linux/arm64"]
+
+
+# Docker as a shell script, which has one container and one image.
+DOCKER = """#!/bin/sh
+case "$*" in
+  info) exit {answers} ;;
+  "container inspect {container}" | "image inspect own:1") exit 0 ;;
+  *) exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    def put(container: str = "another", answers: int = 0) -> None:
+        (tmp_path / "docker").write_text(DOCKER.format(container=container, answers=answers))
+        (tmp_path / "docker").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return put
+
+
+def test_jobs_are_in_the_network_of_the_server_which_may_be_a_containers(docker):
+    docker()
+    assert Containers.find().network == "host"
+    docker(container=socket.gethostname())
+    assert Containers.find().network == f"container:{socket.gethostname()}"
+
+
+def test_jobs_that_are_to_be_containers_need_an_engine_and_the_workers_image(docker):
+    docker(answers=1)
+    with pytest.raises(LocalAwsError, match="no Docker engine answers"):
+        check("own:1")
+    docker()
+    check("own:1")
+    with pytest.raises(LocalAwsError, match="make image TAG=other:1"):
+        check("other:1")

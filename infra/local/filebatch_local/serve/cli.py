@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from filebatch_local.base.clock import Clock
-from filebatch_local.base.layout import HOST, PORT, Layout, LocalAwsError
+from filebatch_local.base.layout import HOST, PORT, WORKER_IMAGE, Layout, LocalAwsError
 from filebatch_local.base.mean import OF, Mean
-from filebatch_local.batch import images
+from filebatch_local.batch import containers, images
 from filebatch_local.serve import shell
 
+PROCESSES, CONTAINERS = "processes", "containers"
 NOT_RUNNING = 3  # status's exit code, as of an init script
 
 
@@ -87,6 +88,12 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "--mwaa-takes", type=float, help="seconds that MWAA takes to make or update an environment (AWS: 1500)"
     )
     serve.add_argument("--docker", action="store_true", help="run other images with the Docker engine")
+    serve.add_argument(
+        "--jobs",
+        choices=(PROCESSES, CONTAINERS),
+        default=PROCESSES,
+        help=f"what the worker's jobs are; containers need the image {WORKER_IMAGE} (default: {PROCESSES})",
+    )
     serve.add_argument("--record", type=Path, help="append each request to this file, a line of JSON each")
     serve.add_argument(
         "--mean", type=int, metavar="SEED", help="be AWS at its meanest: what goes wrong, a seed decides"
@@ -104,19 +111,20 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
 def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
     from filebatch_local.serve.serving import Service, serve
 
+    if options.jobs == CONTAINERS:
+        containers.check(WORKER_IMAGE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for noisy in ("botocore", "boto3", "werkzeug", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    listed = json.loads(options.images.read_text(encoding="utf-8")) if options.images else None
     service = Service(
         layout=layout,
-        images=images.of_repository(layout) if listed is None else images.images_from_json(listed),
+        images=_images(layout, options),
         port=options.port,
         feeds=layout.feeds if options.feeds is None else (Path(options.feeds) if options.feeds else None),
         clock=Clock(options.clock),
         vcpus=options.vcpus,
         start_delay=options.start_delay,
-        docker=options.docker,
+        docker=options.docker or options.jobs == CONTAINERS,
         tied=options.tied,
         host=options.host,
         published=options.published,
@@ -129,6 +137,12 @@ def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
     serve(service)
     logging.shutdown()
     os._exit(0)  # all has ended and is saved; Python's own exit would take a second for moto
+
+
+def _images(layout: Layout, options: argparse.Namespace) -> images.Images:
+    if options.images:
+        return images.images_from_json(json.loads(options.images.read_text(encoding="utf-8")))
+    return {} if options.jobs == CONTAINERS else images.of_repository(layout)
 
 
 def _up(layout: Layout, port: int, arguments: Sequence[str]) -> int:
