@@ -14,19 +14,25 @@ import httpx
 
 from api_server import api_server
 from aws import ROOT, Place, feed_of
-from filebatch.core import clock, file_moves
-from filebatch.core.contract import Reason
+from filebatch.core import clock, feed_moves, file_moves, paths
+from filebatch.core.contract import Reason, Result
 from filebatch.core.file_moves import FileFailure
+from filebatch.core.records import FileState
 from filebatch_local.base import access
 from filebatch_local.serve.background import LocalAws
+from filebatch_worker import processor
+from filebatch_worker.commit import stage
 from local_system import airflow
 from local_system.config import Config
+from moves import BREAKER
 
 FEED = feed_of(pattern=r".+\.csv", start="2020-01-01")
 YAML = "prefix: orders/\npattern: .+\\.csv\nstart: 2020-01-01\n"
 TOKEN = "0123456789abcdef-0001"
 FAILED = "orders/2026-01-02/partner-x.csv"
 ARRIVED = "orders/2026-01-02/waits.csv"
+DONE = "orders/2026-01-02/done.csv"
+PROFILE = ROOT / "tests" / "filebatch_worker" / "processors" / "tabular" / "golden" / "seattle-weather.csv.profile.json"
 HOSTILE = "orders/<img src=x onerror=\"document.title='owned'\">\n'\"&\N{PILE OF POO}\u202e.csv"
 MARKUP = "<script>document.title='owned'</script><b>it broke</b>"
 USERS = "admin:ADMIN,eve:VIEWER,nobody:"  # who has no role may do nothing
@@ -62,6 +68,8 @@ def files_page(server: LocalAws, folder: Path) -> Iterator[FilesPage]:
     for key in (FAILED, HOSTILE):
         fail(place, key)
     place.arrive(place.put(ARRIVED), feed=FEED)
+    done(place)
+    place.ledger.move(feed_moves.broken(None, BREAKER))
     dags = folder / "dags"
     (dags / "feeds").mkdir(parents=True)
     shutil.copy(ROOT / "dags" / "file_to_batch.py", dags)
@@ -81,6 +89,35 @@ def fail(place: Place, key: str) -> None:
     place.ledger.move(file_moves.claim(row, TOKEN, "manual__1", 1, clock.now()))
     why = FileFailure(Reason("bug", MARKUP))
     place.ledger.move(file_moves.fail(row, TOKEN, "orders", why, retry=None, now=clock.now()))
+
+
+def done(place: Place) -> None:
+    """Have a file done as its container does it, but for the container: its outputs lie where a worker puts them."""
+    (row,) = place.arrive(place.put(DONE), feed=FEED)
+    place.ledger.move(file_moves.claim(row, TOKEN, "manual__1", 1, clock.now()))
+    file = place.ledger.get(row)
+    assert file is not None
+    prefix = f"{paths.of_generation(paths.RESULTS, FEED.name, file.work)}job-1/"
+    made = (processor.Output("profile.json", PROFILE, None),)
+    result = Result(
+        feed=FEED.name,
+        state=FileState.SUCCEEDED,
+        work=file.work,
+        claim=TOKEN,
+        run_id="manual__1",
+        job_id="job-1",
+        outputs=stage(place.spared("s3"), place.results, prefix, made),
+        rows=1461,
+        reason=None,
+        quarantine=None,
+        notes={},
+        timings={},
+        used={},
+        worker="0.1.0",
+        started_at=clock.to_iso(clock.now()),
+        committed_at=clock.to_iso(clock.now()),
+    )
+    place.ledger.move(file_moves.finish(row, TOKEN, result, f"s3://{place.results}/_result.json", clock.now()))
 
 
 def write_dags(config: Config, environment: dict[str, str]) -> None:

@@ -115,7 +115,7 @@ def mismatch(feed: Feed, key: str) -> str:
 def _known(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], str]:
     match file.state:
         case FileState.ARRIVED:
-            return _arrived(file, now)
+            return _arrived(story, file, now)
         case FileState.CLAIMED:
             return _claimed(story, file, now)
         case FileState.SUCCEEDED:
@@ -128,10 +128,21 @@ def _known(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], st
             return _failed(story, file)
 
 
-def _arrived(file: FileRecord, now: datetime) -> tuple[list[str], str]:
+def _arrived(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], str]:
     since = file.due_at or file.arrived_at
     said = [f"It waits for a run since {since}; it came at {file.arrived_at}."]
+    if story.held:
+        return [*said, _held(story.held)], _end_hold(story.feed)
     return said, NO_RUN if since < clock.to_iso(now - OVERDUE_AFTER) else SOON  # times sort as they are written
+
+
+def _held(why: str) -> str:
+    return f"Nothing of what waits is claimed. The feed is {why}."
+
+
+def _end_hold(feed: Feed) -> str:
+    failed, retry = f"filebatch files --feed {feed.name} --state failed", f"filebatch retry {feed.name} --reason '…'"
+    return f"see why the others failed ({failed}), put that right, then {retry}: once one is done, all is claimed"
 
 
 def _claimed(story: Story, file: FileRecord, now: datetime) -> tuple[list[str], str]:
@@ -167,6 +178,8 @@ def _invalid(file: FileRecord) -> tuple[list[str], str]:
 
 def _failed(story: Story, file: FileRecord) -> tuple[list[str], str]:
     said = [f"It failed at {file.settled_at}, attempt {file.attempts} of {story.feed.max_attempts}: {_reason(file)}"]
+    if file.open and story.held:
+        return [*said, _held(story.held)], _end_hold(story.feed)
     if file.open:
         return said, f"nothing: it is tried again from {file.due_at} on; at once: {_command('retry', file)}"
     known = file.reason and failures.document()["failures"].get(file.reason.code)

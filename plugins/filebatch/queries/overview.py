@@ -65,9 +65,15 @@ def of_feed(ctx: FeedContext) -> Overview:
         counts(ctx),
         oldest[0].arrived_at if oldest else None,
         arrival.arrived_at if arrival else None,
-        breaker.why(seen) if (seen := breaker.read(ctx)) and seen.held_until else None,
+        held(ctx),
         counts(ctx, SETTLED_STATES, ctx.now() - HOUR),
     )
+
+
+def held(ctx: FeedContext) -> str | None:
+    """Say why a feed's circuit breaker lets no run claim what waits; None where it doesn't. 1 request."""
+    seen = breaker.read(ctx)
+    return breaker.why(seen) if seen and seen.held_until else None
 
 
 def counts(

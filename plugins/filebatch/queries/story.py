@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,12 +12,12 @@ from filebatch.core import aws_errors, clock
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
 from filebatch.core.feed_records import Sweep
-from filebatch.core.records import FileRecord, RunRecord
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.feeds import standing
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.standing import Standing
 from filebatch.intake import arrivals, event_keys, listing
-from filebatch.queries import files
+from filebatch.queries import files, overview
 from filebatch.runs import infrastructure
 from filebatch.runs.context import FeedContext
 
@@ -49,6 +49,7 @@ class Story:
         run: the owner record of the claim that has the newest version, or had it last.
         swept_at: until when the last sweep compared bucket and ledger; None where none did by the feed as it is.
         dead: whether its event was seen in the dead-letter queue; asked only where the ledger doesn't know the key.
+        held: why no run claims what waits of the feed; asked only where the newest version waits.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Story:
     run: RunRecord | None = None
     swept_at: str | None = None
     dead: bool = False
+    held: str | None = None
 
     @property
     def newest(self) -> FileRecord | None:
@@ -80,18 +82,24 @@ class Story:
 def of_key(ctx: FeedContext, key: str) -> Story:
     """Return what is known of a key of the feed.
 
-    A key that the ledger knows takes 4 requests at most; another takes 3, and up to 5 looks at the dead-letter queue.
+    A key that the ledger knows takes 5 requests at most; another takes 3, and up to 5 looks at the dead-letter queue.
     """
     records = files.versions(ctx, key)
     lying = in_bucket(ctx, key)
     run = _run_of(ctx, records[0]) if records else None
-    story = Story(key, ctx.feed, records, lying, run)
+    held = overview.held(ctx) if records and waits(records[0]) else None
+    story = Story(key, ctx.feed, records, lying, run, held=held)
     if records and not story.unknown:
         return story
     swept = listing.swept_until(ctx.ledger.get(Sweep.at(ctx.feed.name)), ctx.feed)
     swept_at = clock.to_iso(swept) if swept > listing.NEVER else None
     dead = not records and story.standing is Standing.WORK and key in dead_keys(ctx)
-    return Story(key, ctx.feed, records, lying, run, swept_at, dead)
+    return replace(story, swept_at=swept_at, dead=dead)
+
+
+def waits(file: FileRecord) -> bool:
+    """Tell whether a file waits for a run to claim it, for the first time or once more."""
+    return file.state is FileState.ARRIVED or (file.state is FileState.FAILED and bool(file.open))
 
 
 def in_bucket(ctx: FeedContext, key: str) -> Lying:

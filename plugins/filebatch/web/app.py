@@ -46,6 +46,7 @@ def build() -> FastAPI:
     for path, name in SERVED.items():
         app.get(f"/{path}")(_serving(name))
     app.get("/api/feeds")(feeds)
+    app.get("/api/held")(held)
     app.get("/api/files")(files_)
     app.get("/api/run")(run)
     app.get("/api/file")(file)
@@ -57,6 +58,11 @@ def build() -> FastAPI:
 def feeds(user: GetUserDep) -> list[dict[str, Any]]:
     """Return how the feeds are doing that the user may see; 35 requests to AWS for each."""
     return [_overview(name) for name in place.names() if access.may_see(user, name)]
+
+
+def held(user: GetUserDep, feed: Text) -> dict[str, Any]:
+    """Return why no run claims what waits of a feed, None where runs do; 1 request to AWS."""
+    return {"feed": feed, "held": overview.held(_seen(user, feed))}
 
 
 def files_(

@@ -14,8 +14,9 @@ from filebatch.core.records import FileState
 from filebatch.core.run_moves import Asked
 from filebatch.queries import advice
 from filebatch.queries.story import Lying, Story
+from filebatch.runs import breaker
 from golden import agrees
-from moves import FEED, OWN, RUN_ID, after, arrival, held_by
+from moves import BREAKER, FEED, OWN, RUN_ID, after, arrival, held_by
 
 RULES = feed_of(FEED, pattern=r"(?P<date>\d{4}-\d{2}-\d{2})/[a-z]+\.csv", start="2026-01-01")
 KEY = "orders/2026-01-02/a.csv"
@@ -28,15 +29,16 @@ def version(key=KEY, size=8):
 
 
 LIES = Lying(version())
+HELD = breaker.why(replace(BREAKER, held_until=AT))
 
 
 def unknown(key=KEY, lying=None, **known):
     return advice.of_story(Story(key, RULES, (), Lying(version(key)) if lying is None else lying, **known), LATER)
 
 
-def known(record, lying=LIES, now=LATER, run=None, others=0):
+def known(record, lying=LIES, now=LATER, run=None, others=0, held=None):
     record = replace(record, pk=f"s3://new-files/{KEY}", key=KEY)
-    return advice.of_story(Story(KEY, RULES, [record] * (1 + others), lying, run), now)
+    return advice.of_story(Story(KEY, RULES, [record] * (1 + others), lying, run, held=held), now)
 
 
 def run_that(**is_so):
@@ -78,6 +80,7 @@ def of_states():
     return {
         "ARRIVED": known(arrival(), now=NOW),
         "ARRIVED, for an hour": known(arrival()),
+        "ARRIVED, of a feed that is held": known(arrival(), held=HELD),
         "CLAIMED": known(claimed, run=run_that()),
         "CLAIMED, at work": known(claimed, run=run_that(job_id="job-1", round=1)),
         "CLAIMED, in trouble": known(replace(claimed, trouble=Reason("transient", "SlowDown")), run=run_that()),
@@ -87,6 +90,7 @@ def of_states():
         "SUCCEEDED, rows unknown": known(replace(done, rows=None)),
         "INVALID": known(after("claim 0 g1", "finish invalid 0 g1").get(arrival().row)),
         "FAILED, tried again later": known(after("claim 0 g1", "fail for now 0").get(arrival().row)),
+        "FAILED, of a feed that is held": known(after("claim 0 g1", "fail for now 0").get(arrival().row), held=HELD),
         "FAILED, no reason written": known(replace(failed, reason=None)),
         "forgotten": known(forgotten, lying=Lying()),
         "SUCCEEDED, deleted since": known(done, lying=Lying(deleted_at=AT)),

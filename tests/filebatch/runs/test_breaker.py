@@ -12,6 +12,7 @@ from filebatch.core.contract import Reason
 from filebatch.core.feed_records import Breaker
 from filebatch.core.file_moves import FileFailure
 from filebatch.core.records import FileState
+from filebatch.queries import overview, story
 from filebatch.runs import breaker, settling
 from moves import BREAKER, LATER
 
@@ -45,6 +46,18 @@ def test_a_round_of_which_all_files_failed_by_our_fault_holds_the_feed_for_a_min
     assert (found.failed, found.rounds, found.code, found.noted) == (2, 1, "bug", f"{held.token}/1")
     assert MINUTE - timedelta(seconds=20) < clock.parse_utc(found.held_until) - clock.now() <= MINUTE
     assert "2 files have all FAILED, the latest with bug" in breaker.why(found)
+
+
+def test_whoever_asks_after_a_file_that_waits_is_told_that_its_feed_is_held(place):
+    held = failed(place)
+    why = breaker.why(of(held))
+    assert story.of_key(held.ctx, held.item(0).key).held == why
+    assert overview.held(held.ctx) == why
+    done = Held(place, 1)
+    done.finish(0, FileState.SUCCEEDED)
+    assert story.of_key(done.ctx, done.item(0).key).held is None
+    settling.settle(done.ctx, done.record, None)
+    assert overview.held(held.ctx) is None
 
 
 def test_one_file_alone_may_be_to_blame_itself_and_the_next_one_is_not(place):

@@ -4,7 +4,7 @@ import pytest
 
 from aws import until
 from browsing import chromium, picture
-from files_page import FAILED, HOSTILE, MARKUP
+from files_page import DONE, FAILED, HOSTILE, MARKUP
 
 pytestmark = [pytest.mark.airflow, pytest.mark.browser]
 
@@ -36,8 +36,10 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     shown.goto(page.config.api.login)
     shown.goto(f"{page.config.api.url}/plugin/filebatch")
     frame = shown.frame_locator("iframe")
+    frame.locator(".held", has_text="press retry").wait_for()
     frame.get_by_role("button", name="orders").click()
-    frame.locator("#rows tr").nth(2).wait_for()
+    frame.locator("#held", has_text="all FAILED, the latest with bug").wait_for()
+    frame.locator("#rows tr").nth(3).wait_for()
     frame.get_by_label("Key").fill("partner-x")
     frame.get_by_label("Key").press("Enter")
     frame.locator("#rows tr").nth(1).wait_for(state="detached")
@@ -99,10 +101,20 @@ def test_an_inline_script_does_not_run(page, tab):
     assert shown.title() == "Files"
 
 
+def test_a_profile_has_bars_and_says_in_words_what_they_are(page, tab):
+    shown = tab()
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders&key={DONE}")
+    named = shown.get_by_role("img", name="Values from least to greatest: 73, 73, 73,")
+    named.wait_for()
+    assert named.locator("rect").count() == 10
+    assert len({rect.bounding_box()["height"] for rect in named.locator("rect").all()}) == 2
+    assert shown.get_by_role("img").count() == 5
+
+
 def test_it_works_by_keyboard_and_in_the_dark(page, tab):
     shown = tab(color_scheme="dark")
     shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
-    shown.locator("#rows tr").nth(2).wait_for()
+    shown.locator("#rows tr").nth(3).wait_for()
     shown.get_by_label("Key").focus()
     shown.keyboard.type("partner-x")
     shown.keyboard.press("Enter")
@@ -123,6 +135,20 @@ def test_it_refreshes_by_itself(page, tab):
     shown.locator("#rows tr").first.wait_for()
     with shown.expect_response("**/filebatch/api/files*"):
         shown.clock.run_for(11_000)
+
+
+def test_an_answer_that_takes_longer_than_the_time_between_two_looks_is_shown(page, tab):
+    shown, held_back = tab(), []
+    shown.clock.install()
+    shown.route("**/filebatch/api/files*", lambda route: held_back.append(route))  # noqa: PLW0108 - playwright marks what it calls
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    with shown.expect_request("**/filebatch/api/held*"):
+        pass
+    shown.clock.run_for(31_000)
+    for route in held_back:
+        route.continue_()
+    shown.locator("#rows tr").first.wait_for()
+    assert len(held_back) == 1
 
 
 def test_a_file_is_looked_at_again_by_itself_after_a_button_and_not_while_a_reason_is_written(page, tab):

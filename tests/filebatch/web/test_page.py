@@ -1,5 +1,6 @@
 """The Files page's data: who gets it, what it says, and the runs that it starts."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -9,7 +10,10 @@ import pytest
 
 from aws import ROOT
 from filebatch.queries import verbs
-from files_page import ARRIVED, FAILED, HOSTILE, MARKUP
+from filebatch.runs import breaker
+from filebatch.web import one_file
+from files_page import ARRIVED, DONE, FAILED, HOSTILE, MARKUP, PROFILE
+from moves import BREAKER
 
 pytestmark = pytest.mark.airflow
 
@@ -18,6 +22,7 @@ EVERYTHING = (
     "/filebatch/page.js",
     "/filebatch/page.css",
     "/filebatch/api/feeds",
+    "/filebatch/api/held?feed=orders",
     "/filebatch/api/files?feed=orders",
     f"/filebatch/api/file?feed=orders&key={quote(FAILED)}",
     "/filebatch/api/run?feed=orders&run=manual__1",
@@ -44,7 +49,7 @@ def test_whom_airflow_shows_no_dag_sees_no_file(page, path):
 def test_a_viewer_sees_and_starts_nothing(page):
     before = len(page.runs())
     found = page.ask("/filebatch/api/files?feed=orders", "eve").json()
-    assert len(found["files"]) == 3
+    assert len(found["files"]) == 4
     assert found["may_act"] is False
     for action in verbs.ALL:
         assert page.ask("/filebatch/api/act", "eve", "POST", {**RETRY, "action": action.name}).status_code == 403
@@ -75,6 +80,12 @@ def test_feeds_are_counted(page):
     assert feed["counts"]["ARRIVED"] == {"number": 1, "more": False}
 
 
+def test_a_feed_that_is_held_says_why(page):
+    found = page.ask("/filebatch/api/held?feed=orders").json()
+    assert found == {"feed": "orders", "held": breaker.why(BREAKER)}
+    assert page.ask("/filebatch/api/feeds").json()[0]["held"] == breaker.why(BREAKER)
+
+
 @pytest.mark.parametrize(
     ("asked", "keys"),
     [
@@ -83,6 +94,7 @@ def test_feeds_are_counted(page):
         ("key=partner-x", {FAILED}),
         (f"key={quote(' ' + ARRIVED + ' ')}", {ARRIVED}),
         (f"key={quote('<img')}", {HOSTILE}),
+        ("state=SUCCEEDED", {DONE}),
         ("since=2999-01-01", set()),
     ],
 )
@@ -113,6 +125,37 @@ def test_a_file_has_its_story(page, key):
     assert MARKUP in found["said"][0]
     assert found["timeline"][0]["what"].startswith("FAILED")
     assert "manual__1" in {each["run_id"] for each in found["timeline"]}
+
+
+def test_a_file_that_is_done_has_its_outputs_and_its_profile_with_bars(page):
+    found = page.ask(f"/filebatch/api/file?feed=orders&key={quote(DONE)}").json()
+    assert [output["name"] for output in found["outputs"]] == ["profile.json"]
+    assert found["outputs"][0]["uri"].startswith(f"s3://{page.place.results}/results/orders/")
+    kept = json.loads(PROFILE.read_text())["columns"]
+    assert [column["histogram"] for column in found["profile"]] == [column.get("histogram") for column in kept]
+    assert found["profile"][1]["max"] == 55.9
+
+
+@pytest.mark.parametrize(
+    ("content", "bars"),
+    [
+        ('{"columns": [{"name": "a"}]}', [None]),
+        ('{"columns": [{"histogram": [1, 2]}]}', [[1, 2]]),
+        (
+            '{"columns": [{"histogram": [-1]}, {"histogram": ["<b>"]}, {"histogram": {}}, {"histogram": [true]}]}',
+            [None] * 4,
+        ),
+        ('{"columns": [{"histogram": []}]}', [None]),
+    ],
+    ids=["of an earlier version", "ours", "of nobody we know", "empty"],
+)
+def test_bars_are_shown_where_a_profile_has_them(content, bars):
+    assert [column["histogram"] for column in one_file.columns(content.encode())] == bars
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"columns": 1}', '{"columns": [1]}', "[" * 100_000])
+def test_what_is_no_profile_is_none(content):
+    assert one_file.columns(content.encode()) is None
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,16 @@ function go(path) {
 }
 const run = (of, id) => id ? link(id, () => go(`/dags/${encodeURIComponent(of)}/runs/${encodeURIComponent(id)}`)) : '';
 
+// Airflow's own switch decides between light and dark, and it may be turned while the page is open.
+function colours() {
+  const airflow = window.parent.document.documentElement;
+  const follow = () => {
+    const chosen = ['dark', 'light'].find(name => airflow.classList.contains(name));
+    document.documentElement.style.colorScheme = chosen || '';
+  };
+  if (window.parent !== window) { new MutationObserver(follow).observe(airflow, {attributes: true}); follow(); }
+}
+
 function remember() {
   const query = new URLSearchParams();
   if (feed) query.set('feed', feed);
@@ -41,16 +51,33 @@ function remember() {
 async function showFeeds() {
   const mine = ++turn, found = await ask('feeds');
   if (mine !== turn) return;
-  const states = ['FAILED', 'INVALID', 'CLAIMED', 'ARRIVED', 'SUCCEEDED'];
-  const head = el('tr', {}, ...['Feed', ...states, 'Oldest waiting', 'Last arrival'].map(name => el('th', {scope: 'col'}, name)));
-  const count = each => each ? each.number.toLocaleString('en') + (each.more ? '+' : '') : '';
-  const rows = found.map(each => el('tr', {}, el('td', {}, link(each.feed, () => { feed = each.feed; pagesRead = 1; refresh(); })),
-    ...(each.problem ? [el('td', {colSpan: 7, className: 'FAILED'}, each.problem)]
-      : [...states.map(state => el('td', {}, count(each.counts[state]))), el('td', {}, short(each.oldest_waiting)), el('td', {}, short(each.last_arrival))])));
+  const head = el('tr', {}, el('th', {scope: 'col'}, 'Feed'), ...STATES.map(name => el('th', {scope: 'col', className: 'number'}, name)),
+    ...['Last hour', 'Oldest waiting (UTC)', 'Last arrival (UTC)'].map(name => el('th', {scope: 'col'}, name)));
   at('feeds').replaceChildren(el('h1', {}, 'Files by feed'), found.length
-    ? el('table', {}, el('thead', {}, head), el('tbody', {}, ...rows))
+    ? el('table', {}, el('thead', {}, head), el('tbody', {}, ...found.flatMap(feedRows)))
     : el('p', {}, 'There is no feed whose DAG you may see.'));
 }
+
+const STATES = ['FAILED', 'INVALID', 'CLAIMED', 'ARRIVED', 'SUCCEEDED'];
+const opens = name => link(name, () => { feed = name; pagesRead = 1; refresh(); });
+const count = ({number, more}) => number.toLocaleString('en') + (more ? '+' : '');
+const counted = (state, each) => el('td', {className: each.number ? `number ${state}` : 'number none'}, count(each));
+
+function feedRows(each) {
+  if (each.problem) return [el('tr', {}, el('td', {}, opens(each.feed)), el('td', {colSpan: 8, className: 'FAILED'}, each.problem))];
+  const cells = [lastHour(each), short(each.oldest_waiting), short(each.last_arrival)].map(value => el('td', {}, value));
+  const row = el('tr', {}, el('td', {}, opens(each.feed)), ...STATES.map(state => counted(state, each.counts[state])), ...cells);
+  return each.held ? [row, el('tr', {}, el('td', {colSpan: 9}, ...heldBy(each.held)))] : [row];
+}
+
+function lastHour(each) {
+  const settled = Object.values(each.last_hour).reduce((sum, number) => sum + number, 0);
+  return settled ? `${settled.toLocaleString('en')} settled, ${Math.round(100 * each.failure_rate)} % failed` : '';
+}
+
+// A feed of which everything fails claims nothing of what waits: that is no fault of the page or of Airflow.
+const heldBy = why => why ? [el('div', {className: 'held'}, el('strong', {}, 'Nothing of what waits is claimed: '), `${why}.`,
+  el('p', {className: 'next'}, 'What to do: open a FAILED file, put right what its reason names, and press retry. Once one file is done, all that waits is claimed.'))] : [];
 
 function filters(cursor) {
   const query = new URLSearchParams({feed, cursor, key: at('key').value, code: at('code').value, since: at('since').value});
@@ -60,6 +87,7 @@ function filters(cursor) {
 
 async function showList() {
   const mine = ++turn, files = [];
+  const asking = ask(`held?${new URLSearchParams({feed})}`).catch(() => ({}));
   let cursor = '', found;
   for (let page = 0; page < pagesRead; page += 1) {
     found = await ask(ofRun ? `run?${new URLSearchParams({feed, run: ofRun, cursor: cursor || 0})}` : `files?${filters(cursor)}`);
@@ -67,14 +95,16 @@ async function showList() {
     cursor = found.cursor;
     if (!cursor) break;
   }
+  const {held} = await asking;
   if (mine !== turn) return;
   at('feed').replaceChildren(feed);
+  at('held').replaceChildren(...heldBy(held));
   at('filters').hidden = Boolean(ofRun);
   at('of-run').replaceChildren(...(ofRun ? [el('p', {}, 'Run ', run(feed, ofRun)), el('p', {id: 'outcome'}, found.outcome || 'It claimed no file.'),
     ...(found.job ? [el('p', {}, `Batch job: ${found.job}`)] : []), link(`All files of ${feed}`, () => { ofRun = ''; pagesRead = 1; refresh(); })] : []));
   at('rows').replaceChildren(...files.map(file => el('tr', {}, el('td', {}, link(file.key, () => { shown = file.key; refresh(); })),
-    el('td', {className: file.state}, file.state), el('td', {}, file.code), el('td', {}, short(file.since)),
-    el('td', {}, file.size.toLocaleString('en')), el('td', {}, run(feed, file.run_id)))));
+    el('td', {className: file.state}, file.state), el('td', {}, file.code), el('td', {className: 'time'}, short(file.since)),
+    el('td', {className: 'number'}, file.size.toLocaleString('en')), el('td', {}, run(feed, file.run_id)))));
   at('none').hidden = files.length > 0 || Boolean(cursor);
   at('more').hidden = !cursor;
 }
@@ -82,6 +112,19 @@ async function showList() {
 function table(names, rows) {
   return el('table', {}, el('thead', {}, el('tr', {}, ...names.map(name => el('th', {scope: 'col'}, name)))),
     el('tbody', {}, ...rows.map(row => el('tr', {}, ...row.map(value => el('td', {}, value))))));
+}
+// Bars of a column's values, from the least to the greatest.
+function bars(counts) {
+  const draw = (tag, attributes, ...children) => {
+    const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  };
+  if (!counts) return '';
+  const most = Math.max(...counts, 1), height = number => number ? Math.max(1, 28 * number / most) : 0;
+  return draw('svg', {class: 'bars', viewBox: `0 0 ${9 * counts.length - 1} 28`, role: 'img', 'aria-label': `Values from least to greatest: ${counts.join(', ')}`},
+    ...counts.map((number, place) => draw('rect', {x: 9 * place, y: 28 - height(number), width: 8, height: height(number)}, draw('title', {}, `${number.toLocaleString('en')} values`))));
 }
 const text = value => value === null || value === undefined ? '' : String(value);
 
@@ -120,30 +163,36 @@ async function showStory() {
   const logged = ['FAILED', 'INVALID', 'CLAIMED'].includes(file.state) ? await log() : [];
   if (mine !== turn || typing()) return;
   const focused = document.activeElement?.id; // whoever goes by keyboard stays at the same button
-  const profile = file.profile ? [el('h2', {}, 'Profile'), table(['Column', 'Type', 'Nulls', 'Least', 'Greatest', 'Distinct'],
-    file.profile.map(column => [column.name, column.type, column.nulls, column.min, column.max, column.distinct].map(text)))] : [];
+  const profile = file.profile ? [el('h2', {}, 'Profile'), table(['Column', 'Type', 'Nulls', 'Distinct', 'Least', 'Greatest', 'From least to greatest'],
+    file.profile.map(column => [...[column.name, column.type, column.nulls, column.distinct, column.min, column.max].map(text), bars(column.histogram)]))] : [];
+  const outputs = file.outputs.length ? [el('h2', {}, 'Outputs'), table(['Name', 'Rows', 'Bytes', 'Where'],
+    file.outputs.map(each => [each.name, each.rows?.toLocaleString('en'), each.size.toLocaleString('en'), each.uri].map(text)))] : [];
   at('story').replaceChildren(link(`Files of ${feed}`, () => { shown = ''; refresh(); }),
     el('h1', {id: 'whole-key'}, file.key), el('p', {id: 'file-state', className: file.state}, file.state),
     ...file.said.map(line => el('p', {className: 'line'}, line)), el('p', {className: 'next'}, `What to do: ${file.next}`),
     ...acts(file), ...logged, ...(file.job && !logged.length ? [el('p', {}, `Batch job: ${file.job}`)] : []),
     el('h2', {}, 'Timeline'), table(['When (UTC)', 'What', 'Run'], file.timeline.map(each => [short(each.at), each.what, run(feed, each.run_id)])),
-    ...profile);
+    ...outputs, ...profile);
   if (focused) at(focused)?.focus();
 }
 
+let atWork = 0; // an answer that takes longer than the time between two looks is waited for, else it would never be shown
 async function refresh() {
   remember();
+  atWork += 1;
   at('feeds').hidden = Boolean(feed); at('list').hidden = !feed || Boolean(shown); at('story').hidden = !shown;
   try {
     await (shown ? showStory() : feed ? showList() : showFeeds());
     if (trouble && at('said').textContent === trouble) say('');
     trouble = '';
   } catch (error) { trouble = error.message; say(trouble); }
+  atWork -= 1;
 }
 const search = () => { pagesRead = 1; say(''); refresh(); };
 at('search').onclick = search;
 at('state').onchange = search;
 for (const id of ['key', 'code', 'since']) at(id).onkeydown = event => { if (event.key === 'Enter') search(); };
 at('more').onclick = () => { pagesRead += 1; refresh(); };
-setInterval(() => { if (!document.hidden && !typing()) refresh(); }, REFRESH);
+colours();
+setInterval(() => { if (!document.hidden && !typing() && !atWork) refresh(); }, REFRESH);
 refresh();
