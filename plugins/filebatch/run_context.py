@@ -7,19 +7,16 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from botocore.config import Config
-
-from filebatch.core.parallel import THREADS
-from filebatch.core.publishing import SHORT_TIMEOUTS
-from filebatch.feeds import settings
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Origin
-from filebatch.runs import jobs
-from filebatch.runs.context import FeedContext
-from filebatch.runs.run import Run
+
+# Parsing a DAG imports this module, and what each function imports itself is for tasks.
+if TYPE_CHECKING:
+    from filebatch.runs.context import FeedContext
+    from filebatch.runs.run import Run
 
 AWS_CONN_ID = "aws_default"
 
@@ -28,6 +25,9 @@ log = logging.getLogger(__name__)
 
 def run_of(context: Mapping[str, Any]) -> Run:
     """Read the run out of a task's context."""
+    from filebatch.runs import jobs
+    from filebatch.runs.run import Run
+
     found = context["dag_run"]
     origin = Origin(
         str(getattr(found.run_type, "value", found.run_type)),
@@ -57,6 +57,9 @@ def feed_context(feed: Feed, aws_conn_id: str | None) -> FeedContext:
     """Return a feed's context: the Variable is read now, the clients are made when they are needed."""
     from airflow.sdk import Variable
 
+    from filebatch.feeds import settings
+    from filebatch.runs.context import FeedContext
+
     found = settings.parse(Variable.get(settings.VARIABLE, deserialize_json=True))
     return FeedContext(feed, found, connector(aws_conn_id, found.region))
 
@@ -64,6 +67,10 @@ def feed_context(feed: Feed, aws_conn_id: str | None) -> FeedContext:
 def connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
     """Return what makes clients from an Airflow connection; they share a session, whose set-up costs most."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+    from botocore.config import Config
+
+    from filebatch.core.parallel import THREADS
+    from filebatch.core.publishing import SHORT_TIMEOUTS
 
     hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=aws_conn_id, client_type="s3", region_name=region)
     session = hook.get_session(region_name=region)

@@ -14,10 +14,11 @@ from filebatch.core.contract import FileVersion
 from filebatch.core.requests import encode
 from filebatch.intake import arrivals
 from filebatch.intake.arrivals import Taken
-from filebatch.triggers.arrivals import LOOK_LEAST, ArrivalsTrigger, Watch
+from filebatch.triggers.arrivals import ArrivalsTrigger
 from filebatch.triggers.async_ledger import AsyncLedger
 from filebatch.triggers.context import TriggerContext
 from filebatch.triggers.listener import Listener
+from filebatch.triggers.watch import LOOK_LEAST, Watch
 
 Activities = Sequence[Coroutine[Any, Any, None]]
 

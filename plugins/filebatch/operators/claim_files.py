@@ -12,8 +12,6 @@ from airflow.sdk.exceptions import AirflowSkipException
 from filebatch.feeds.feed import Feed
 from filebatch.operators.links import FilesLink
 from filebatch.run_context import AWS_CONN_ID, feed_context, is_over, run_of
-from filebatch.runs import asking
-from filebatch.runs.answers import Held, Nothing
 from filebatch.task_log import Failed, TryAgain, plainly
 
 
@@ -39,6 +37,9 @@ class ClaimFilesOperator(BaseOperator):
     @plainly
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Claim; the same again for a repeated task, the next epoch for a run that was settled and cleared."""
+        from filebatch.runs import asking  # what a run does is for its tasks: parsing the DAG has no use for it
+        from filebatch.runs.answers import Held, Nothing
+
         run = run_of(context)
         ctx = feed_context(self.feed, self.aws_conn_id)
         selection = run.selection(self.feed, ctx.settings.new_files)

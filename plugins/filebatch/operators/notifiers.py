@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filebatch.core.errors import ConfigurationError
 from filebatch.feeds.notifying import Notifier
-from filebatch.runs.summary import Summary
+
+if TYPE_CHECKING:
+    from filebatch.runs.summary import Summary
 
 log = logging.getLogger(__name__)
 

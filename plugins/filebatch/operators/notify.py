@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -13,10 +13,11 @@ from filebatch.feeds.feed import Feed
 from filebatch.operators import notifiers
 from filebatch.operators.links import FilesLink, base_url
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
-from filebatch.runs import announcing
-from filebatch.runs.announcing import Told
-from filebatch.runs.summary import Summary
 from filebatch.task_log import plainly
+
+if TYPE_CHECKING:
+    from filebatch.runs.announcing import Told
+    from filebatch.runs.summary import Summary
 
 
 class NotifyOperator(BaseOperator):
@@ -43,6 +44,8 @@ class NotifyOperator(BaseOperator):
     @plainly
     def execute(self, context: Mapping[str, Any]) -> int:
         """Announce; return how many runs were announced."""
+        from filebatch.runs import announcing  # what a run does is for its tasks: parsing the DAG has no use for it
+
         self.told = announcing.announce(feed_context(self.feed, self.aws_conn_id), run_of(context).hash, base_url())
         for each in self.told:
             self._emit(context, each.summary)
@@ -55,6 +58,8 @@ class NotifyOperator(BaseOperator):
 
     def close(self) -> None:
         """Close what was announced, now that its events are Airflow's."""
+        from filebatch.runs import announcing
+
         announcing.close(feed_context(self.feed, self.aws_conn_id), self.told)
 
     def _emit(self, context: Mapping[str, Any], summary: Summary) -> None:

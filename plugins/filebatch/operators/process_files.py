@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.amazon.aws.links.batch import BatchJobDefinitionLink, BatchJobDetailsLink, BatchJobQueueLink
 from airflow.providers.amazon.aws.operators.batch import BatchOperator
 
 from filebatch import run_notes
-from filebatch.core.records import RunRecord
 from filebatch.feeds.feed import Feed
 from filebatch.operators.links import ContainerLogLink, FilesLink
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
-from filebatch.runs import explaining, jobs, processing, report
-from filebatch.runs.context import FeedContext
-from filebatch.runs.settling import Settled
 from filebatch.task_log import Failed, plainly
-from filebatch.triggers.round_job import RoundJobTrigger
+
+# What a run does, and its trigger, is for its tasks: each step imports it, as parsing the DAG has no use for it.
+if TYPE_CHECKING:
+    from filebatch.core.records import RunRecord
+    from filebatch.runs.context import FeedContext
+    from filebatch.runs.settling import Settled
 
 
 class ProcessFilesOperator(BatchOperator):
@@ -55,6 +56,8 @@ class ProcessFilesOperator(BatchOperator):
     @plainly
     def execute(self, context: Any) -> str | None:
         """Submit or find the round's job; return its id, and leave `counts` of files by state as XCom."""
+        from filebatch.runs import processing
+
         ctx = feed_context(self.feed, self.aws_conn_id)
         record, job_id = processing.next_job(ctx, self._record(ctx, context))
         if job_id is None:
@@ -76,11 +79,15 @@ class ProcessFilesOperator(BatchOperator):
         self.log.warning("this process was told to end; job %s goes on", self.job_id)
 
     def _record(self, ctx: FeedContext, context: Mapping[str, Any]) -> RunRecord:
+        from filebatch.runs import processing
+
         run = run_of(context)
         return processing.record_of(ctx, run.run_id, run.hash)
 
     def _wait(self, ctx: FeedContext, context: Any, record: RunRecord, job_id: str) -> str | None:
         """Settle if the job has ended, else wait for it in the triggerer."""
+        from filebatch.runs import jobs
+
         self.job_id = job_id
         job = jobs.describe(ctx.batch, job_id)
         if job is not None and job["status"] in jobs.TERMINAL:
@@ -97,6 +104,8 @@ class ProcessFilesOperator(BatchOperator):
         return self._settle(ctx, context, record, job_id)
 
     def _defer(self, ctx: FeedContext, claim: str, job_id: str) -> NoReturn:
+        from filebatch.triggers.round_job import RoundJobTrigger
+
         where = ctx.settings
         trigger = RoundJobTrigger(
             job_id, self.feed.name, claim, where.ledger, where.heartbeat_seconds, self.aws_conn_id, where.region
@@ -104,6 +113,8 @@ class ProcessFilesOperator(BatchOperator):
         self.defer(trigger=trigger, method_name="execute_complete")
 
     def _settle(self, ctx: FeedContext, context: Any, record: RunRecord, job_id: str | None) -> str | None:
+        from filebatch.runs import processing, report
+
         settled = processing.settle(ctx, record, job_id)
         self._explain(ctx, record, settled)
         context["ti"].xcom_push(key="counts", value=dict(settled.counts))
@@ -114,6 +125,8 @@ class ProcessFilesOperator(BatchOperator):
 
     def _explain(self, ctx: FeedContext, record: RunRecord, settled: Settled) -> None:
         """Say what became of the files; what goes wrong with that changes nothing of it."""
+        from filebatch.runs import explaining
+
         try:
             told = explaining.of(ctx, record, settled)
             self.container_log = told.container_log

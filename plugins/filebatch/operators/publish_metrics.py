@@ -9,10 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from filebatch.core import metric_data, metrics
-from filebatch.core.publishing import NOT_PUBLISHED, SHORT_TIMEOUTS, usable
 from filebatch.feeds.feed import Feed
-from filebatch.queries import health
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
 from filebatch.task_log import Failed, plainly
 
@@ -47,6 +44,8 @@ class PublishMetricsOperator(BaseOperator):
     @plainly
     def execute(self, context: Mapping[str, Any]) -> int:
         """Publish; return the number of data. MetricError before anything is sent where one is wrong."""
+        from filebatch.core import metric_data  # for the task alone: parsing the DAG has no use for it
+
         data = self.collect(context)
         requests = list(metric_data.batches(data))
         for batch in requests:
@@ -64,6 +63,8 @@ class PublishMetricsOperator(BaseOperator):
 
     def _client(self) -> Any:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+        from filebatch.core.publishing import SHORT_TIMEOUTS
 
         hook: AwsGenericHook[Any] = AwsGenericHook(
             aws_conn_id=self.aws_conn_id, client_type="cloudwatch", region_name=self.region_name
@@ -84,6 +85,10 @@ class PublishFeedMetricsOperator(PublishMetricsOperator):
 
     def collect(self, context: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Return the run's claim and the feed's health as metric data."""
+        from filebatch.core import metrics
+        from filebatch.core.publishing import usable
+        from filebatch.queries import health
+
         ctx = feed_context(self.feed, self.aws_conn_id)
         self.region_name = ctx.settings.region
         record = ctx.ledger.latest_run(self.feed.name, run_of(context).hash)
@@ -92,6 +97,8 @@ class PublishFeedMetricsOperator(PublishMetricsOperator):
 
     def send(self, batch: Sequence[Mapping[str, Any]]) -> None:
         """Publish one request's data; where that fails the task does, at once: with frames where AWS isn't why."""
+        from filebatch.core.publishing import NOT_PUBLISHED
+
         try:
             super().send(batch)
         except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 
@@ -12,10 +12,11 @@ from filebatch.core import clock
 from filebatch.feeds.feed import Feed
 from filebatch.feeds.selection import Selection
 from filebatch.run_context import AWS_CONN_ID, feed_context, run_of
-from filebatch.runs import selecting
-from filebatch.runs.run import Run
 from filebatch.task_log import Failed, plainly
 from filebatch.triggers.pause import PauseTrigger
+
+if TYPE_CHECKING:
+    from filebatch.runs.run import Run
 
 HELD_FILES_TIMEOUT = timedelta(hours=6)
 # A look lists the whole window. So the longer a run has waited, the longer it pauses: a quarter of the time so far.
@@ -84,6 +85,8 @@ class WaitForFilesSensor(S3KeySensor):
 
     def _held(self, selection: Selection) -> str:
         """Name the runs that hold files of a window."""
+        from filebatch.runs import selecting  # for the task alone: parsing the DAG has no use for it
+
         if selection.keys:
             return ""
         runs = selecting.holders(feed_context(self.feed, self.aws_conn_id), selection)

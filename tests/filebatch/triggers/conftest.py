@@ -6,7 +6,7 @@ import pytest
 from aws import REGION
 from doorbells import FEED
 from filebatch.intake import doorbell
-from filebatch.triggers import arrivals, listener
+from filebatch.triggers import listener, watch
 from scheduler.proxy import proxy_of
 
 
@@ -20,9 +20,9 @@ def here(place, monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_FILEBATCH", json.dumps(settings))
     for module, name, seconds in (
-        (arrivals, "LOOK_EVERY", 0.3),
-        (arrivals, "LOOK_AGAIN", 0.1),
-        (arrivals, "LOOK_LEAST", 0.02),
+        (watch, "LOOK_EVERY", 0.3),
+        (watch, "LOOK_AGAIN", 0.1),
+        (watch, "LOOK_LEAST", 0.02),
     ):
         monkeypatch.setattr(module, name, seconds)
     monkeypatch.setattr(listener, "LONG_POLL", 1)

@@ -21,7 +21,7 @@ from filebatch.core.feed_records import Arrival, Bell
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.run_moves import Asked
 from filebatch.intake import doorbell
-from filebatch.triggers import arrivals
+from filebatch.triggers import watch
 from filebatch.triggers.arrivals import ArrivalsTrigger
 from filebatch.triggers.context import TriggerContext
 from moves import BREAKER
@@ -130,7 +130,7 @@ def test_files_that_a_feeds_breaker_holds_are_not_rung_for_and_runs_are(here, kn
     def is_due():
         async def scenario():
             async with TriggerContext(FEED, "aws_default").ledger() as ledger:
-                return await arrivals._is_due(ledger, FEED.name, known=known)
+                return await watch._is_due(ledger, FEED.name, known=known)
 
         return asyncio.run(scenario())
 

@@ -12,7 +12,7 @@ from filebatch.core import clock, feed_moves, file_moves
 from filebatch.core.records import FileState
 from filebatch.core.requests import encode
 from filebatch.intake import doorbell
-from filebatch.triggers import arrivals, listener
+from filebatch.triggers import listener, watch
 from filebatch.triggers.async_ledger import AsyncLedger
 from filebatch.triggers.context import Faults
 
@@ -86,7 +86,7 @@ def test_without_levels_a_dropped_event_is_never_rung_for_again(here, monkeypatc
     async def only_what_just_arrived(*_: Any, known: bool) -> bool:
         return known
 
-    monkeypatch.setattr(arrivals, "_is_due", only_what_just_arrived)
+    monkeypatch.setattr(watch, "_is_due", only_what_just_arrived)
     monkeypatch.setattr(doorbell, "FIRST_RING_TIMEOUT", timedelta(seconds=0.2))
 
     async def scenario():

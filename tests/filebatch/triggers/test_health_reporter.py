@@ -8,7 +8,7 @@ import pytest
 
 from doorbells import FEED, becomes, doorbell_of, running
 from filebatch.core import clock
-from filebatch.triggers import arrivals, health_reporter, listener
+from filebatch.triggers import health_reporter, listener, watch
 
 
 def test_the_feeds_health_is_published_although_it_has_no_run(here, monkeypatch):
@@ -55,7 +55,7 @@ def test_a_doorbell_that_turns_says_so_even_where_its_health_cannot_be_read(here
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("activity", "method"), [(listener.Listener, "_take"), (arrivals.Watch, "_look")])
+@pytest.mark.parametrize(("activity", "method"), [(listener.Listener, "_take"), (watch.Watch, "_look")])
 def test_a_doorbell_of_which_one_part_stands_still_turns_no_more(here, monkeypatch, activity, method):
     monkeypatch.setattr(health_reporter, "REPORT_EVERY", 0.2)
 

@@ -180,21 +180,6 @@ def test_what_makes_no_sense_starts_no_run(page, wrong):
     assert len(page.runs()) == before
 
 
-def test_loading_the_plugin_and_parsing_the_dags_import_no_fastapi():
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import airflow.plugins_manager\n"
-        "before = 'fastapi' in sys.modules\n"
-        "import filebatch_plugin; p = filebatch_plugin.FilebatchPlugin()\n"
-        "from pathlib import Path; from filebatch.dag_builder import feed_dags; dags = feed_dags(Path(sys.argv[2]))\n"
-        "print(len(dags) > 0, before, 'fastapi' in sys.modules)"
-    )
-    feeds = ROOT / "dags" / "feeds"
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(ROOT / "plugins"), str(feeds)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split()[-3:] == ["True", "False", "False"]
-
-
 def test_the_zip_for_mwaa_has_the_static_files(tmp_path):
     target = tmp_path / "plugins.zip"
     subprocess.run([sys.executable, ROOT / "infra" / "plugins-zip", target], check=True)

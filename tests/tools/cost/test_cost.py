@@ -12,7 +12,7 @@ from cost import calls, model, tables
 from cost.model import Files
 from filebatch.core.usage import Usage
 from filebatch.runs import billing, prices
-from filebatch.triggers import arrivals, health_reporter, listener
+from filebatch.triggers import health_reporter, listener, watch
 
 CALLS = json.loads(command.CALLS.read_text(encoding="utf-8"))
 REGION = "us-east-1"
@@ -30,7 +30,7 @@ def test_every_call_of_a_file_is_explained():
 def test_the_model_knows_how_often_a_doorbell_asks():
     assert (model.LONG_POLL, model.LOOK_EVERY, model.REPORT_EVERY) == (
         listener.LONG_POLL,
-        arrivals.LOOK_EVERY,
+        watch.LOOK_EVERY,
         health_reporter.REPORT_EVERY,
     )
 
