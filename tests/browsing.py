@@ -55,11 +55,24 @@ def ask(page: Page, url: str, **options: object) -> str:
     return str(page.evaluate(ASK, [url, options]))
 
 
-def picture(shown: Page, name: str) -> None:
-    """Keep a picture for the documents where somebody asks for new ones: its bytes differ from machine to machine."""
-    if os.environ.get("FILEBATCH_PICTURES"):
-        PICTURES.mkdir(exist_ok=True)
-        shown.screenshot(path=PICTURES / f"{name}.png")
+def picture(shown: Page, name: str, height: int | None = None) -> None:
+    """Keep a picture for the documents where somebody asks for new ones: its bytes differ from machine to machine.
+
+    Args:
+        shown: the tab.
+        name: of the picture.
+        height: pixels, where the tab's aren't enough.
+    """
+    if not os.environ.get("FILEBATCH_PICTURES"):
+        return
+    before = shown.viewport_size
+    if before and height:
+        shown.set_viewport_size({**before, "height": height})
+    shown.wait_for_timeout(1000)  # what Airflow shows moves until it is where it belongs
+    PICTURES.mkdir(exist_ok=True)
+    shown.screenshot(path=PICTURES / f"{name}.png")
+    if before and height:
+        shown.set_viewport_size(before)
 
 
 @dataclass

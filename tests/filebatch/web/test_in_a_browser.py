@@ -3,7 +3,7 @@
 import pytest
 
 from aws import until
-from browsing import chromium, picture
+from browsing import chromium
 from files_page import DONE, FAILED, HOSTILE, MARKUP
 
 pytestmark = [pytest.mark.airflow, pytest.mark.browser]
@@ -43,13 +43,11 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     frame.get_by_label("Key").fill("partner-x")
     frame.get_by_label("Key").press("Enter")
     frame.locator("#rows tr").nth(1).wait_for(state="detached")
-    picture(shown, "files")
     frame.get_by_role("button", name=FAILED).click()
     assert "It failed at" in frame.locator(".line").first.inner_text()
     frame.get_by_role("button", name="retry").click()
     assert "Write a reason" in frame.locator("#said").inner_text()
     frame.get_by_label("Reason").fill("the partner's disk is fixed")
-    picture(shown, "file")
     frame.get_by_role("button", name="retry").click()
     found = until(lambda: [run for run in page.runs() if run["note"] == "retry: the partner's disk is fixed"])
     conf = {"keys": [FAILED], "reason": "the partner's disk is fixed"}
@@ -125,7 +123,6 @@ def test_it_works_by_keyboard_and_in_the_dark(page, tab):
     shown.locator("#reason").wait_for()
     background = shown.evaluate("getComputedStyle(document.body).backgroundColor")
     assert sum(map(int, background[4:-1].split(","))) < 200
-    picture(shown, "file-dark")
 
 
 def test_it_refreshes_by_itself(page, tab):
