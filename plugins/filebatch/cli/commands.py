@@ -72,7 +72,8 @@ def watch(place: Place, *, every: float, times: int, json_: bool) -> None:
 def files_(place: Place, /, *, name: str | None, limit: int, json_: bool, **filters: Any) -> None:
     """List files, those first that need people most: FAILED, INVALID, CLAIMED, ARRIVED, SUCCEEDED."""
     wanted, feeds = wanted_of(place, **filters), [place.feed(name)] if name else place.feeds
-    found = [file for feed in feeds for file in some_of(place, feed, wanted, limit)]
+    with show.busy("searching"):
+        found = [file for feed in feeds for file in some_of(place, feed, wanted, limit)]
     if json_:
         show.as_json([documents.of_file(file) for file in found])
     elif found:
@@ -108,7 +109,9 @@ def results_(place: Place, name: str, *, sql: bool, rebuild: bool, json_: bool) 
     """Say where the current results of FEED are: of each key the newest version that has SUCCEEDED."""
     ctx = place.ctx(place.feed(name))
     if rebuild:
-        click.echo(f"{current.rebuild(ctx)} keys looked up", err=True)
+        with show.busy("looking up all keys"):
+            keys = current.rebuild(ctx)
+        click.echo(f"{keys} keys looked up", err=True)
     found = current.outputs(ctx)
     if json_:
         show.as_json(found)
@@ -165,7 +168,8 @@ def _act(place: Place, verb: verbs.Verb, *, feed: str, dry_run: bool, reason: st
     if not reason.strip():
         raise click.UsageError("--reason: expected a sentence, found nothing")
     ctx, wanted = place.ctx(place.feed(feed)), wanted_of(place, **filters)
-    found = acting.meant(ctx, verb, wanted)
+    with show.busy("looking which files are meant"):
+        found = acting.meant(ctx, verb, wanted)
     if not found.files:
         states = " or ".join(verb.states)
         click.echo(f"nothing to {verb.name}: no file that was asked for is {states}", err=True)
@@ -181,7 +185,8 @@ def _act(place: Place, verb: verbs.Verb, *, feed: str, dry_run: bool, reason: st
 @with_common
 def audit(place: Place, *, json_: bool) -> None:
     """Compare bucket, ledger and results of all feeds: lost, doubled, untrue, stuck; ends with 1 where any is."""
-    result = auditing.audit(place.feeds, place.settings, place.connect("s3"), place.connect("dynamodb"))
+    with show.busy("listing bucket, ledger and results"):
+        result = auditing.audit(place.feeds, place.settings, place.connect("s3"), place.connect("dynamodb"))
     click.echo(f"audited: {place.settings.environment} in {place.settings.region}", err=True)
     if json_:
         show.as_json(show.of_audit(result))
@@ -197,7 +202,8 @@ def index(place: Place, *, json_: bool) -> None:
     """List the files that came before the ledger had its index of all files; once, after an update."""
     if not place.feeds:
         raise click.ClickException("there is no feed")
-    listed = relisting.relist(place.ctx(place.feeds[0]).ledger)
+    with show.busy("reading the ledger"):
+        listed = relisting.relist(place.ctx(place.feeds[0]).ledger)
     if json_:
         show.as_json({"listed": listed})
     else:

@@ -18,6 +18,7 @@ from filebatch.intake import arrivals
 from filebatch.intake.arrivals import Taken
 from filebatch.queries import container_log, documents, feed_check, story
 from filebatch.runs import forgetting, infrastructure
+from filebatch.runs.context import FeedContext
 
 DRAINS = 100  # of 30 seconds each
 
@@ -51,11 +52,8 @@ def redrive(place: Place, name: str, *, dry_run: bool, json_: bool) -> None:
     queue = place.settings.dead_letters(name)
     taken, left = Taken(), _left(ctx.sqs, queue)
     if not dry_run:
-        for _ in range(DRAINS):
-            more = arrivals.drain(ctx.sqs, ctx.s3, queue, ctx.ledger, ctx.feed)
-            taken += more
-            if more == Taken():
-                break
+        with show.busy("taking messages"):
+            taken = _drained(ctx, queue)
         left = _left(ctx.sqs, queue)
     told: dict[str, Any] = {"new": taken.new, "known": taken.known, "left": left}
     told["no work"] = taken.history + taken.unmatched + taken.ignored
@@ -64,6 +62,16 @@ def redrive(place: Place, name: str, *, dry_run: bool, json_: bool) -> None:
         click.echo(f"no work: {each}", err=True)
     if not dry_run and left:
         click.echo("what is left can't be understood as an event: docs/runbook.md, dead-letters", err=True)
+
+
+def _drained(ctx: FeedContext, queue: str) -> Taken:
+    taken = Taken()
+    for _ in range(DRAINS):
+        more = arrivals.drain(ctx.sqs, ctx.s3, queue, ctx.ledger, ctx.feed)
+        taken += more
+        if more == Taken():
+            break
+    return taken
 
 
 def _left(sqs: Any, queue: str) -> int:
@@ -96,7 +104,8 @@ def forget(place: Place, key: str, *, reason: str, dry_run: bool, json_: bool) -
         raise click.exceptions.Exit(NOTHING_FOUND)
     if not dry_run:
         who = place.connect("sts").get_caller_identity()["Arn"]
-        found = forgetting.forget(ctx, wanted, who, reason.strip())
+        with show.busy("erasing"):
+            found = forgetting.forget(ctx, wanted, who, reason.strip())
     if not json_:
         click.echo("dry run, would erase:" if dry_run else "erased:", err=True)
     show.value({"versions": found.versions, **found.objects}, json_=json_)
@@ -115,7 +124,8 @@ def check(place: Place, name: str, *, json_: bool) -> None:
     broken = [problem for problem in place.problems if f"{name}.yaml" in problem or f"'{name}'" in problem]
     if broken and name not in [each.name for each in place.feeds]:
         raise ConfigurationError("\n".join(broken))  # overlaps with other feeds are among them
-    found = feed_check.check(place.ctx(place.feed(name)))
+    with show.busy("listing the bucket"):
+        found = feed_check.check(place.ctx(place.feed(name)))
     if json_:
         show.as_json(asdict(found))
     else:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
 from rich import box
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -43,6 +45,17 @@ def value(found: Mapping[str, Any], *, json_: bool) -> None:
 def anew() -> None:
     """Clear a terminal; what isn't one is left as it is."""
     _console().clear()
+
+
+def busy(what: str) -> AbstractContextManager[object]:
+    """Return a context in which a terminal says, on stderr, that something goes on and for how long; a pipe nothing."""
+    terminal = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    if not terminal.is_terminal:
+        return nullcontext()
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    shown = Progress(*columns, console=terminal, transient=True)
+    shown.add_task(what, total=None)
+    return shown
 
 
 def of_audit(found: Audit) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def of_story(story: Story, now: datetime) -> Told:
         return _unknown(story)
     said, to_do = _known(story, file, now)
     said = [*said, *_beside(story)]
-    return Told(story.key, story.feed.name, str(file.state), said, to_do, timeline.of(story.records))
+    return Told(story.key, story.feed.name, str(file.state), said, to_do, timeline.of(story.records, story.run))
 
 
 def _unknown(story: Story) -> Told:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from filebatch.core import history
 from filebatch.core.history import Note
-from filebatch.core.records import FileRecord, FileState
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.wording import visible
 
 SHOWN_VERSIONS = 20
@@ -23,9 +23,11 @@ class Event:
     run_id: str | None = None
 
 
-def of(records: Sequence[FileRecord]) -> list[Event]:
-    """Return what happened to the versions of a key, the last thing first."""
+def of(records: Sequence[FileRecord], run: RunRecord | None = None) -> list[Event]:
+    """Return what happened to the versions of a key, the last thing first; `run` is the last that had it."""
     found = [event for file in records[:SHOWN_VERSIONS] for event in _events(file)]
+    if run and run.notified_at:
+        found.append(Event(run.notified_at, "announced: people were told what became of the run's files", run.run_id))
     return sorted(found, key=lambda event: event.at)[::-1]
 
 

@@ -385,3 +385,13 @@ def test_audit_ends_with_one_where_something_is_wrong(shell):
 def test_an_older_ledger_is_brought_into_the_index(shell):
     shell.put()
     assert shell.run("index").stdout == "0 files listed\n"
+
+
+def test_what_takes_long_says_so_on_a_terminal_and_not_in_a_pipe(shell, monkeypatch):
+    shell.put()
+    assert "searching" not in shell.run("files").stderr
+    for name, value in {"FORCE_COLOR": "1", "COLUMNS": "80", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    ended = shell.run("files")
+    assert "searching" in ended.stderr
+    assert "searching" not in ended.stdout

@@ -1,14 +1,16 @@
 """What happened to a key, in sentences; also where a version that left no notes has moved it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from aws import NOW
-from filebatch.core import file_moves
+from filebatch.core import file_moves, run_moves
 from filebatch.core.history import note
+from filebatch.core.run_moves import Asked
 from filebatch.queries import timeline
-from moves import FEED, FILE, KEY, after
+from moves import FEED, FILE, KEY, OWN, RUN_ID, after
 
 AT = "2026-03-01T12:00:00.000Z"
 
@@ -17,6 +19,15 @@ def told(*notes, **known):
     """Return the sentences about a file with these notes, the last thing first."""
     record = replace(file_moves.arrive(FILE, FEED, NOW, NOW), history=[*notes], **known)
     return [event.what for event in timeline.of([record])]
+
+
+def test_that_people_were_told_is_the_last_thing():
+    record = replace(file_moves.arrive(FILE, FEED, NOW, NOW), history=[note(what="SUCCEEDED", at=AT)])
+    run = run_moves.begin(FEED, OWN, Asked(RUN_ID, 1, 0, "all"), timeout=timedelta(minutes=15), now=NOW)
+    assert timeline.of([record], run) == timeline.of([record])
+    told_last = timeline.of([record], replace(run, notified_at="2026-03-01T13:00:00.000Z"))[0]
+    assert (told_last.at, told_last.run_id) == ("2026-03-01T13:00:00.000Z", RUN_ID)
+    assert told_last.what.startswith("announced")
 
 
 @pytest.mark.parametrize(
