@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
@@ -28,7 +29,7 @@ from local_system import airflow
 from local_system.config import API_PORT, Config
 
 FEED = "tables"
-TARGET = 10.0  # seconds, 95th percentile
+MEDIAN_TARGET, TARGET = 3.5, 5.0  # seconds; the second is of the 95th percentile
 BURST_TARGET = 120.0  # seconds for all of a burst
 TIMEOUT = 300.0
 ALREADY_CLAIMED = 5  # files that a run is processing when the burst comes
@@ -108,19 +109,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         taken = sorted(one_by_one(drops, options.drops, api))
         p95 = statistics.quantiles(taken, n=20, method="inclusive")[-1] if len(taken) > 1 else taken[0]
         _say(f"{len(taken)} drops: p50 {statistics.median(taken):.2f} s, p95 {p95:.2f} s, max {taken[-1]:.2f} s")
-        met = p95 <= TARGET
+        met = statistics.median(taken) <= MEDIAN_TARGET and p95 <= TARGET
     if options.burst:
         seconds = burst(drops, options.burst)
         _say(f"burst of {options.burst} files: all SUCCEEDED after {seconds:.1f} s")
         met = met and seconds <= BURST_TARGET
-    _say(f"target (p95 ≤ {TARGET:.0f} s, burst ≤ {BURST_TARGET:.0f} s): {'met' if met else 'MISSED'}")
+    targets = f"p50 ≤ {MEDIAN_TARGET:g} s, p95 ≤ {TARGET:g} s, burst ≤ {BURST_TARGET:g} s"
+    _say(f"targets on an idle machine ({targets}): {'met' if met else 'MISSED'}")
     return 0 if met else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Latency of drops on a running local system.")
     parser.add_argument("--state", type=Path, help="the system's state folder (default: .local)")
-    parser.add_argument("--api-port", type=int, default=API_PORT, help=f"port of Airflow (default: {API_PORT})")
+    port = os.environ.get("FILEBATCH_AIRFLOW_PORT", str(API_PORT))
+    parser.add_argument("--api-port", type=int, default=port, help=f"port of Airflow (default: {port})")
     parser.add_argument("--drops", type=int, default=20, help="files that are dropped one by one")
     parser.add_argument("--burst", type=int, default=0, help="files that are dropped at once afterwards")
     return parser
