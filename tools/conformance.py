@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     others = {"FILEBATCH_EMULATOR": options.emulator} if options.emulator else {}
     if not others:
-        _say("NOT TRIED: S3, SQS, SNS, EventBridge and CloudWatch of others: EMULATOR=URL names an emulator of these")
+        _say("NOT TRIED: S3, SQS, SNS, EventBridge and CloudWatch of others: it takes an emulator of these that runs, ")
+        _say("and EMULATOR=URL to name it; docs/testing.md says how LocalStack is installed and started")
     _install(npm)
     with _dynalite(node) as url:
         command = [sys.executable, "-m", "pytest", "--numprocesses", "2", "--dist", "loadfile", "--on-aws"]
