@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aws import until
 from filebatch.runs.sns_message import DATA_PROTOCOLS, MAX_MESSAGE, attributes, message, publish, subject
 from filebatch.runs.summary import MAX_FILES, FileLine, Summary
 from golden import agrees, golden
@@ -109,7 +110,7 @@ def test_a_subscriber_gets_what_was_published(place):
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": policy})
     publish(sns, topic, replace(SUMMARY, status="SUCCEEDED"))
     publish(sns, topic, SUMMARY)
-    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    received = until(lambda: sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"))
     envelopes = [json.loads(one["Body"]) for one in received]
     assert [json.loads(one["Message"])["status"] for one in envelopes] == ["FAILED"]
     assert envelopes[0]["Subject"] == golden("sns-publish")["Subject"]
