@@ -97,7 +97,7 @@ class Place:
         name, dynamodb = f"{self.name}-ledger", self.spared("dynamodb")
         dynamodb.create_table(**render(DOCUMENTS, "ledger", name=name))
         if emulators.of("dynamodb"):
-            dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+            dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
         return name
 
     @cached_property
