@@ -73,7 +73,7 @@ def _with_casts(table: Relation, columns: Sequence[Typed]) -> Relation:
         for at, column in enumerate(columns)
         if f"v{at}" in column.value
     )
-    return replace(table, sql=f"(SELECT *{casts} FROM {table.sql})")  # noqa: S608
+    return replace(table, sql=f"(SELECT *{casts} FROM {table.sql})") if casts else table  # noqa: S608
 
 
 def _checked(column: Column, cast: str, kinds: Kind | None, options: TabularOptions, *, whole: bool) -> Typed | None:
