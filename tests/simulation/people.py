@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from filebatch.core import clock, paths
-from simulation.airflow import DagRun
+from simulation.dag_run import DagRun
 from simulation.plan import Act, Drop
 
 if TYPE_CHECKING:
