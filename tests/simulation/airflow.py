@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TRIES, RETRY_DELAY = 7, 5.0
 SWEEP_EVERY = 900.0
+UNHEARD = 300.0  # seconds without a heartbeat after which Airflow takes a task for dead
 
 
 class Airflow:
@@ -28,6 +29,7 @@ class Airflow:
         self.world = world
         self.runs: dict[str, DagRun] = {}
         self.paused = False
+        self._tries: dict[str, tuple[DagRun, str, int]] = {}  # by the name of who does it: run, task, incarnation
         self.asset_events: list[Mapping[str, Any]] = []
         self._numbers = 0
         self._bodies = Tasks(world).bodies
@@ -127,11 +129,7 @@ class Airflow:
             self.world.scheduler.kill(actor)
             return
 
-        def end() -> None:
-            if not actor.ended:
-                self.world.scheduler.kill(actor)
-
-        self.world.scheduler.spawn(f"end of {actor.name}", end, self.world.random.uniform(1, 60))
+        self._end(actor, self.world.random.uniform(1, 60))
 
     def _start(self, run: DagRun, task: str, delay: float) -> None:
         run.tries[task] = run.tries.get(task, 0) + 1
@@ -147,6 +145,7 @@ class Airflow:
             return run.incarnation[task] == number and run.state == "running"
 
         def work() -> None:
+            run.died = False
             ended = self._execute(run, task, body, counts)
             if ended and counts():
                 self._ended(run, task, ended)
@@ -155,9 +154,34 @@ class Airflow:
 
         def crashed(_: Actor) -> None:
             if counts():
+                run.died = True
                 self._again_or_failed(run, task, self.world.random.uniform(30, 300))
 
         run.actors[task] = self.world.scheduler.spawn(name, work, delay, crashed)
+        self._tries[name] = run, task, number
+
+    def unheard(self, actor: Actor, seconds: float) -> None:
+        """A process stands still: Airflow begins the task's next try, and ends this one soon after it goes on."""
+        found = self._tries.get(actor.name)
+        if found is None or seconds < UNHEARD or self.world.random.random() < 0.5:
+            return
+        run, task, number = found
+
+        def again() -> None:
+            if not actor.ended and run.incarnation[task] == number and run.state == "running":
+                self.world.trace.tell(f"{actor.name} is unheard of for {UNHEARD:.0f} s, and is taken for dead")
+                self._again_or_failed(run, task, 0.0)
+
+        self.world.scheduler.spawn(f"watch on {actor.name}", again, UNHEARD)
+        lasts = seconds + self.world.random.choice((0.1, 0.3, 1.0, 5.0)) * self.world.random.random()
+        self._end(actor, lasts)
+
+    def _end(self, actor: Actor, delay: float) -> None:
+        def end() -> None:
+            if not actor.ended:
+                self.world.scheduler.kill(actor)
+
+        self.world.scheduler.spawn(f"end of {actor.name}", end, delay)
 
     def _execute(
         self, run: DagRun, task: str, body: Callable[[FeedContext, DagRun], None], counts: Callable[[], bool]

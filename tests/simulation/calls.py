@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
 from filebatch_local.base.faults import BY_NAME, Fault
-from simulation.scheduler import Crashed, Scheduler
+from simulation.scheduler import Actor, Crashed, Scheduler
 from simulation.services.base import Paginator, Service, refusal
 from simulation.trace import Trace
 
@@ -40,6 +40,8 @@ class Calls:
         rates: how often each kind of fault happens to a call.
         stall: how often a process stands still before a call.
         hot: operations at which both are more frequent.
+        slow: with what the names of those begin that may stand still.
+        stood_still: is told who stands still, and for how many seconds.
     """
 
     def __init__(self, scheduler: Scheduler, trace: Trace) -> None:
@@ -47,6 +49,8 @@ class Calls:
         self.rates: dict[str, float] = {}
         self.stall = 0.0
         self.hot: tuple[str, ...] = ()
+        self.slow = ""
+        self.stood_still: Callable[[Actor, float], None] = lambda _actor, _seconds: None
 
     def make(self, service: str, operation: str, method: Callable[[], Any], request: dict[str, Any]) -> Any:
         actor = self.scheduler.current
@@ -58,10 +62,13 @@ class Calls:
         self.scheduler.wait(actor.random.expovariate(100))
         return answer
 
-    def _delay(self, actor: Any, operation: str) -> float:
-        if self.stall and actor.random.random() < self.stall * self._factor(operation):
-            return float(actor.random.uniform(*STALL))
-        return float(actor.random.expovariate(50))
+    def _delay(self, actor: Actor, operation: str) -> float:
+        stalls = self.stall and actor.name.startswith(self.slow)
+        if stalls and actor.random.random() < self.stall * self._factor(operation):
+            seconds = actor.random.uniform(*STALL)
+            self.stood_still(actor.process or actor, seconds)
+            return seconds
+        return actor.random.expovariate(50)
 
     def _factor(self, operation: str) -> int:
         return HOTTER if operation in self.hot else 1

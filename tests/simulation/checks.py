@@ -9,6 +9,7 @@ from filebatch.intake import listing
 from filebatch.queries import audit
 from simulation.steps import SETTLED, Finding, Found, Key, Steps, data
 
+STILL = 3 * 3600.0  # seconds
 EVENTS = "every run with results emits its event"
 
 
@@ -20,6 +21,10 @@ class Checks(Steps):
         for key, item in self.world.aws.dynamodb.tables[self.world.settings.ledger].items.items():
             if key[0].startswith("s3://") and item.get("claim") not in spoilt:
                 self._is_settled(item)
+
+    def is_still(self) -> bool:
+        """Tell whether nothing has moved for so long that nothing will: what waits is looked at within two hours."""
+        return self.world.scheduler.seconds - max(self.moved_at, self.world.plan.chaos) > STILL
 
     def is_at_rest(self) -> bool:
         """Tell whether nothing is on its way any more: then what is wrong stays wrong."""

@@ -55,6 +55,7 @@ class DagRun:
     began: dict[str, float] = field(default_factory=dict)  # when the first try of a task began
     asked: list[tuple[str, str]] = field(default_factory=list)  # files that it is to do again
     events: list[Mapping[str, Any]] = field(default_factory=list)
+    died: bool = False  # the latest try of a task has, and the next one hasn't begun yet
     told: list[Told] = field(default_factory=list)
 
     def run(self, feed: str) -> Run:

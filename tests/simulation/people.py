@@ -51,6 +51,10 @@ class People:
             runs = [each for each in runs if self._is_at_it(each)] or runs
         run = runs[pick % len(runs)] if runs else None
         match act.what.split():
+            case ["retry", *_]:
+                self._retry(pick)
+            case ["give", "up"]:
+                self._give_up()
             case ["clear", task] if run:
                 airflow.clear(run, task)
             case ["mark", "failed"] if run and run.state == "running":
@@ -89,6 +93,22 @@ class People:
     @staticmethod
     def _is_at_it(run: DagRun) -> bool:
         return run.state == "running" and "running" in (run.tasks.get("claim_files"), run.tasks.get("process_files"))
+
+    def _retry(self, pick: int) -> None:
+        """Do what people do most: clear the task of a run that has failed."""
+        failed = [run for run in self.world.airflow.runs.values() if run.tasks.get("process_files") == "failed"]
+        over = [run for run in failed if run.state in ("failed", "success")]
+        if over:
+            self.world.airflow.clear(over[pick % len(over)], "process_files")
+
+    def _give_up(self) -> None:
+        """Mark the next run as failed of which a task's process dies, before its next try begins."""
+        for _ in range(300):
+            died = [run for run in self.world.airflow.runs.values() if run.died and run.state == "running"]
+            if died:
+                self.world.airflow.mark_failed(died[0])
+                return
+            self.world.scheduler.wait(1.0)
 
     def _backfill(self, pick: int, *, force: bool) -> None:
         self._backfill_of(clock.parse_utc(f"2026-0{1 + pick % 2}-0{1 + pick // 2 % 3}T00:00:00Z"), force=force)
@@ -143,11 +163,15 @@ class People:
     def _spoil(self, pick: int, *, gone: bool) -> None:
         """Have a run be dead, and its plan be one that nobody can read: of a later version, or expired."""
         items = self.world.aws.dynamodb.tables[self.world.settings.ledger].items
-        name = self.world.feed.name
-        begun = [key[1] for key, item in items.items() if key[0] == f"run#{name}" and self._is_begun(item, gone=gone)]
-        if not begun or self.spoilt:
+        begun = self._begun(gone=gone)
+        for _ in range(300):
+            if begun or not self.world.present:
+                break
+            self.world.scheduler.wait(2.0)
+            begun = self._begun(gone=gone)
+        if not begun or self.spoilt or self.world.is_calm:
             return
-        token = begun[pick % len(begun)]
+        name, token = self.world.feed.name, begun[pick % len(begun)]
         run = self.world.airflow.runs.get(items[f"run#{name}", token]["run_id"])
         self.world.trace.tell(
             f"claim {token[:4]}…{token[-4:]} is dead, and its plan {'gone' if gone else 'unreadable'}"
@@ -164,6 +188,10 @@ class People:
         else:
             document = {**json.loads(found.body), "contract": 99}
             self._write(key, json.dumps(document).encode())
+
+    def _begun(self, *, gone: bool) -> list[str]:
+        items, name = self.world.aws.dynamodb.tables[self.world.settings.ledger].items, self.world.feed.name
+        return [key[1] for key, item in items.items() if key[0] == f"run#{name}" and self._is_begun(item, gone=gone)]
 
     @staticmethod
     def _is_begun(item: Mapping[str, Any], *, gone: bool) -> bool:

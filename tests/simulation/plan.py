@@ -13,6 +13,7 @@ from filebatch_local.base.faults import FAULTS, MISHAPS
 CONTENTS = ("good", "invalid", "bug", "kills", "hungry", "slow", "flaky", "wordy", "unsound")
 WEIGHTS = (12, 2, 1, 2, 1, 1, 1, 1, 1)
 BEGUN = (0.0, 0.0, 0.0, 0.0, 14.0, 40.0)  # hours
+HOUR = 3600.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Plan:
     feed: Mapping[str, Any]
     chaos: float  # seconds until the world calms down
     heartbeat: int  # seconds without which a run counts as dead
+    slow: str = ""  # with what the names of those begin that may stand still
+    theme: str = ""
 
 
 DAYS = ("", "", *(f"2026-0{month}-0{day}/" for month in (1, 2) for day in (1, 2, 3)))
@@ -75,11 +78,12 @@ ACTS = (
     "forbid notify",
     "spoil plan",
     "expire plan",
+    "retry a failed run",
 )
 
 
-def draw(seed: int) -> Plan:
-    """Return the plan of a seed."""
+def drawn(seed: int) -> Plan:
+    """Return what a seed draws from all there is."""
     random = Random(f"plan {seed}")
     chaos = random.choice((300.0, 900.0, 1800.0, 3600.0))
     days = random.sample(DAYS, random.choice((1, 2, len(DAYS))))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from simulation import plan as plans
+from simulation import themes
 from simulation.checks import Finding
 from simulation.plan import Plan
 from simulation.world import World
@@ -37,7 +37,7 @@ def one(plan: Plan, *, every_call: bool = False) -> Outcome:
 
 def seed(number: int) -> Outcome:
     """Run a seed."""
-    return one(plans.draw(number))
+    return one(themes.draw(number))
 
 
 def shrunk(found: Outcome, tries: int = 300) -> Outcome:
@@ -73,9 +73,10 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
 def told(found: Outcome) -> str:
     """Tell a history in plain words: what was there, what happened, and which rule that breaks."""
     plan = found.plan
+    theme = f"{plan.theme}: " if plan.theme else ""
     lines = [
         f"seed {plan.seed}: {found.what}",
-        f"  {len(plan.drops)} files, {len(plan.acts)} acts; what may go wrong: "
+        f"  {theme}{len(plan.drops)} files, {len(plan.acts)} acts; what may go wrong: "
         + (", ".join([*plan.faults, *plan.mishaps]) or "nothing"),
         *(f"  {line}" for line in found.story),
     ]

@@ -41,6 +41,7 @@ class Steps:
 
     def __init__(self, world: "World") -> None:
         self.world = world
+        self.moved_at = 0.0  # when a file or a claim was moved last
         self.commits: dict[str, Result] = {}
         self.settled_by: Counter[str] = Counter()  # files that a claim settled
         self.results = world.settings.results(world.feed.name)
@@ -98,6 +99,8 @@ class Steps:
             self._read(key, item)
 
     def _wrote(self, key: Key, old: Found | None, new: Found | None) -> None:
+        if new is not None and _state(old) != _state(new):
+            self.moved_at = self.world.scheduler.seconds
         if new is None or not key[0].startswith("s3://"):
             if new and key[0].startswith("run#"):
                 self._tell_run(old, new)
@@ -126,6 +129,21 @@ class Steps:
                 raise Finding("only the claim's own files are settled", str(key))
         if after in ("SUCCEEDED", "INVALID"):
             self._is_true(new)
+        if (before, after) == ("CLAIMED", "FAILED"):
+            self._nobody_is_at_it(old)
+
+    def _nobody_is_at_it(self, file: Found) -> None:
+        """Check that whoever settles a round fails none of its files while its job works; its containers may."""
+        me = self.world.scheduler.current
+        assert me is not None
+        if id(me.process or me) in self.world.containers.attempts:
+            return
+        claim = self.world.aws.dynamodb.tables[self.world.settings.ledger].items.get(
+            (f"run#{file['feed']}", str(file.get("claim")))
+        )
+        job = self.world.aws.batch.jobs.get(str((claim or {}).get("fence") or (claim or {}).get("job_id")))
+        if job is not None and not job.ended:
+            raise Finding("no file is failed by others while its round's job works", f"{file['pk']} of {job.id}")
 
     def _is_true(self, item: Found) -> None:
         key = str(item["result"]).removeprefix(f"s3://{self.results}/")
@@ -206,6 +224,10 @@ class Steps:
         found = self._version(item)
         content, put = found.body.decode().split() if found and found.body else (None, "")
         return content, str(put)
+
+
+def _state(item: Found | None) -> tuple[Any, ...]:
+    return tuple((item or {}).get(name) for name in ("state", "round", "feed", "generation"))
 
 
 def data(message: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The simulation finds nothing, replays exactly, and finds what it must where a safeguard is taken out."""
+"""The simulation finds nothing, and replays exactly; tests/docs/test_guarantees.py has what it finds."""
 
 import os
 import subprocess
@@ -13,20 +13,14 @@ from filebatch.core import clock, run_moves
 from filebatch.intake import arrivals, doorbell
 from filebatch.queries import health
 from filebatch_worker import commit as worker_commit
-from simulation import airflow, run, safeguards
+from simulation import airflow, run, safeguards, themes
 from simulation import plan as plans
 from simulation.__main__ import outcomes
 from simulation.plan import Drop
 from simulation.world import World
 
-# Safeguards whose loss an early seed finds: the others are for `make simulate-safeguards`.
-FAST = {
-    "ask before commit": "no result by whoever lost its claim",
-    "claim's condition": "what is done is done again as a new generation alone",
-    "base table": "nobody is told of a settled run that it isn't",
-}
 QUIET = replace(
-    plans.draw(7),
+    plans.drawn(7),
     faults={},
     mishaps={},
     acts=(),
@@ -99,14 +93,6 @@ def test_seeds_differ():
     assert len({run.seed(number).digest for number in range(1, 6)}) == 5
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_a_safeguard_that_is_taken_out_is_missed(name):
-    found = safeguards.first_seed(name, range(1, 61))
-
-    assert found is not None
-    assert found.rule == FAST[name]
-
-
 def test_a_finding_is_told_as_a_short_story():
     with safeguards.without("claim's condition"):
         found = next(found for seed in range(1, 61) if (found := run.seed(seed)).rule)
@@ -118,6 +104,12 @@ def test_a_finding_is_told_as_a_short_story():
     assert smaller.what in run.told(smaller)
 
 
+def test_half_of_the_seeds_have_a_theme_and_each_theme_has_some():
+    found = [themes.theme_of(seed) for seed in range(1, 301)]
+    assert set(found) == {"", *themes.THEMES}
+    assert 100 < found.count("") < 200
+
+
 def test_a_plan_is_the_seeds_alone():
-    assert plans.draw(3) == plans.draw(3)
-    assert plans.draw(3) != plans.draw(4)
+    assert themes.draw(3) == themes.draw(3)
+    assert themes.draw(3) != themes.draw(4)

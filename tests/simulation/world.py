@@ -139,8 +139,9 @@ class World:
                     self.scheduler.run(self.plan.chaos + GOES_ON)
                     self.checks.all_but(self.people.spoilt)
                     self.people.restore()
+                    self.checks.moved_at = self.scheduler.seconds
                 end = self.plan.chaos + CALM
-                while self.scheduler.seconds < end and not self.checks.is_at_rest():
+                while self.scheduler.seconds < end and not (self.checks.is_at_rest() or self.checks.is_still()):
                     self.scheduler.run(self.scheduler.seconds + LOOK)
                 self.checks.at_the_end()
             finally:
@@ -148,7 +149,8 @@ class World:
 
     def _begin(self) -> None:
         self.calls.rates, self.calls.hot = dict(self.plan.faults), self.plan.hot
-        self.calls.stall = self.plan.mishaps.get("stall", 0.0) / 20
+        self.calls.stall, self.calls.slow = self.plan.mishaps.get("stall", 0.0) / 20, self.plan.slow
+        self.calls.stood_still = self.airflow.unheard
         self.airflow.begin()
         self.doorbell.begin()
         self.people.begin()
