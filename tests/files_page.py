@@ -34,6 +34,7 @@ ARRIVED = "orders/2026-01-02/waits.csv"
 DONE = "orders/2026-01-02/done.csv"
 PROFILE = ROOT / "tests" / "filebatch_worker" / "processors" / "tabular" / "golden" / "seattle-weather.csv.profile.json"
 HOSTILE = "orders/<img src=x onerror=\"document.title='owned'\">\n'\"&\N{PILE OF POO}\u202e.csv"
+WHY = "ProgramFailedError: the program ended with 1"
 MARKUP = "<script>document.title='owned'</script><b>it broke</b>"
 USERS = "admin:ADMIN,eve:VIEWER,nobody:"  # who has no role may do nothing
 
@@ -65,8 +66,8 @@ class FilesPage:
 def files_page(server: LocalAws, folder: Path) -> Iterator[FilesPage]:
     """Start it all; end the API server afterwards."""
     place = Place(server)
-    for key in (FAILED, HOSTILE):
-        fail(place, key)
+    fail(place, FAILED, WHY)
+    fail(place, HOSTILE, MARKUP)
     place.arrive(place.put(ARRIVED), feed=FEED)
     done(place)
     place.ledger.move(feed_moves.broken(None, BREAKER))
@@ -84,10 +85,10 @@ def files_page(server: LocalAws, folder: Path) -> Iterator[FilesPage]:
         yield FilesPage(config, place)
 
 
-def fail(place: Place, key: str) -> None:
+def fail(place: Place, key: str, message: str) -> None:
     (row,) = place.arrive(place.put(key), feed=FEED)
     place.ledger.move(file_moves.claim(row, TOKEN, "manual__1", 1, clock.now()))
-    why = FileFailure(Reason("bug", MARKUP))
+    why = FileFailure(Reason("bug", message))
     place.ledger.move(file_moves.fail(row, TOKEN, "orders", why, retry=None, now=clock.now()))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from aws import until
-from browsing import chromium
+from browsing import chromium, picture
 from files_page import DONE, FAILED, HOSTILE, MARKUP
 
 pytestmark = [pytest.mark.airflow, pytest.mark.browser]
@@ -37,9 +37,11 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     shown.goto(f"{page.config.api.url}/plugin/filebatch")
     frame = shown.frame_locator("iframe")
     frame.locator(".held", has_text="press retry").wait_for()
+    picture(shown, "feeds", height=400)
     frame.get_by_role("button", name="orders").click()
     frame.locator("#held", has_text="all FAILED, the latest with bug").wait_for()
     frame.locator("#rows tr").nth(3).wait_for()
+    picture(shown, "files", height=500)
     frame.get_by_label("Key").fill("partner-x")
     frame.get_by_label("Key").press("Enter")
     frame.locator("#rows tr").nth(1).wait_for(state="detached")
@@ -48,6 +50,10 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     frame.get_by_role("button", name="retry").click()
     assert "Write a reason" in frame.locator("#said").inner_text()
     frame.get_by_label("Reason").fill("the partner's disk is fixed")
+    picture(shown, "file", height=560)
+    shown.evaluate("document.documentElement.classList.replace('light', 'dark')")  # as Airflow's own switch does
+    until(lambda: frame.locator("body").evaluate("each => getComputedStyle(each).colorScheme") == "dark")
+    picture(shown, "file-dark", height=560)
     frame.get_by_role("button", name="retry").click()
     found = until(lambda: [run for run in page.runs() if run["note"] == "retry: the partner's disk is fixed"])
     conf = {"keys": [FAILED], "reason": "the partner's disk is fixed"}
@@ -104,6 +110,7 @@ def test_a_profile_has_bars_and_says_in_words_what_they_are(page, tab):
     shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders&key={DONE}")
     named = shown.get_by_role("img", name="Values from least to greatest: 73, 73, 73,")
     named.wait_for()
+    picture(shown, "profile", height=980)
     assert named.locator("rect").count() == 10
     assert len({rect.bounding_box()["height"] for rect in named.locator("rect").all()}) == 2
     assert shown.get_by_role("img").count() == 5
@@ -132,6 +139,18 @@ def test_it_refreshes_by_itself(page, tab):
     shown.locator("#rows tr").first.wait_for()
     with shown.expect_response("**/filebatch/api/files*"):
         shown.clock.run_for(11_000)
+
+
+def test_while_one_file_is_asked_for_nothing_of_another_is_shown(page, tab):
+    """Its buttons would act on the wrong file."""
+    shown, held_back = tab(), []
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders&key={DONE}")
+    shown.get_by_role("button", name="redo").wait_for()
+    shown.get_by_role("button", name="Files of orders").click()
+    shown.route("**/filebatch/api/file?*", lambda route: held_back.append(route))  # noqa: PLW0108
+    shown.get_by_role("button", name=FAILED).click()
+    assert shown.locator("#list").is_hidden()
+    assert shown.locator("#story *").count() == 0
 
 
 def test_an_answer_that_takes_longer_than_the_time_between_two_looks_is_shown(page, tab):

@@ -12,7 +12,7 @@ from aws import ROOT
 from filebatch.queries import verbs
 from filebatch.runs import breaker
 from filebatch.web import one_file
-from files_page import ARRIVED, DONE, FAILED, HOSTILE, MARKUP, PROFILE
+from files_page import ARRIVED, DONE, FAILED, HOSTILE, MARKUP, PROFILE, WHY
 from moves import BREAKER
 
 pytestmark = pytest.mark.airflow
@@ -117,12 +117,12 @@ def test_what_makes_no_sense_is_refused(page, path, status):
     assert page.ask(f"/filebatch/api/{path}").status_code == status
 
 
-@pytest.mark.parametrize("key", [FAILED, HOSTILE])
-def test_a_file_has_its_story(page, key):
+@pytest.mark.parametrize(("key", "why"), [(FAILED, WHY), (HOSTILE, MARKUP)])
+def test_a_file_has_its_story(page, key, why):
     found = page.ask(f"/filebatch/api/file?feed=orders&key={quote(key)}").json()
     assert found["key"] == key
     assert found["state"] == "FAILED"
-    assert MARKUP in found["said"][0]
+    assert why in found["said"][0]
     assert found["timeline"][0]["what"].startswith("FAILED")
     assert "manual__1" in {each["run_id"] for each in found["timeline"]}
 

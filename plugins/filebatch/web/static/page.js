@@ -65,7 +65,7 @@ const counted = (state, each) => el('td', {className: each.number ? `number ${st
 
 function feedRows(each) {
   if (each.problem) return [el('tr', {}, el('td', {}, opens(each.feed)), el('td', {colSpan: 8, className: 'FAILED'}, each.problem))];
-  const cells = [lastHour(each), short(each.oldest_waiting), short(each.last_arrival)].map(value => el('td', {}, value));
+  const cells = [lastHour(each), short(each.oldest_waiting), short(each.last_arrival)].map(value => el('td', {className: 'time'}, value));
   const row = el('tr', {}, el('td', {}, opens(each.feed)), ...STATES.map(state => counted(state, each.counts[state])), ...cells);
   return each.held ? [row, el('tr', {}, el('td', {colSpan: 9}, ...heldBy(each.held)))] : [row];
 }
@@ -176,9 +176,20 @@ async function showStory() {
   if (focused) at(focused)?.focus();
 }
 
+// What is shown of one file or feed must not stand while another is asked for: its buttons would act on the wrong one.
+let place = '';
+function leave() {
+  const now = JSON.stringify([feed, ofRun, shown]);
+  if (now === place) return;
+  place = now;
+  for (const id of ['feed', 'held', 'of-run', 'rows', 'story']) at(id).replaceChildren();
+  at('more').hidden = at('none').hidden = true;
+}
+
 let atWork = 0; // an answer that takes longer than the time between two looks is waited for, else it would never be shown
 async function refresh() {
   remember();
+  leave();
   atWork += 1;
   at('feeds').hidden = Boolean(feed); at('list').hidden = !feed || Boolean(shown); at('story').hidden = !shown;
   try {
