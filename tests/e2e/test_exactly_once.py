@@ -223,7 +223,8 @@ def test_a_silent_run_whose_job_still_works_is_left_alone(here: System, lines: F
     keys = drop(here, 1, f"sleep\n{mean.patient(3):.0f}\n")
     silent = a_run(here, lines)
     token = silent.task("claim_files")["token"]
-    silent.until_deferred("process_files")
+    job_id = silent.until_deferred("process_files").job_id
+    until(lambda: here.client("batch").describe_jobs(jobs=[job_id])["jobs"])  # it is silent for longer than that takes
     past = clock.now() - timedelta(minutes=1)
     here.ledger.move(run_moves.heartbeat("lines", token, timeout=timedelta(), now=past))
 
