@@ -157,9 +157,8 @@ def test_an_answer_that_takes_longer_than_the_time_between_two_looks_is_shown(pa
     shown, held_back = tab(), []
     shown.clock.install()
     shown.route("**/filebatch/api/files*", lambda route: held_back.append(route))  # noqa: PLW0108 - playwright marks what it calls
-    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
-    with shown.expect_request("**/filebatch/api/held*"):
-        pass
+    with shown.expect_request("**/filebatch/api/files*"):
+        shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
     shown.clock.run_for(31_000)
     for route in held_back:
         route.continue_()
