@@ -10,10 +10,8 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from filebatch.core import clock
-from filebatch.core.contract import FileVersion
+from filebatch.core.records import FileRecord
 from filebatch.core.requests import encode
-from filebatch.intake import arrivals
-from filebatch.intake.arrivals import Taken
 from filebatch.triggers.arrivals import ArrivalsTrigger
 from filebatch.triggers.async_ledger import AsyncLedger
 from filebatch.triggers.context import TriggerContext
@@ -78,8 +76,15 @@ class _EagerQueue:
 
 
 class _ForgetfulListener(Listener):
-    async def _record(self, ledger: AsyncLedger, file: FileVersion) -> Taken:
-        records, _ = arrivals.arrivals(self._ctx.feed, [file], clock.now())
-        for record in records:
-            await ledger._client.put_item(TableName=ledger.table, Item=encode(record.to_item()))
-        return Taken(new=len(records))
+    async def _take(self, sqs: Any, queue: str, ledger: AsyncLedger) -> None:
+        await super()._take(sqs, queue, _ForgetfulLedger(ledger))  # type: ignore[arg-type]  # it has what is asked of it
+
+
+class _ForgetfulLedger:
+    def __init__(self, ledger: AsyncLedger) -> None:
+        self._ledger, self.try_move = ledger, ledger.try_move
+
+    async def add(self, record: FileRecord) -> bool:
+        item = encode(record.to_item())
+        await self._ledger._client.put_item(TableName=self._ledger.table, Item=item)
+        return True
