@@ -11,7 +11,7 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 
-from filebatch.core import file_moves, run_moves
+from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
 from filebatch.core.moves import Move
 from filebatch.core.records import FileRecord, FileState, RunRecord
@@ -82,6 +82,7 @@ def _submit(ctx: FeedContext, record: RunRecord) -> str:
     job_name = record.job_name or jobs.name(record.feed, record.token, record.round)
     found = record.job or jobs.find(ctx.batch, ctx.settings.job_queue, job_name)
     if found is None:
+        _say_that_it_lives(ctx, record)
         found = _new_job(ctx, record, job_name)
         log.info("submitted job %s as %s with %s units", found, job_name, record.units)
     else:
@@ -89,6 +90,14 @@ def _submit(ctx: FeedContext, record: RunRecord) -> str:
     if not ctx.ledger.try_move(run_moves.submitted(record, found)).done:
         log.warning("job %s: another job of this round was at work first, or the round is over", found)
     return found
+
+
+def _say_that_it_lives(ctx: FeedContext, record: RunRecord) -> None:
+    """Keep others from taking the run for dead that waited long for its turn, while Batch doesn't know its job yet."""
+    soon = clock.to_iso(ctx.now() + takeover.NEVER_SUBMITTED_AFTER)
+    if (record.due_at or "") < soon:  # times sort as they are written
+        timeout = ctx.settings.heartbeat_timeout
+        ctx.ledger.try_move(run_moves.heartbeat(record.feed, record.token, timeout=timeout, now=ctx.now()))
 
 
 def _new_job(ctx: FeedContext, record: RunRecord, job_name: str) -> str:

@@ -12,7 +12,7 @@ from claims import OTHER, RUN_ID, Held, run_of
 from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
 from filebatch.core.records import FileState, RunState
-from filebatch.runs import claiming, processing, rounds, settling, takeover
+from filebatch.runs import billing, claiming, processing, rounds, settling, takeover
 from moves import arrival
 
 
@@ -64,6 +64,23 @@ def test_a_job_that_was_submitted_and_not_written_down_is_found_by_its_name(plac
     seen = held.record
     first = processing.next_job(held.ctx, seen)[1]
     assert processing.next_job(held.ctx, seen)[1] == first  # as whoever read the record before would go on
+
+
+def test_a_run_whose_turn_came_late_is_not_taken_for_dead_while_batch_does_not_know_its_job_yet(place, monkeypatch):
+    held = defined(Held(place, 1))
+    long_ago = clock.now() - timedelta(hours=2)
+    held.ctx.ledger.move(run_moves.heartbeat("orders", held.token, timeout=timedelta(hours=1), now=long_ago))
+    next_job(held)
+    monkeypatch.setattr(billing, "job_of", lambda *_: (None, None))
+    assert takeover.take_over(held.ctx, run_of(OTHER), lambda _run_id: True) == []
+    assert held.now_in() == [FileState.CLAIMED]
+
+
+def test_a_run_whose_turn_came_in_time_does_not_say_so_once_more(place):
+    held = defined(Held(place, 1))
+    due = held.record.due_at
+    next_job(held)
+    assert held.record.due_at == due
 
 
 def test_files_that_failed_and_have_attempts_left_get_another_round(place):
