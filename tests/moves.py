@@ -146,8 +146,11 @@ def of_feeds() -> dict[str, Move]:
         "sweeping": feed_moves.sweeping(FEED, SWEEPING),
         "swept": feed_moves.swept(FEED, "definition", NOW, 1),
         "unswept": feed_moves.unswept(FEED),
-        "arrived": feed_moves.arrived(FEED, "orders/", NOW),
-        "left": feed_moves.left(Arrival(pk="feed#orders", sk="arrival", arrived_at=to_iso(NOW))),
+        "arrived": feed_moves.arrived(FEED, "orders/", to_iso(NOW), LATER),
+        "known": feed_moves.known(FEED, "orders/", LATER),
+        "left": feed_moves.left(
+            Arrival(pk="feed#orders", sk="arrival", arrived_at=to_iso(NOW), open="prefix#orders/", due_at=to_iso(LATER))
+        ),
         "broken": feed_moves.broken(None, BREAKER),
         "broken again": feed_moves.broken(BREAKER, replace(BREAKER, failed=4, rounds=2, noted=f"{OTHER}/1")),
         "probing": feed_moves.probing(BREAKER, "0123456789abcdef", LATER),

@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
-from filebatch.core import clock, feed_moves
+from filebatch.core import clock
 from filebatch.core.feed_records import Bell, Breaker
 from filebatch.intake import arrivals, doorbell
 from filebatch.intake.arrivals import Taken
@@ -61,8 +61,7 @@ class Doorbell:
         taken = Taken()
         meant = arrivals._meant(ctx.s3, files)
         read = [arrivals.arrivals(ctx.feed, [file], clock.now()) for file in meant.values()]
-        if any(records for records, _ in read):
-            ctx.ledger.try_move(feed_moves.arrived(ctx.feed.name, ctx.feed.prefix, clock.now()))
+        arrivals.note(ctx.ledger, ctx.feed, [record for records, _ in read for record in records], clock.now())
         for records, counts in read:
             taken += counts
             for record in records:

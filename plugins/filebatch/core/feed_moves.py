@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 
 from filebatch.core.clock import to_iso
-from filebatch.core.conditions import Absent, AtMost, Equal, Present
+from filebatch.core.conditions import Absent, AnyOf, AtMost, Equal, Present
 from filebatch.core.feed_records import Arrival, Bell, Breaker, Sweep, Sweeping
 from filebatch.core.moves import Move
 from filebatch.core.record import Record
@@ -58,15 +58,27 @@ def sweeping(feed: str, progress: Sweeping) -> Move[Sweeping]:
     return Move(Sweeping.at(feed), (), become=become)
 
 
-def arrived(feed: str, prefix: str, now: datetime) -> Move[Arrival]:
-    """Write down that files of the feed arrive under its prefix, before the first of them is the feed's."""
-    become = {"arrived_at": to_iso(now), "open": Arrival.under(prefix).name, "due_at": to_iso(now)}
-    return Move(Arrival.at(feed), (), become=become)
+def arrived(feed: str, prefix: str, last: str, now: datetime) -> Move[Arrival]:
+    """Write down that files of the feed arrive under its prefix, the last of which is of `last` (ISO 8601).
+
+    Refused where a later one has arrived: what is told again, or late, is no arrival of today.
+    """
+    become = {"arrived_at": last, **_known_under(prefix, now)}
+    return Move(Arrival.at(feed), (AnyOf(((Absent("arrived_at"),), (AtMost("arrived_at", last),))),), become=become)
+
+
+def known(feed: str, prefix: str, now: datetime) -> Move[Arrival]:
+    """Write down that a feed whose last arrival is known has files under its prefix."""
+    return Move(Arrival.at(feed), (), become=_known_under(prefix, now))
 
 
 def left(seen: Arrival) -> Move[Arrival]:
     """Write down that nothing is open any more for a feed that isn't there; refused if a file arrived since."""
-    return Move(seen.row, (Equal("arrived_at", seen.arrived_at),), drop=("open", "due_at"))
+    return Move(seen.row, (Equal("due_at", seen.due_at),), drop=("open", "due_at"))
+
+
+def _known_under(prefix: str, now: datetime) -> dict[str, str]:
+    return {"open": Arrival.under(prefix).name, "due_at": to_iso(now)}
 
 
 def broken(seen: Breaker | None, become: Breaker) -> Move[Breaker]:

@@ -56,9 +56,9 @@ class Arrival(Record):
     """When a feed's last file arrived, and under which prefix, by which the prefix's later feeds find it.
 
     Attributes:
-        arrived_at: when, ISO 8601.
+        arrived_at: when, ISO 8601, as S3 has told of the file.
         open: partition of the index `open`, while anything may be open for the feed.
-        due_at: its place there.
+        due_at: its place there: when files were told of last, the last one or an earlier one.
     """
 
     arrived_at: str

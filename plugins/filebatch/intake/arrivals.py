@@ -123,10 +123,20 @@ def arrivals(
 def record(ledger: Ledger, feed: Feed, files: Iterable[FileVersion], now: datetime, how: str = EVENT) -> Taken:
     """Write arrivals to the ledger, with how they were noticed; what it has already stays as it is."""
     records, taken = arrivals(feed, files, now, how)
-    if records:
-        ledger.move(feed_moves.arrived(feed.name, feed.prefix, now))
+    note(ledger, feed, records, now)
     added = ledger.side_by_side(ledger.add, records)
     return taken + Taken(new=sum(added), known=len(added) - sum(added))
+
+
+def note(ledger: Ledger, feed: Feed, files: Sequence[FileRecord], now: datetime) -> None:
+    """Write down that files arrive, before the first of them is the feed's."""
+    if files and not ledger.try_move(feed_moves.arrived(feed.name, feed.prefix, last_of(files, now), now)).done:
+        ledger.move(feed_moves.known(feed.name, feed.prefix, now))
+
+
+def last_of(files: Iterable[FileRecord], now: datetime) -> str:
+    """Return when the last of some files was written, ISO 8601; not later than now, whatever a worker made of it."""
+    return min(max(file.last_modified for file in files), clock.to_iso(now))
 
 
 def drain(sqs: Any, s3: Any, queue: str, ledger: Ledger, feed: Feed) -> Taken:

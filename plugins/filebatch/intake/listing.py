@@ -190,8 +190,7 @@ def rehome(ledger: Ledger, feed: Feed, known: Iterable[FileRecord], now: datetim
     """
     others = [file for file in known if file.feed != feed.name]
     free = [file for file in others if file.state is not FileState.CLAIMED]
-    if free:
-        ledger.move(feed_moves.arrived(feed.name, feed.prefix, now))
+    arrivals.note(ledger, feed, free, now)
     ledger.try_all(file_moves.rehome(file, feed.name, now) for file in free)
     for former in sorted({file.feed for file in free}):
         ledger.try_move(feed_moves.unswept(former))

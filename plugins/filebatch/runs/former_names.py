@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 # So many waiting files of a former name a sweep takes over by its index, beside those that it meets in the bucket.
 LOOKED_AT = 1000
-# A name under which nothing is open is asked about for this long after its last arrival: a process of it may be slow,
-# and the index is behind.
+# A name under which nothing is open is asked about for this long after it was told of a file: a process of it may be
+# slow, and the index is behind.
 ASKED_FOR = timedelta(days=1)
 
 
@@ -39,7 +39,7 @@ def take_over(ctx: FeedContext, met: Iterable[str] = ()) -> None:
     for former in sorted({*met, *known} - {ctx.feed.name}):
         anything = _take_over_one(ctx, former)
         arrival = known.get(former)
-        if arrival and not anything and clock.parse_utc(arrival.arrived_at) < ctx.now() - ASKED_FOR:
+        if arrival and not anything and (arrival.due_at or "") < clock.to_iso(ctx.now() - ASKED_FOR):
             ctx.ledger.try_move(feed_moves.left(arrival))
 
 

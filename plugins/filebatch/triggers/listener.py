@@ -88,9 +88,13 @@ class Listener:
 
     async def _note_arrival(self, ledger: AsyncLedger, read: Sequence[Read | BaseException | None]) -> None:
         """Write down that files arrive, before the first of them is the feed's."""
-        if any(each[0] for each in read if isinstance(each, tuple)):
-            feed = self._ctx.feed
-            await ledger.try_move(feed_moves.arrived(feed.name, feed.prefix, clock.now()))
+        files = [record for each in read if isinstance(each, tuple) for record in each[0]]
+        if not files:
+            return
+        feed, now = self._ctx.feed, clock.now()
+        arrived = feed_moves.arrived(feed.name, feed.prefix, arrivals.last_of(files, now), now)
+        if not (await ledger.try_move(arrived)).done:
+            await ledger.try_move(feed_moves.known(feed.name, feed.prefix, now))
 
     async def _meant(self, told: FileVersion) -> FileVersion:
         """Do what `event_keys.meant` does; S3 is connected to only where there is a doubt."""

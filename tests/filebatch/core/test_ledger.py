@@ -183,7 +183,7 @@ def test_a_scan_reads_every_item_and_remove_takes_one_away(place):
 
 def test_a_table_that_is_not_there_is_an_error_and_no_refusal(place):
     nowhere = Ledger(place.connect("dynamodb"), "nowhere")
-    for act in (lambda: nowhere.add(arrival()), lambda: nowhere.move(feed_moves.arrived(FEED, "orders/", NOW))):
+    for act in (lambda: nowhere.add(arrival()), lambda: nowhere.move(feed_moves.arrived(FEED, "orders/", "2026", NOW))):
         with pytest.raises(ClientError, match="ResourceNotFound"):
             act()
 

@@ -157,13 +157,29 @@ def test_what_was_swept_until_when_is_written_down():
 
 
 def test_the_last_arrival_of_a_feed_is_written_down():
-    move = feed_moves.arrived(FEED, "orders/", NOW)
-    now = "2026-03-01T12:00:00.000Z"
-    assert (move.row, move.become) == (Arrival.at(FEED), {"arrived_at": now, "open": "prefix#orders/", "due_at": now})
+    move = feed_moves.arrived(FEED, "orders/", "2026-03-01T11:59:00.000Z", NOW)
+    under = {"open": "prefix#orders/", "due_at": "2026-03-01T12:00:00.000Z"}
+    assert (move.row, move.become) == (Arrival.at(FEED), {"arrived_at": "2026-03-01T11:59:00.000Z", **under})
+    assert feed_moves.known(FEED, "orders/", NOW).become == under
+
+
+@pytest.mark.parametrize(
+    ("last", "is_later"),
+    [
+        pytest.param("2026-02-28T23:59:59.000Z", False, id="earlier"),
+        pytest.param("2026-03-01T12:00:00.000Z", True, id="the same"),
+        pytest.param("2026-03-02T00:00:00.000Z", True, id="later"),
+    ],
+)
+def test_an_arrival_never_makes_the_last_one_earlier(last, is_later):
+    table = FakeTable()
+    table.move(feed_moves.arrived(FEED, "orders/", to_iso(NOW), NOW))
+    assert table.try_move(feed_moves.arrived(FEED, "orders/", last, NOW)).done is is_later
+    assert table.get(Arrival.at(FEED)).arrived_at == max(last, to_iso(NOW))
 
 
 def test_that_nothing_is_open_for_a_name_is_written_down_unless_a_file_arrived_since():
     seen = Arrival(pk="feed#orders", sk="arrival", arrived_at=to_iso(NOW), open="prefix#orders/", due_at=to_iso(NOW))
     move = feed_moves.left(seen)
-    assert (move.row, move.conditions) == (Arrival.at(FEED), (Equal("arrived_at", to_iso(NOW)),))
+    assert (move.row, move.conditions) == (Arrival.at(FEED), (Equal("due_at", to_iso(NOW)),))
     assert (move.become, set(move.drop)) == ({}, {"open", "due_at"})

@@ -2,13 +2,15 @@
 
 import json
 import logging
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aws import NOW, feed_of, until
-from filebatch.core import file_moves
+from filebatch.core import clock, file_moves
 from filebatch.core.contract import FileVersion
 from filebatch.core.errors import ContractError
 from filebatch.core.feed_records import Arrival
@@ -175,6 +177,24 @@ def test_history_and_keys_that_match_no_pattern_are_counted_and_gone(place):
     assert list(place.ledger.scan()) == []
 
 
+def test_a_file_that_is_told_again_is_no_arrival_of_the_day(place):
+    yesterday, today = "2026-02-28T23:59:00.000Z", "2026-03-01T11:00:00.000Z"
+    file = replace(place.put("orders/a.csv"), last_modified=yesterday)
+    for now in (NOW, NOW + timedelta(seconds=1)):
+        arrivals.record(place.ledger, FEED, [file], now)
+        assert place.ledger.get(Arrival.at("orders")).arrived_at == yesterday
+    newer = replace(file, version_id="newer", last_modified=today)
+    for files in ([newer], [newer, file], [file]):
+        arrivals.record(place.ledger, FEED, files, NOW + timedelta(minutes=1))
+        assert place.ledger.get(Arrival.at("orders")).arrived_at == today
+
+
+def test_a_time_of_a_file_that_is_still_to_come_is_no_arrival_of_then(place):
+    file = replace(place.put("orders/a.csv"), last_modified="9999-01-01T00:00:00.000Z")
+    arrivals.record(place.ledger, FEED, [file], NOW)
+    assert place.ledger.get(Arrival.at("orders")).arrived_at == clock.to_iso(NOW)
+
+
 def test_a_message_is_acknowledged_only_after_its_file_is_in_the_ledger(place):
     """A drain that dies over the ledger leaves the message, and the next one takes it."""
     queue = place.queue(FEED)
@@ -182,7 +202,7 @@ def test_a_message_is_acknowledged_only_after_its_file_is_in_the_ledger(place):
 
     class Dies:
         side_by_side = staticmethod(side_by_side)
-        move = place.ledger.move
+        try_move = place.ledger.try_move
 
         def add(self, record):
             raise ConnectionError

@@ -116,7 +116,7 @@ def test_a_feed_that_expects_a_file_says_whether_it_came(place):
     # Due at midnight, UTC: from the day's first moment on.
     ctx = place.ctx(feed_of(expected_by="00:00"))
     assert values(health.of_feed(ctx))["ExpectedFileMissing"] == 1
-    ctx.ledger.move(feed_moves.arrived("orders", "orders/", clock.now()))
+    ctx.ledger.move(feed_moves.arrived("orders", "orders/", clock.to_iso(clock.now()), clock.now()))
     assert values(health.of_feed(ctx))["ExpectedFileMissing"] == 0
 
 

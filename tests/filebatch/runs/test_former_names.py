@@ -25,6 +25,10 @@ def arrived(place, key="orders/a.csv", feed=None):
     return file
 
 
+def told_of(place, now):
+    place.ledger.move(feed_moves.arrived("orders", "orders/", clock.to_iso(now), now))
+
+
 def gone(place, file):
     place.connect("s3").delete_object(Bucket=file.bucket, Key=file.key, VersionId=file.version_id)
 
@@ -87,7 +91,7 @@ def test_a_name_is_forgotten_a_day_after_its_last_arrival_unless_something_is_op
 
 @pytest.mark.parametrize("what", ["a file that is CLAIMED", "an open claim"])
 def test_a_name_is_kept_for_as_long_as_it_has(place, what):
-    place.ledger.move(feed_moves.arrived("orders", "orders/", clock.now()))
+    told_of(place, clock.now())
     if what == "an open claim":
         asked = Asked(RUN_ID, 1, 0, "all that waits")
         place.ledger.add(run_moves.begin("orders", "t", asked, timeout=2 * LONG_AFTER, now=clock.now()))
@@ -99,9 +103,9 @@ def test_a_name_is_kept_for_as_long_as_it_has(place, what):
 
 
 def test_a_file_that_arrives_meanwhile_keeps_its_name_known(place):
-    place.ledger.move(feed_moves.arrived("orders", "orders/", clock.now()))
+    told_of(place, clock.now())
     seen = place.ledger.get(Arrival.at("orders"))
-    place.ledger.move(feed_moves.arrived("orders", "orders/", clock.now() + timedelta(seconds=1)))
+    place.ledger.move(feed_moves.known("orders", "orders/", clock.now() + timedelta(seconds=1)))
     assert not place.ledger.try_move(feed_moves.left(seen)).done
     assert names(place) == ["feed#orders"]
 
@@ -113,8 +117,8 @@ def test_no_file_is_a_feeds_before_its_name_is_known(place):
         def __init__(self):
             self.side_by_side = place.ledger.side_by_side
 
-        def move(self, move):
-            return place.ledger.move(move)
+        def try_move(self, move):
+            return place.ledger.try_move(move)
 
         def add(self, _record):
             raise ConnectionError

@@ -48,6 +48,23 @@ def test_a_file_that_arrives_is_recorded_acknowledged_and_rung_for(here):
     asyncio.run(scenario())
 
 
+def test_a_file_that_is_told_again_later_is_no_arrival_of_then(here):
+    first, last = here.put(f"{FEED.prefix}a.csv"), "2026-03-01T12:00:00.000Z"
+    here.connect("sqs").purge_queue(QueueUrl=here.queue(FEED))
+    here.ledger.move(feed_moves.arrived(FEED.name, FEED.prefix, last, clock.now() - timedelta(days=1)))
+    before = here.ledger.get(Arrival.at(FEED.name))
+    send(here, json.dumps(event_of(replace(first, last_modified="2026-02-28T12:00:00.000Z"))))
+
+    async def scenario():
+        async with running(doorbell_of()):
+            await becomes(lambda: not left(here))
+
+    asyncio.run(scenario())
+    now = here.ledger.get(Arrival.at(FEED.name))
+    assert now.arrived_at == last
+    assert now.due_at > before.due_at
+
+
 @pytest.mark.parametrize("encode", [lambda key: key, quote_plus], ids=["as they are", "encoded"])
 def test_a_key_in_doubt_is_recorded_as_the_bucket_has_it(here, encode):
     files = [here.put(f"{FEED.prefix}{name}") for name in ("a b.csv", "a+b%20c.csv", "plain.csv")]
