@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -56,15 +56,23 @@ def _version(file: FileRecord) -> Mapping[str, Any]:
 
 def produced(ctx: FeedContext, file: FileRecord) -> list[Output]:
     """Return the outputs of a file that has SUCCEEDED: from its item, else from its result, which takes 1 request."""
-    # The place follows from the file and not from what a worker wrote, who might name another feed's.
-    own = paths.of_generation(paths.RESULTS, ctx.feed.name, file.work)
-    found = outputs.of(file) if file.outputs is not None else _of_result(ctx, file)
+    # The place follows from the file and not from what a worker wrote, who might name another file's.
+    made = replace(file, feed=_made_as(ctx, file))
+    own = paths.of_generation(paths.RESULTS, made.feed, made.work)
+    found = outputs.of(made) if made.outputs is not None else _of_result(ctx, made)
     return [output for output in found if output.key.startswith(own)]
+
+
+def _made_as(ctx: FeedContext, file: FileRecord) -> str:
+    """Return the name that the feed had when it made a file's result, which stays where it was."""
+    area = f"s3://{ctx.results}/{paths.RESULTS}/"
+    name = (file.result or "").removeprefix(area).partition("/")[0]
+    return name if results.location(ctx.results, name, file.work) == file.result else ctx.feed.name
 
 
 def _of_result(ctx: FeedContext, file: FileRecord) -> Sequence[Output]:
     try:
-        result = results.read_result(ctx.s3, ctx.results, ctx.feed.name, file.work)
+        result = results.read_result(ctx.s3, ctx.results, file.feed, file.work)
     except ContractError as error:
         log.warning("shown without its outputs: %s", error)
         return ()

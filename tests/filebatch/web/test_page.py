@@ -4,11 +4,15 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 
-from aws import ROOT
+from aws import ROOT, feed_of
+from claims import Held
+from filebatch.core import clock, file_moves, results
+from filebatch.intake import listing
 from filebatch.queries import verbs
 from filebatch.runs import breaker
 from filebatch.web import one_file
@@ -134,6 +138,20 @@ def test_a_file_that_is_done_has_its_outputs_and_its_profile_with_bars(page):
     kept = json.loads(PROFILE.read_text())["columns"]
     assert [column["histogram"] for column in found["profile"]] == [column.get("histogram") for column in kept]
     assert found["profile"][1]["max"] == 55.9
+
+
+@pytest.mark.parametrize("told_by", ["the item", "the result"])
+def test_a_file_that_was_done_before_its_feed_was_renamed_has_its_outputs_where_they_lie(place, told_by):
+    held, renamed = Held(place, 1), place.ctx(feed_of("renamed", prefix="orders/"))
+    result = held.commit()
+    where = results.location(held.ctx.results, "orders", result.work)
+    place.ledger.move(file_moves.finish(held.keys[0], held.token, result, where, clock.now()))
+    listing.rehome(place.ledger, renamed.feed, [held.item()], clock.now())
+    file = held.item() if told_by == "the item" else replace(held.item(), outputs=None)
+
+    assert [output.key for output in one_file.produced(renamed, file)] == [result.outputs[0].key]
+    another = replace(file, result=where.replace("/g1/", "/g2/"))  # as a worker may write it
+    assert all("/renamed/" in output.key for output in one_file.produced(renamed, another))
 
 
 @pytest.mark.parametrize(
