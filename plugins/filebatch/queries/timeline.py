@@ -11,6 +11,8 @@ from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.wording import visible
 
 SHOWN_VERSIONS = 20
+# A feed may notify nobody, and then nobody was told.
+ANNOUNCED = "announced: those whom the feed notifies were told what became of the run's files"
 _NOTICED = {"event": "its event came", "sweep": "a sweep found it", "asked": "somebody asked for it"}
 
 
@@ -27,7 +29,7 @@ def of(records: Sequence[FileRecord], run: RunRecord | None = None) -> list[Even
     """Return what happened to the versions of a key, the last thing first; `run` is the last that had it."""
     found = [event for file in records[:SHOWN_VERSIONS] for event in _events(file)]
     if run and run.notified_at:
-        found.append(Event(run.notified_at, "announced: people were told what became of the run's files", run.run_id))
+        found.append(Event(run.notified_at, ANNOUNCED, run.run_id))
     return sorted(found, key=lambda event: event.at)[::-1]
 
 

@@ -27,7 +27,7 @@ def test_that_people_were_told_is_the_last_thing():
     assert timeline.of([record], run) == timeline.of([record])
     told_last = timeline.of([record], replace(run, notified_at="2026-03-01T13:00:00.000Z"))[0]
     assert (told_last.at, told_last.run_id) == ("2026-03-01T13:00:00.000Z", RUN_ID)
-    assert told_last.what.startswith("announced")
+    assert told_last.what.startswith("announced: those whom the feed notifies were told")
 
 
 @pytest.mark.parametrize(
