@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from doctor.environment import Environment
 
 SAYS_WHAT_IT_LACKS = 78  # the worker's exit code without Batch's variables: it has started, and does nothing
+OTHER_PROCESSORS = "exec format error"
 WITHIN = 120.0  # seconds
 
 
@@ -42,7 +43,11 @@ def _started(properties: Mapping[str, Any]) -> Iterator[Told]:
 
 
 def _told(image: str, code: int, last: str) -> Iterator[Told]:
-    if code != SAYS_WHAT_IT_LACKS:
+    if OTHER_PROCESSORS in last:
+        yield NotChecked(
+            f"start of image {image}", "it is for other processors than this machine's, which emulates none"
+        )
+    elif code != SAYS_WHAT_IT_LACKS:
         yield Finding(
             f"image {image} doesn't start as its job definition says: it ended with {code}: {last}",
             "each of its jobs ends so, and every file of a round fails",

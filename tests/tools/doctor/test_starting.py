@@ -34,7 +34,7 @@ DOCKER = """#!/bin/sh
 case "$1 $2" in
   "info "*) exit {answers} ;;
   "image inspect") case "$*" in *own:1*) echo '{{"/scratch": {{}}}}' ;; *) exit 1 ;; esac ;;
-  "run "*) echo "$@" >{folder}/run; echo first; echo "what  it says"; exit {ends} ;;
+  "run "*) echo "$@" >{folder}/run; echo first; echo "{says}"; exit {ends} ;;
   *) exit 1 ;;
 esac
 """
@@ -47,9 +47,9 @@ def here(place) -> Environment:
 
 @pytest.fixture
 def docker(tmp_path, monkeypatch):
-    def put(answers: int = 0, ends: int = 78):
+    def put(answers: int = 0, ends: int = 78, says: str = "what  it says"):
         file = tmp_path / "docker"
-        file.write_text(DOCKER.format(answers=answers, ends=ends, folder=tmp_path))
+        file.write_text(DOCKER.format(answers=answers, ends=ends, says=says, folder=tmp_path))
         file.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         return tmp_path / "run"
@@ -90,6 +90,14 @@ def test_what_cant_be_tried_is_not_checked(place, here, docker, image, answers, 
     (told,) = starting(here)
     assert isinstance(told, NotChecked)
     assert why in told.why
+
+
+def test_an_image_for_processors_that_this_machine_lacks_is_not_checked(place, here, docker):
+    docker(ends=255, says="exec /usr/local/bin/python: exec format error")
+    register(place, "own:1")
+    (told,) = starting(here)
+    assert isinstance(told, NotChecked)
+    assert "other processors" in told.why
 
 
 @pytest.mark.docker
