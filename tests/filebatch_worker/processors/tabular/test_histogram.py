@@ -45,6 +45,13 @@ def test_each_value_is_in_one_bar_and_the_greatest_in_the_last(run):
     assert bars(run(table([0] * 150 + [10] * 49 + [9.99]))) == [150, 0, 0, 0, 0, 0, 0, 0, 0, 50]
 
 
+def test_a_value_beyond_the_rounded_ends_is_counted_in_the_last_bar(run, tmp_path):
+    path = tmp_path / "rounded.parquet"
+    sql = "make_timestamp(253000000000004989 - 60 * (i % 2))"  # microseconds of the year 9987, too many for a double
+    duckdb.execute(f"COPY (SELECT {sql} AS x FROM range(120) t(i)) TO '{path}'")
+    assert bars(run(path.read_bytes(), "rounded.parquet")) == [60, *[0] * 8, 60]
+
+
 def test_what_is_no_value_is_not_counted(run):
     assert bars(run(table(["", "nan", *(number / 2 for number in range(200))]))) == [20] * 10
 

@@ -69,8 +69,11 @@ def _seconds(moment: str) -> float:
 
 
 def _count(values: Sequence[float | None], least: float, greatest: float) -> list[int]:
-    """Return how many values are in each bar; what is the greatest is in the last one."""
+    """Return how many values are in each bar; what is the greatest is in the last one.
+
+    So is what is beyond it: the ends are rounded otherwise than the values, where a double doesn't hold them.
+    """
     width = greatest - least
-    found = Counter([int((value - least) / width * BARS) for value in values if value is not None])
-    found[BARS - 1] += found.pop(BARS, 0)
+    bars = (int((value - least) / width * BARS) for value in values if value is not None)
+    found = Counter([min(max(bar, 0), BARS - 1) for bar in bars])
     return [found[bar] for bar in range(BARS)]
