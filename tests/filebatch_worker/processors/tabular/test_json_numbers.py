@@ -26,3 +26,14 @@ def test_a_number_is_found_wherever_the_file_is_cut_into_pieces(path, monkeypatc
 def test_digits_within_texts_need_no_copy(path, digits):
     path.write_text(f'{{"a": "{digits}"}}\n' * 1000)
     assert json_numbers.with_exact_numbers(path) == (path, "")
+
+
+@pytest.mark.parametrize("nested", ["[1.10]", '{"b":[1,0.12345678901234567890123]}', '["x",1.50,-0.0]'])
+def test_objects_and_arrays_in_a_column_of_text_are_stored_as_they_stand(run, nested):
+    found = run(f'{{"v": 1.10}}\n{{"v": {nested}}}\n', "t.ndjson", columns={"v": "string"})
+    assert found.column("v") == ["1.10", nested]
+
+
+def test_an_array_that_is_no_value_of_its_column_is_told_as_it_stands(refuse):
+    told = refuse('{"v": [0.12345678901234567890123]}', "t.ndjson", columns={"v": "integer"})
+    assert told.where["found"] == "[0.12345678901234567890123]"

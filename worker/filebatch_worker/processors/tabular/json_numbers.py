@@ -55,8 +55,8 @@ def _marked(path: Path, target: Path, kinds: int) -> tuple[Path, str]:
 
 
 def unmarked(text: str, marks: str) -> str:
-    """Return SQL for SQL expression `text`, a string, without its mark."""
-    return f"ltrim({text}, {literal(marks)})" if marks else text
+    """Return SQL for SQL expression `text`, a string, without its mark; for one that is JSON, without those in it."""
+    return unmarked_json(f"ltrim({text}, {literal(marks)})", marks) if marks else text
 
 
 def unmarked_json(json: str, marks: str) -> str:
