@@ -168,6 +168,32 @@ def test_one_pass_suffices_unless_the_file_has_what_the_engine_would_change(monk
 
 
 @pytest.mark.parametrize(
+    ("content", "changed"),
+    [
+        ('{"v": 0.12345678901234567890123, "n": {"v": 1.5}}', "v"),
+        ('{"v": 0.12345678901234567890123, "n": [{"v": 0.12345678901234568}]}', "v"),
+        ('{"v": 0.12345678901234567890123, "n": {"v ": 0.12345678901234568}}', "v"),
+        ('{"a b": 0.12345678901234567890123, "ab": 0.12345678901234568}', "a b"),
+        ('{"ab": 0.12345678901234567890123, "a b": 0.12345678901234568}', "ab"),
+    ],
+)
+def test_no_number_is_taken_for_that_of_another_key(run, content, changed):
+    assert run(content, "t.ndjson").column(changed) == ["0.12345678901234567890123"]
+
+
+def test_no_number_within_a_value_is_taken_for_that_of_another_key(run):
+    assert run('{"a b": [1.10], "ab": [1.1]}', "t.ndjson").rows == [("[1.10]", "[1.1]")]
+
+
+@pytest.mark.parametrize("text", ['""', '" "', "null"])
+def test_a_required_column_of_objects_and_arrays_has_no_blank_text(text):
+    content = f'{{"v": [1]}}\n{{"v": {text}}}\n'
+    quick, exact = both(content, "t.ndjson", {"required": ["v"]})
+    assert quick == exact
+    assert quick[0] == "missing-value"
+
+
+@pytest.mark.parametrize(
     ("content", "options"),
     [
         ('{"v": 1}\n{"v": 1, "w": 2}\n', {"columns": {"w": "integer"}}),  # not among the first objects

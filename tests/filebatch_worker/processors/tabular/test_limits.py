@@ -9,6 +9,7 @@ import pytest
 
 from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular import engine as engines
+from filebatch_worker.processors.tabular import json_file
 from filebatch_worker.processors.tabular.judge import Verdict
 from filebatch_worker.processors.tabular.options import TabularOptions
 
@@ -167,3 +168,12 @@ print(processed.rows, int(peak[1]) // 1024)
     rows, peak = map(int, result.stdout.split())
     assert rows == 2_000_000
     assert peak < 300
+
+
+@pytest.mark.parametrize("value", ["0.12345678901234568", '[1.5, "x"]'])
+def test_many_columns_whose_numbers_are_compared_with_the_file_are_read_with_little_memory(run, monkeypatch, value):
+    """Each comparison that made a text as large as the object took 100 times the file."""
+    monkeypatch.setattr(engines, "memory_limit_mib", lambda: 200)
+    monkeypatch.setattr(json_file, "_read", lambda *_: pytest.fail("it takes more than one pass"))
+    row = ", ".join(f'"column {at}": {value}' for at in range(200))
+    assert run(f"{{{row}}}\n" * 60, "t.ndjson").processed.rows == 60
