@@ -69,7 +69,7 @@ def arrived(feed: str, prefix: str, last: str, now: datetime) -> Move[Arrival]:
 
 def known(feed: str, prefix: str, now: datetime) -> Move[Arrival]:
     """Write down that a feed whose last arrival is known has files under its prefix."""
-    return Move(Arrival.at(feed), (), become=_known_under(prefix, now))
+    return Move(Arrival.at(feed), (Present("arrived_at"),), become=_known_under(prefix, now))
 
 
 def left(seen: Arrival) -> Move[Arrival]:

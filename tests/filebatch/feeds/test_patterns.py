@@ -121,7 +121,7 @@ LINEAR = {
     "feeds/patterns.py": ["re2.compile(pattern, options)"],
     "feeds/feed_text.py": ["re2.fullmatch(rule['pattern'], text)"],
     # AWS's own patterns, as botocore has them.
-    "mwaa/requests.py": ["re.fullmatch(rules['pattern'], value)"],
+    "mwaa/requests.py": ["re.compile(text)"],
     # Never goes back behind a `*`.
     "tabular/frame.py": ["re.fullmatch(_linear(trailer), text, re.DOTALL)"],
     # Of a dialect's marks, escaped; its one repetition of a choice is possessive, so it never goes back.
