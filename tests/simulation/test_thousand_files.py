@@ -34,7 +34,7 @@ def world():
     """All of it, once it has come to rest; the DAG is paused until all files are there, so that one run takes them."""
     drops = tuple(Drop(number / 1000, name(number), OF.get(number, "good")) for number in range(FILES))
     feed = {"max_attempts": 2, "packing": {"files": 100}}
-    found = World(replace(plans.draw(7), faults={}, mishaps={}, hot=(), acts=(), chaos=300.0, drops=drops, feed=feed))
+    found = World(replace(plans.drawn(7), faults={}, mishaps={}, hot=(), acts=(), chaos=300.0, drops=drops, feed=feed))
     found.airflow.paused = True
     complaints = []
     real = processing.complaint

@@ -14,7 +14,7 @@ from typing import IO, NoReturn
 from filebatch_local.base.clock import Clock
 from filebatch_local.base.layout import HOST, PORT, WORKER_IMAGE, Layout, LocalAwsError
 from filebatch_local.base.mean import OF, Mean
-from filebatch_local.batch import containers, images
+from filebatch_local.batch import images
 from filebatch_local.serve import shell
 
 PROCESSES, CONTAINERS = "processes", "containers"
@@ -109,6 +109,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
 
 
 def _serve(layout: Layout, options: argparse.Namespace) -> NoReturn:
+    from filebatch_local.batch import containers
     from filebatch_local.serve.serving import Service, serve
 
     if options.jobs == CONTAINERS:
