@@ -103,12 +103,14 @@ def _listed(here: Environment, bucket: str) -> object:
 
 
 def roles(here: Environment) -> Iterator[Told]:
-    """Tell where the account has no room for one role more: each feed has one."""
+    """Tell where the account has no room for the roles of feeds that are new: each feed has one."""
     found = here.client("iam").get_account_summary()["SummaryMap"]
-    if found["Roles"] >= found["RolesQuota"]:
+    room = max(0, found["RolesQuota"] - found["Roles"])
+    new = len(list(job_definitions(here))) if room < len(here.feeds) else 0
+    if new > room:
         yield Finding(
-            f"the account has {found['Roles']} roles of {found['RolesQuota']} that it may have",
-            "a new feed can't be made, as each has a role",
+            f"the account has {found['Roles']} roles of {found['RolesQuota']} that it may have; new feeds: {new}",
+            "they can't be made, as each has a role",
             "have AWS raise the quota of IAM roles, or remove roles that nobody uses",
         )
 
@@ -174,12 +176,12 @@ def subscriptions(here: Environment) -> Iterator[Told]:
 
 
 def quotas(here: Environment) -> Iterator[Told]:
-    """Tell where the account allows fewer vCPUs of Fargate than the job queue may use, or no queue more."""
-    yield from _rooms(here.client("batch"))
+    """Tell where the account allows fewer vCPUs of Fargate than the job queue may use, or no queue where none is."""
     service, code = VCPU_QUOTA
     allowed = here.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"]
     batch = here.client("batch")
     queues = batch.describe_job_queues(jobQueues=[here.settings.job_queue])["jobQueues"]
+    yield from _rooms(batch, is_there=bool(queues))
     if not queues:
         yield Finding(f"no job queue {here.settings.job_queue}", "no job can be submitted, so that files wait", APPLY)
         return
@@ -194,13 +196,19 @@ def quotas(here: Environment) -> Iterator[Told]:
         )
 
 
-def _rooms(batch: Any) -> Iterator[Told]:
+def _rooms(batch: Any, *, is_there: bool) -> Iterator[Told]:
+    """Tell of what the region has no room for; where the queue is there, only a replacement needs some."""
     for operation, kind, words in ROOMS:
         count = sum(len(page[kind]) for page in batch.get_paginator(operation).paginate())
-        if count >= ROOM:
+        if count < ROOM:
+            continue
+        full = f"the account has {count} {words} in this region, of {ROOM} that it may have"
+        if is_there:
+            yield NotChecked(f"whether {words} are to be replaced, which takes room", full)
+        else:
             yield Finding(
-                f"the account has {count} {words} in this region, of {ROOM} that it may have",
-                "no environment more can be made here, and none that is to be replaced",
+                full,
+                "the environment can't be made here",
                 "remove those that nobody uses, or take another region: AWS doesn't raise this quota",
             )
 

@@ -131,11 +131,13 @@ def test_what_the_shell_may_not_read(place, here):
     assert told[0].startswith(f"the bucket {here.settings.new_files} can't be read: ")
 
 
-@pytest.mark.parametrize(("roles", "wrong"), [(1000, True), (999, False)])
-def test_an_account_without_room_for_a_role(here, roles, wrong):
-    summary = {"SummaryMap": {"Roles": roles, "RolesQuota": 1000}}
-    iam = SimpleNamespace(get_account_summary=lambda: summary)
-    assert len(list(environment.roles(replace(here, client=lambda name: iam)))) == wrong
+@pytest.mark.parametrize(("roles", "is_new", "wrong"), [(1000, True, True), (999, True, False), (1000, False, False)])
+def test_an_account_without_room_for_the_role_of_a_new_feed(place, here, roles, is_new, wrong):
+    if not is_new:
+        register(place, "filebatch-worker:local")
+    iam = SimpleNamespace(get_account_summary=lambda: {"SummaryMap": {"Roles": roles, "RolesQuota": 1000}})
+    told = environment.roles(replace(here, client=lambda name: iam if name == "iam" else place.connect(name)))
+    assert whats(told) == ["the account has 1000 roles of 1000 that it may have; new feeds: 1"] * wrong
 
 
 def test_an_image_of_a_laptop_is_not_looked_at(place, here):
@@ -170,18 +172,31 @@ def test_more_vcpus_than_the_account_has(place, here, allowed, wrong):
     assert [isinstance(each, Finding) for each in told] == [True] * wrong
 
 
-@pytest.mark.parametrize(("queues", "wrong"), [(50, True), (49, False)])
-def test_a_region_without_room_for_a_job_queue(place, here, queues, wrong):
+FULL = "the account has 50 job queues in this region, of 50 that it may have"
+
+
+def with_queues(place, here, number):
+    """Return an environment in a region with so many job queues."""
     batch, paginator = place.connect("batch"), place.connect("batch").get_paginator
-    many = SimpleNamespace(paginate=lambda: [{"jobQueues": [{}] * 30}, {"jobQueues": [{}] * (queues - 30)}])
+    many = SimpleNamespace(paginate=lambda: [{"jobQueues": [{}] * 30}, {"jobQueues": [{}] * (number - 30)}])
     full = SimpleNamespace(
         get_paginator=lambda name: many if name == "describe_job_queues" else paginator(name),
         describe_job_queues=batch.describe_job_queues,
         describe_compute_environments=batch.describe_compute_environments,
     )
     quota = SimpleNamespace(get_service_quota=lambda **_: {"Quota": {"Value": 100_000.0}})
-    told = environment.quotas(replace(here, client=lambda name: quota if name == "service-quotas" else full))
-    assert whats(told) == ["the account has 50 job queues in this region, of 50 that it may have"] * wrong
+    return replace(here, client=lambda name: quota if name == "service-quotas" else full)
+
+
+@pytest.mark.parametrize(("number", "full"), [(50, [FULL]), (49, [])])
+def test_a_region_without_room_for_the_environments_job_queue(place, here, number, full):
+    missing = replace(here, settings=replace(here.settings, job_queue="gone"))
+    assert whats(environment.quotas(with_queues(place, missing, number))) == [*full, "no job queue gone"]
+
+
+def test_a_full_region_that_has_the_environments_job_queue_is_no_fault(place, here):
+    (told,) = environment.quotas(with_queues(place, here, 50))
+    assert told == NotChecked("whether job queues are to be replaced, which takes room", FULL)
 
 
 @pytest.mark.parametrize(("apart", "wrong"), [(timedelta(minutes=6), True), (timedelta(seconds=9), False)])
