@@ -1,25 +1,12 @@
 """Writes of many at once are decided alone, and no item is larger than AWS allows. moto 5.2.5 as it is does neither."""
 
 import threading
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
 
 from filebatch_local.moto_gaps.dynamodb import MAX_ITEM, size
-
-
-@pytest.fixture
-def table(clients):
-    name = f"table-{uuid.uuid4()}"
-    clients("dynamodb").create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-    )
-    return name
 
 
 def refused(write, code):

@@ -21,18 +21,6 @@ EVERY_TYPE = {
 }
 
 
-@pytest.fixture
-def table(clients):
-    name = f"table-{uuid.uuid4()}"
-    clients("dynamodb").create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-    )
-    return name
-
-
 def test_items_of_every_type_come_back_as_they_were_put(clients, table):
     dynamodb, key = clients("dynamodb"), {"pk": EVERY_TYPE["pk"]}
     dynamodb.put_item(TableName=table, Item=EVERY_TYPE)
