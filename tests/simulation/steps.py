@@ -10,6 +10,7 @@ from filebatch.core.contract import Result
 from filebatch.core.records import FileState
 from filebatch.feeds.selection import Selection
 from filebatch.runs import jobs
+from simulation.plan import HOUR
 from simulation.services.batch import Attempt
 from simulation.services.s3 import Bucket, Version
 
@@ -25,7 +26,7 @@ MOVES = {
     ("INVALID", "CLAIMED"), *(("CLAIMED", state) for state in SETTLED), *((state, "ARRIVED") for state in SETTLED),
 }  # fmt: skip
 OPEN = ("PLANNED", "CLAIMED")
-HOUR, MAX_EMPTY = 3600.0, 30
+MAX_EMPTY = 30  # runs of an hour
 
 
 class Finding(BaseException):

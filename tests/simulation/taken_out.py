@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from filebatch.core import file_moves, run_moves
+from filebatch.core import contract, file_moves, paths, run_moves
 from filebatch.core.moves import Move
+from filebatch.core.records import RunRecord
 from filebatch.runs import (
     announcing,
     asking,
@@ -63,8 +64,6 @@ def blind_close(ctx: Any, record: Any, files: Any, billed: Any) -> Any:
 
 
 def as_the_index_has_them(ctx: Any, due: Any = None, limit: int | None = None) -> Any:
-    from filebatch.core.records import RunRecord
-
     found = ctx.ledger.open(RunRecord.unannounced(ctx.feed.name), due=due, limit=limit)
     return [RunRecord.from_item(each) for each in found]
 
@@ -97,8 +96,6 @@ def all_begun(left: Any, failure: Any, *, fenced: bool) -> Any:
 
 
 def write_again(ctx: Any, token: str, planned: Any) -> Any:
-    from filebatch.core import contract, paths
-
     files = [{**each.row.key, "how": each.how, "generation": each.generation} for each in planned]
     body = contract.encode({"contract": contract.VERSION, "files": files})
     ctx.s3.put_object(Bucket=ctx.results, Key=paths.plan(ctx.feed.name, token), Body=body)

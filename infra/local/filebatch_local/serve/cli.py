@@ -102,7 +102,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "--mean-of",
         choices=OF,
         default="all",
-        help="what may go wrong: requests; most, with messages and jobs; all, with what changes who does a file",
+        help="what may go wrong: requests; most, with messages and jobs; all, with who does a file (default: all)",
     )
     serve.add_argument("--latency", type=float, default=0.0, help="seconds that a request takes at least (default: 0)")
     serve.add_argument("--tied", action="store_true", help="end when the process that started it does")
