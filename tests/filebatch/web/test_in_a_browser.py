@@ -141,6 +141,20 @@ def test_it_refreshes_by_itself(page, tab):
         shown.clock.run_for(11_000)
 
 
+def test_in_a_frame_of_another_origin_files_are_listed(page, tab):
+    """Its header forbids that; whatever stands before Airflow may have taken it away."""
+    shown, address = tab(), f"{page.config.api.url}/filebatch/page?feed=orders"
+
+    def without_headers(route):
+        route.fulfill(response=route.fetch(), headers={"Content-Type": "text/html"})
+
+    frame = {"content_type": "text/html", "body": f"<iframe src='{address}'></iframe>"}
+    shown.route("http://127.0.0.1:8999/", lambda route: route.fulfill(**frame))
+    shown.route(address, without_headers)
+    shown.goto("http://127.0.0.1:8999/")
+    shown.frame_locator("iframe").locator("#rows tr").first.wait_for()
+
+
 def test_while_one_file_is_asked_for_nothing_of_another_is_shown(page, tab):
     """Its buttons would act on the wrong file."""
     shown, held_back = tab(), []

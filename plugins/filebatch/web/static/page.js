@@ -21,23 +21,27 @@ async function ask(path, options) {
   return body;
 }
 
+// Airflow's window, which frames this page; null without a frame, and in one of another origin, which can't be touched.
+const airflow = window.frameElement && window.parent;
+
 // The frame may not replace its parent, whose router can be told where to go.
 function go(path) {
-  const top = window.parent;
-  if (top === window) { location.assign(BASE + path); return; }
-  top.history.pushState(null, '', BASE + path);
-  top.dispatchEvent(new PopStateEvent('popstate', {state: null}));
+  if (!airflow) { location.assign(BASE + path); return; }
+  airflow.history.pushState(null, '', BASE + path);
+  airflow.dispatchEvent(new PopStateEvent('popstate', {state: null}));
 }
 const run = (of, id) => id ? link(id, () => go(`/dags/${encodeURIComponent(of)}/runs/${encodeURIComponent(id)}`)) : '';
 
 // Airflow's own switch decides between light and dark, and it may be turned while the page is open.
 function colours() {
-  const airflow = window.parent.document.documentElement;
+  if (!airflow) return;
+  const root = airflow.document.documentElement;
   const follow = () => {
-    const chosen = ['dark', 'light'].find(name => airflow.classList.contains(name));
+    const chosen = ['dark', 'light'].find(name => root.classList.contains(name));
     document.documentElement.style.colorScheme = chosen || '';
   };
-  if (window.parent !== window) { new MutationObserver(follow).observe(airflow, {attributes: true}); follow(); }
+  new MutationObserver(follow).observe(root, {attributes: true});
+  follow();
 }
 
 function remember() {
