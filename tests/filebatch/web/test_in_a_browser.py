@@ -141,6 +141,33 @@ def test_it_refreshes_by_itself(page, tab):
         shown.clock.run_for(11_000)
 
 
+def looked_again(shown):
+    """Have the list be asked for once more by itself, and wait until it is shown."""
+    shown.locator("#rows tr").first.evaluate("each => { each.dataset.of = 'before' }")
+    shown.clock.run_for(11_000)
+    shown.locator("#rows tr[data-of]").wait_for(state="detached")
+
+
+def test_why_a_feed_is_held_is_written_once_and_so_spoken_once(page, tab):
+    shown = tab()
+    shown.clock.install()
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    shown.locator("#held .held").evaluate("each => { each.dataset.of = 'before' }")
+    looked_again(shown)
+    assert shown.locator("#held [data-of]").count() == 1
+
+
+def test_files_are_listed_where_nobody_can_say_whether_their_feed_is_held_and_that_is_told_once(page, tab):
+    shown = tab()
+    shown.clock.install()
+    shown.route("**/filebatch/api/held*", lambda route: route.fulfill(status=502, json={"detail": "no ledger"}))
+    shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders")
+    shown.locator("#said", has_text="no ledger").wait_for()
+    shown.evaluate("window.told = document.getElementById('said').firstChild")
+    looked_again(shown)
+    assert shown.evaluate("document.getElementById('said').firstChild === window.told")
+
+
 def test_in_a_frame_of_another_origin_files_are_listed(page, tab):
     """Its header forbids that; whatever stands before Airflow may have taken it away."""
     shown, address = tab(), f"{page.config.api.url}/filebatch/page?feed=orders"

@@ -11,6 +11,11 @@ function el(tag, properties, ...children) {
   return made;
 }
 const say = text => { at('said').textContent = text; };
+// What is told already isn't written again, as a screen reader would speak it at each refresh.
+function tell(id, ...nodes) {
+  const told = el('div', {}, ...nodes);
+  if (told.textContent !== at(id).textContent) at(id).replaceChildren(...told.childNodes);
+}
 const short = time => (time || '').slice(0, 19).replace('T', ' ');
 const link = (text, onclick) => el('button', {className: 'link', type: 'button', onclick}, text);
 
@@ -91,7 +96,7 @@ function filters(cursor) {
 
 async function showList() {
   const mine = ++turn, files = [];
-  const asking = ask(`held?${new URLSearchParams({feed})}`).catch(() => ({}));
+  const asking = ask(`held?${new URLSearchParams({feed})}`).catch(error => ({error}));
   let cursor = '', found;
   for (let page = 0; page < pagesRead; page += 1) {
     found = await ask(ofRun ? `run?${new URLSearchParams({feed, run: ofRun, cursor: cursor || 0})}` : `files?${filters(cursor)}`);
@@ -99,10 +104,10 @@ async function showList() {
     cursor = found.cursor;
     if (!cursor) break;
   }
-  const {held} = await asking;
+  const {held, error} = await asking;
   if (mine !== turn) return;
   at('feed').replaceChildren(feed);
-  at('held').replaceChildren(...heldBy(held));
+  if (!error) tell('held', ...heldBy(held));
   at('filters').hidden = Boolean(ofRun);
   at('of-run').replaceChildren(...(ofRun ? [el('p', {}, 'Run ', run(feed, ofRun)), el('p', {id: 'outcome'}, found.outcome || 'It claimed no file.'),
     ...(found.job ? [el('p', {}, `Batch job: ${found.job}`)] : []), link(`All files of ${feed}`, () => { ofRun = ''; pagesRead = 1; refresh(); })] : []));
@@ -111,6 +116,7 @@ async function showList() {
     el('td', {className: 'number'}, file.size.toLocaleString('en')), el('td', {}, run(feed, file.run_id)))));
   at('none').hidden = files.length > 0 || Boolean(cursor);
   at('more').hidden = !cursor;
+  if (error) throw error;
 }
 
 function table(names, rows) {
@@ -200,7 +206,7 @@ async function refresh() {
     await (shown ? showStory() : feed ? showList() : showFeeds());
     if (trouble && at('said').textContent === trouble) say('');
     trouble = '';
-  } catch (error) { trouble = error.message; say(trouble); }
+  } catch (error) { trouble = error.message; tell('said', trouble); }
   atWork -= 1;
 }
 const search = () => { pagesRead = 1; say(''); refresh(); };
