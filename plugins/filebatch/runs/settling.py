@@ -164,9 +164,13 @@ def _adopted(
 
 
 def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, files: Sequence[FileRecord]) -> None:
-    """Fail the files that were begun without a result, and give back the others."""
-    outcomes, handed_out = ctx.outcomes(), set[Row[FileRecord]]()
-    unbegun, suspects = list[FileRecord](), list[FileRecord]()
+    """Give back the files that were never begun, and then fail the others.
+
+    In this order, as of a unit the first file that is still there counts as begun: should this be interrupted, whoever
+    settles next must not meet one for the first that isn't.
+    """
+    failed = list[tuple[Move[FileRecord], Measured]]()
+    handed_out, unbegun, suspects = set[Row[FileRecord]](), list[FileRecord](), list[FileRecord]()
     for left in _by_unit(ctx, record, job, files):
         failure = failures.classify(left.ending)
         begun = begun_of(left, failure, fenced=record.fence is not None)
@@ -174,16 +178,19 @@ def _end(ctx: FeedContext, record: RunRecord, job: Mapping[str, Any] | None, fil
         for file in left.files:
             if file.row in rows:
                 reason = _trouble_of(file, begun, failure, left.ending) or _reason(record, file, failure, left.ending)
-                outcomes.add(*_failed(ctx, record, file, failure, left.ending, reason))
+                failed.append(_failed(ctx, record, file, failure, left.ending, reason))
             else:
                 unbegun.append(file)
         suspects += suspects_of(left, failure, fenced=record.fence is not None)
         handed_out.update(file.row for file in left.files)
     unbegun += [file for file in files if file.row not in handed_out]  # no worker was ever told of these
-    outcomes.flush()
     if unbegun:
         claiming.give_back(ctx, record.token, unbegun, suspects)
         log.warning("%s files wait again: their container ended before it had begun with them", len(unbegun))
+    outcomes = ctx.outcomes()
+    for move, measured in failed:
+        outcomes.add(move, measured)
+    outcomes.flush()
 
 
 def begun_of(left: UnitLeft, failure: Failure, *, fenced: bool) -> Sequence[FileRecord]:
