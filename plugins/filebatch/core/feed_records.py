@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 from filebatch.core.record import Record
 from filebatch.core.rows import Partition, Row
 
 
+class FeedRecord(Record):
+    """One of a feed's records, of which there is one of each kind.
+
+    Attributes:
+        KEPT_AS: the kind's sort key.
+    """
+
+    KEPT_AS: ClassVar[str]
+
+    @classmethod
+    def at(cls, feed: str) -> Row[Self]:
+        """Return where a feed's is kept."""
+        return Row(cls, f"feed#{feed}", cls.KEPT_AS)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Bell(Record):
+class Bell(FeedRecord):
     """A feed's bell: when it rang last, and how often in a row without an answer; None once it is answered."""
+
+    KEPT_AS = "bell"
 
     rung_at: str | None = None
     rings: int = 0
 
-    @staticmethod
-    def at(feed: str) -> Row[Bell]:
-        """Return where it is kept."""
-        return Row(Bell, f"feed#{feed}", "bell")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep(Record):
+class Sweep(FeedRecord):
     """Until when a feed's bucket was compared with the ledger, by which definition, and how much no pattern matched."""
+
+    KEPT_AS = "sweep"
 
     swept_at: str
     definition: str
     unmatched: int = 0
 
-    @staticmethod
-    def at(feed: str) -> Row[Sweep]:
-        """Return where it is kept."""
-        return Row(Sweep, f"feed#{feed}", "sweep")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Sweeping(Record):
+class Sweeping(FeedRecord):
     """How far a sweep is: all versions up to this one were compared since it began; no key once it has ended."""
+
+    KEPT_AS = "sweeping"
 
     began: str
     definition: str
@@ -45,14 +57,9 @@ class Sweeping(Record):
     after_version: str
     unmatched: int = 0
 
-    @staticmethod
-    def at(feed: str) -> Row[Sweeping]:
-        """Return where it is kept."""
-        return Row(Sweeping, f"feed#{feed}", "sweeping")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Arrival(Record):
+class Arrival(FeedRecord):
     """When a feed's last file arrived, and under which prefix, by which the prefix's later feeds find it.
 
     Attributes:
@@ -60,6 +67,8 @@ class Arrival(Record):
         open: partition of the index `open`, while anything may be open for the feed.
         due_at: its place there: when files were told of last, the last one or an earlier one.
     """
+
+    KEPT_AS = "arrival"
 
     arrived_at: str
     open: str | None = None
@@ -75,14 +84,9 @@ class Arrival(Record):
         """The feed's name."""
         return self.pk.removeprefix("feed#")
 
-    @staticmethod
-    def at(feed: str) -> Row[Arrival]:
-        """Return where it is kept."""
-        return Row(Arrival, f"feed#{feed}", "arrival")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Breaker(Record):
+class Breaker(FeedRecord):
     """What a feed's latest rounds came to, all of whose files failed by our fault; empty once one did better.
 
     What it is for says `runs/breaker.py`.
@@ -96,17 +100,14 @@ class Breaker(Record):
         probe: the claim that does so.
     """
 
+    KEPT_AS = "breaker"
+
     failed: int = 0
     rounds: int = 0
     code: str | None = None
     noted: str | None = None
     held_until: str | None = None
     probe: str | None = None
-
-    @staticmethod
-    def at(feed: str) -> Row[Breaker]:
-        """Return where it is kept."""
-        return Row(Breaker, f"feed#{feed}", "breaker")
 
     def holds(self, now: str) -> bool:
         """Tell whether no run claims what waits."""
