@@ -11,6 +11,7 @@ from typing import Any
 
 from filebatch.core import clock
 from filebatch.core.feed_records import Sweeping
+from filebatch.core.ledger import Moved
 from filebatch.core.moves import Move
 from filebatch.core.records import FileRecord
 from filebatch.core.rows import Row
@@ -99,6 +100,10 @@ class Bits:
 
     def try_all(self, moves: Any) -> list[Any]:
         return list(moves)
+
+    def try_move(self, move: Move[Any]) -> Moved[Any]:
+        self.move(move)
+        return Moved(True, self.facts.get(move.row))
 
     def move(self, move: Move[Any]) -> None:
         if set(move.become) <= move.row.kind.attributes():
