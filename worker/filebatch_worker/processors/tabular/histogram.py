@@ -1,56 +1,65 @@
 """How numbers and dates of the finished table spread: ten bars of equal width from a column's least to its greatest.
 
-It is a picture and no statistic: of a large table every so many rows are counted. The values come with the query that
-describes the columns, as a query of its own would take a small file's tenth part again.
+It is a picture and no statistic: every so many rows are counted. What is small is looked at faster than its bars, and
+would take longer for them by a tenth.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from filebatch_worker.processors.tabular.column_types import identifier
 from filebatch_worker.processors.tabular.measure import Typed
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 BARS = 10
-LEAST_ROWS = 100  # fewer are looked at faster than their bars
-MOST_ROWS = 1_024  # that are counted
+LEAST_ROWS = 1_000
+MOST_ROWS = 512  # that are counted
 MOST_COLUMNS = 100
 MOMENTS = ("date", "timestamp", "timestamptz")
 ROW_NUMBER = "file_row_number"  # the engine's name for a row's place in its Parquet file
+Values = Sequence[float | None]
 
 
-def values_of(columns: Sequence[Typed], rows: int) -> list[str]:
-    """Return for each column of a table SQL for a list of values as numbers, NULL where it gets no histogram."""
-    step = math.ceil(rows / MOST_ROWS)
-    is_taken = step > 1 and any(column.column.name.casefold() == ROW_NUMBER for column in columns)
-    if rows < LEAST_ROWS or is_taken:
-        return ["NULL"] * len(columns)
-    chosen = f" FILTER (WHERE {ROW_NUMBER} % {step} = 0)" if step > 1 else ""  # all of a sorted table is in these
-    shown = [_number(column) if at < MOST_COLUMNS else None for at, column in enumerate(columns)]
-    return [f"list({number}){chosen}" if number else "NULL" for number in shown]
+def values_of(connection: DuckDBPyConnection, table: str, rows: int, columns: Sequence[Typed]) -> dict[str, Values]:
+    """Return by name the values, as numbers, of columns that may get a histogram.
+
+    They are of rows all over the table: all of a sorted one is in them. `table` is SQL for that, a Parquet file.
+    """
+    numbers = {column.column.name: number for column in columns[:MOST_COLUMNS] if (number := _number(column))}
+    is_taken = any(column.column.name.casefold() == ROW_NUMBER for column in columns)
+    if rows < LEAST_ROWS or is_taken or not numbers:
+        return {}
+    found = connection.execute(
+        f"SELECT {', '.join(numbers.values())} FROM {table} WHERE {ROW_NUMBER} % {math.ceil(rows / MOST_ROWS)} = 0"  # noqa: S608
+    ).fetchall()
+    return dict(zip(numbers, zip(*found, strict=True), strict=True))
 
 
-def histogram(column: Typed, values: Sequence[float | None] | None, entry: Mapping[str, Any]) -> dict[str, list[int]]:
+def histogram(column: Typed, values: Values | None, entry: Mapping[str, Any]) -> dict[str, list[int]]:
     """Return `{"histogram": counts}` for a column with the range of its `entry`; nothing where there is none.
 
-    A column of one value has none to show, nor has one whose range is no number: infinity, years beyond our calendar.
+    A column of one value has none to show, nor has one whose range is no number: infinity, years beyond our calendar;
+    nor one that has no value in the rows that are counted.
     """
-    ends = _ends(column, entry) if values else None
-    return {"histogram": _count(values, *ends)} if values and ends else {}
+    known = sorted(value for value in values or () if value is not None and not math.isnan(value))
+    ends = _ends(column, entry) if known else None
+    return {"histogram": _count(known, *ends)} if ends else {}
 
 
 def _number(column: Typed) -> str | None:
     name = identifier(column.column.name)
     if column.type.name in MOMENTS:
         return f"epoch({name})"
-    if column.type.label == "integer":
+    if column.type.label in ("integer", "float"):
         return name
-    if column.type.label == "float":
-        return f"nullif(CAST({name} AS DOUBLE), 'NaN')"
     return f"CAST({name} AS DOUBLE)" if column.type.sql.startswith("DECIMAL") else None
 
 
@@ -68,12 +77,13 @@ def _seconds(moment: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def _count(values: Sequence[float | None], least: float, greatest: float) -> list[int]:
-    """Return how many values are in each bar; what is the greatest is in the last one.
+def _count(ordered: Sequence[float], least: float, greatest: float) -> list[int]:
+    """Return how many values, the least first, are in each bar; what is the greatest is in the last one.
 
     So is what is beyond it: the ends are rounded otherwise than the values, where a double doesn't hold them.
     """
     width = greatest - least
-    bars = (int((value - least) / width * BARS) for value in values if value is not None)
-    found = Counter([min(max(bar, 0), BARS - 1) for bar in bars])
-    return [found[bar] for bar in range(BARS)]
+    ends = (
+        bisect_left(ordered, float(bar), key=lambda value: (value - least) / width * BARS) for bar in range(1, BARS)
+    )
+    return [end - start for start, end in pairwise([0, *ends, len(ordered)])]

@@ -28,27 +28,28 @@ def profile(
     """Return `profile.json`: the facts about the file, then each column's type, nulls, range, distinct values, bars."""
     exact = rows <= EXACT_ROWS and len(columns) <= EXACT_COLUMNS
     width = COLUMNS_AT_ONCE[exact]
-    asked = list(zip(columns, values_of(columns, rows), strict=True))
+    table = f"read_parquet({literal(str(path))}, hive_partitioning=false)"
     described = [
         entry
         for start in range(0, len(columns), width)
-        for entry in _describe(connection, path, asked[start : start + width], exact=exact, few=rows <= FEW_ROWS)
+        for entry in _describe(connection, table, columns[start : start + width], exact=exact, few=rows <= FEW_ROWS)
     ]
-    return {"rows": rows, **facts, "distinct": "exact" if exact else "estimated", "columns": described}
+    values = values_of(connection, table, rows, columns)
+    shown = [
+        entry | histogram(column, values.get(column.column.name), entry)
+        for column, entry in zip(columns, described, strict=True)
+    ]
+    return {"rows": rows, **facts, "distinct": "exact" if exact else "estimated", "columns": shown}
 
 
 def _describe(
-    connection: DuckDBPyConnection, path: Path, asked: Sequence[tuple[Typed, str]], *, exact: bool, few: bool
+    connection: DuckDBPyConnection, table: str, columns: Sequence[Typed], *, exact: bool, few: bool
 ) -> Iterator[dict[str, Any]]:
-    """Yield the entry of each column, which stands with the SQL of its values for the histogram."""
-    expressions = [sql for column, values in asked for sql in (*_expressions(column, exact=exact, few=few), values)]
-    found = connection.execute(
-        f"SELECT {', '.join(expressions)} FROM read_parquet({literal(str(path))}, hive_partitioning=false)"  # noqa: S608
-    ).fetchall()[0]
-    for at, (column, _) in enumerate(asked):
-        nulls, least, greatest, distinct, values = found[5 * at : 5 * at + 5]
-        entry = _entry(column, nulls, (least, greatest), distinct)
-        yield entry | histogram(column, values, entry)
+    expressions = [sql for column in columns for sql in _expressions(column, exact=exact, few=few)]
+    found = connection.execute(f"SELECT {', '.join(expressions)} FROM {table}").fetchall()[0]  # noqa: S608
+    for at, column in enumerate(columns):
+        nulls, least, greatest, distinct = found[4 * at : 4 * at + 4]
+        yield _entry(column, nulls, (least, greatest), distinct)
 
 
 def _expressions(column: Typed, *, exact: bool, few: bool) -> tuple[str, str, str, str]:
