@@ -6,7 +6,7 @@ The steps that wait lie with the caller: `next_job` before the wait, `ended` aft
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from botocore.exceptions import ClientError
@@ -143,17 +143,21 @@ def settle(ctx: FeedContext, record: RunRecord, job_id: str | None) -> Settled:
 def complaint(ctx: FeedContext, record: RunRecord, settled: Settled) -> str:
     """Return why the run fails, naming files and reasons; "" where it doesn't.
 
-    It fails by the feed's rule, and where nothing of what it had claimed is its own any more: then it did nothing.
+    It fails by the feed's rule, and where nothing of what it had claimed became anything: then it did nothing.
     """
-    if record.files and not settled.files:
+    if record.files and not settled.counts:
         return f"none of {record.files} files was done: another run took this one for dead, and they wait again"
-    bad = failing(ctx.feed.fail_run_on, settled)
-    return f"{len(bad)} files of {len(settled.files)}:\n{settling.describe(bad)}" if bad else ""
+    number, states = failing(ctx.feed.fail_run_on, settled.counts)
+    if not number:
+        return ""
+    bad = settled.of(*states)
+    gone = f"\nMeanwhile {number - len(bad)} of them were taken by another run" if len(bad) < number else ""
+    return f"{number} files of {sum(settled.counts.values())}:\n{settling.describe(bad)}{gone}"
 
 
-def failing(rule: str, settled: Settled) -> list[FileRecord]:
-    """Return the files for which a run fails by its feed's `fail_run_on`; none where it doesn't."""
-    if not rule.endswith("%"):
-        return settled.of(*FAILS_RUN[rule])
-    bad, share = settled.of(FileState.FAILED, FileState.INVALID), int(rule.removesuffix("%"))
-    return bad if len(bad) * 100 > len(settled.files) * share else []
+def failing(rule: str, counts: Mapping[str, int]) -> tuple[int, Sequence[FileState]]:
+    """Return how many files a run fails for by its feed's `fail_run_on` (0: it doesn't), and their states."""
+    states = FAILS_RUN.get(rule, FAILS_RUN["invalid"])
+    number = sum(counts.get(state, 0) for state in states)
+    allowed = int(rule.removesuffix("%")) * sum(counts.values()) if rule.endswith("%") else 0
+    return (number if number * 100 > allowed else 0), states

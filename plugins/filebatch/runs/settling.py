@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -40,8 +40,8 @@ class Settled:
     """What became of a claim's files.
 
     Attributes:
-        counts: files by state.
-        files: the claim's files as they are now, in the plan's order.
+        counts: files by state, as they were when the claim was settled.
+        files: those of them that are still the claim's, as they are now, in the plan's order.
     """
 
     counts: Mapping[str, int]
@@ -119,8 +119,12 @@ def _settled(files: Sequence[FileRecord]) -> Settled:
 
 
 def read(ctx: FeedContext, record: RunRecord) -> Settled:
-    """Return what became of a claim's files so far."""
-    return _settled(claiming.of_plan(ctx, record))
+    """Return what became of a claim's files so far; once it's settled, what had become of them then.
+
+    Somebody may have had them tried again since, and then they are another claim's.
+    """
+    found = _settled(claiming.of_plan(ctx, record))
+    return found if record.counts is None else replace(found, counts=record.counts)
 
 
 def _adopt(ctx: FeedContext, record: RunRecord, left: Sequence[FileRecord]) -> list[FileRecord]:

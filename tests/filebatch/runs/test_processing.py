@@ -1,6 +1,7 @@
 """Processing a claim: its round's job is submitted once, whatever was interrupted on the way."""
 
 import logging
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,7 +14,6 @@ from filebatch.core import clock, file_moves, run_moves
 from filebatch.core.errors import ConfigurationError
 from filebatch.core.records import FileState, RunState
 from filebatch.runs import billing, claiming, processing, rounds, settling, takeover
-from moves import arrival
 
 
 def next_job(held):
@@ -179,9 +179,9 @@ def test_whether_a_run_fails_is_its_feeds_rule(place, rule, complains):
 def test_a_run_fails_once_more_than_a_share_of_its_files_have_failed_or_are_invalid(rule, failed, invalid, fails):
     states = [FileState.FAILED] * failed + [FileState.INVALID] * invalid
     states += [FileState.SUCCEEDED] * (10 - len(states))
-    files = tuple(replace(arrival(), state=state) for state in states)
-    found = processing.failing(rule, settling.Settled({}, files))
-    assert len(found) == (failed + invalid if fails else 0)
+    number, counted = processing.failing(rule, Counter(states))
+    assert number == (failed + invalid if fails else 0)
+    assert set(counted) == {FileState.FAILED, FileState.INVALID}
 
 
 def test_files_that_another_try_of_the_task_took_are_of_the_round(place, monkeypatch):
@@ -214,6 +214,19 @@ def test_a_run_of_which_another_gave_back_all_files_has_done_nothing_and_says_so
     assert processing.complaint(held.ctx, held.record, settled) == (
         "none of 2 files was done: another run took this one for dead, and they wait again"
     )
+
+
+def test_a_task_that_begins_again_says_what_its_files_were_though_they_are_anothers_by_now(place):
+    """Airflow may begin a task again that has failed, and a person have its files tried again before that."""
+    held = failed(place)
+    held.ctx.ledger.move(file_moves.claim(held.keys[0], OTHER, "another", 1, clock.now(), asked=True))
+    record = processing.record_of(held.ctx, RUN_ID, held.token.split("-")[0])
+    settled = processing.settle(held.ctx, record, None)
+    assert settled.counts == {"FAILED": 2}
+    first, named, last = processing.complaint(held.ctx, record, settled).splitlines()
+    assert first == "2 files of 2:"
+    assert named.startswith(f"'{held.files[1].key}': ")
+    assert last == "Meanwhile 1 of them were taken by another run"
 
 
 def test_a_runs_record_is_that_of_its_latest_claim(place):
