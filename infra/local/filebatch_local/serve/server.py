@@ -32,6 +32,7 @@ from filebatch_local.batch.attempts import SPOT, Runtime
 from filebatch_local.batch.backend import LocalBatch
 from filebatch_local.moto_gaps import cloudwatch, dynamodb, events, refusing, s3, speed, sqs
 from filebatch_local.mwaa.service import Mwaa
+from filebatch_local.serve.connections import Handler
 from filebatch_local.serve.gate import Gate, Names
 from filebatch_local.serve.meanness import Meanness
 from filebatch_local.serve.recording import Recorder
@@ -39,13 +40,6 @@ from filebatch_local.serve.recording import Recorder
 PREFIX = "/_filebatch/"
 
 Answer = tuple[HTTPStatus, Any]
-
-
-class _QuietHandler(moto_server.MotoRequestHandler):  # type: ignore[misc]  # moto's classes are untyped here
-    """Logs no requests: their paths are the user's keys."""
-
-    def log_request(self, *args: Any) -> None:
-        pass
 
 
 def make(
@@ -84,7 +78,7 @@ def make(
         app = Meanness(app, runtime.mean, latency)
     app = Gate(admin.in_front_of(app), names, key)
     host, port = listener.getsockname()
-    return make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
+    return make_server(host, port, app, threaded=True, request_handler=Handler, fd=listener.fileno())
 
 
 def _service(name: str) -> Any:
