@@ -126,11 +126,11 @@ bench-files: setup  ## files from bucket to result, beside stock operators and a
 bench-backlog: setup  ## 100,000 files that no event told of, done by successive runs: hours; a small one: ARGS="--files 2000 --claim 500"
 	@$(RUN) bench/backlog.py --json bench/backlog.json --write docs/benchmarks.md $(ARGS)
 
-bench-latency: setup  ## from drop to result, on what `make up` started
-	@$(RUN) bench/latency.py $(ARGS)
+bench-latency: setup  ## from drop to result, on what `make up` started; with ARGS="--burst 1000" many at once as well
+	@$(RUN) bench/latency.py --json bench/latency.json --write docs/benchmarks.md $(ARGS)
 
 bench-doorbells: setup  ## what 500 idle feeds add to a triggerer, beside stock triggers; on a system of its own
-	@$(RUN) bench/doorbells.py $(ARGS)
+	@$(RUN) bench/doorbells.py --json bench/doorbells.json --write docs/benchmarks.md $(ARGS)
 
 bench-start: setup  ## CPU from a container's start to its first request, beside a bare client's
 	@.venv-worker/bin/python bench/start.py

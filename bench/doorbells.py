@@ -7,16 +7,18 @@ unpaused on one triggerer and on two, then with the stock trigger on the same qu
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
+import marked_part
 from filebatch_local.base.layout import Layout
 from filebatch_local.base.ports import free_port
 from local_system import airflow, parts
@@ -49,6 +51,16 @@ class Cost:
 
     def __str__(self) -> str:
         return f"{self.share:5.1f} % of a core, {self.memory:4.0f} MB"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What idle feeds add to one triggerer, to each of two, and what as many stock triggers add to one."""
+
+    feeds: int
+    one: Cost
+    two: Sequence[Cost]
+    stock: Cost
 
 
 def measure(triggerers: Sequence[parts.Part], seconds: float) -> list[Cost]:
@@ -115,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return 0 where the targets are met, else 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feeds", type=int, default=500)
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--write", type=Path, help="the document that gets the table")
     parser.add_argument("--seconds", type=float, default=320.0, help="long enough for each health report to be sent")
     options = parser.parse_args(arguments)
     feeds = [f"feed{number:03d}" for number in range(options.feeds)]
@@ -122,33 +136,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state, dags = Path(folder) / "state", _dags(Path(folder), feeds)
         config = Config(Layout.here(state), Path(sys.executable), free_port(), free_port(), dags)
         try:
-            added = compare(LocalSystem(config, feeds), options.seconds)
+            found = compare(LocalSystem(config, feeds), options.seconds)
         finally:
             down(config)
-    met = all(cost.share < CPU_TARGET and cost.memory < MEMORY_TARGET for cost in added)
+    print(table := "\n".join(lines(found)))
+    if options.json:
+        options.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+    if options.write:
+        marked_part.write(options.write, "bench-doorbells", table)
+    met = found.one.share < CPU_TARGET and found.one.memory < MEMORY_TARGET
     print(f"target (< {CPU_TARGET:.0f} %, < {MEMORY_TARGET:.0f} MB): {'met' if met else 'MISSED'}")
     return 0 if met else 1
 
 
-def compare(system: LocalSystem, seconds: float) -> list[Cost]:
-    """Return what idle feeds add to each triggerer."""
+def lines(found: Found) -> Iterator[str]:
+    """Yield the table's lines."""
+    yield "| what idle feeds add | feeds | % of a core | MB |"
+    yield "|---|---|---|---|"
+    rows = [("to one triggerer", found.one), *(("to one of two", each) for each in found.two)]
+    for what, cost in [*rows, ("as many stock SQS triggers, to one triggerer", found.stock)]:
+        yield f"| {what} | {found.feeds} | {cost.share:.1f} | {cost.memory:.0f} |"
+    yield ""
+    yield f"Targets for one: {CPU_TARGET:.0f} % of a core and {MEMORY_TARGET:.0f} MB."
+
+
+def compare(system: LocalSystem, seconds: float) -> Found:
+    """Return what idle feeds add to each triggerer, and what as many stock triggers do."""
     system.unpause_only()
     (idle,) = measure(system.triggerers(1), min(seconds, 60.0))
-    print(f"a triggerer without doorbells: {idle}", flush=True)
+    _say(f"a triggerer without doorbells: {idle}")
     system.unpause_only(*system.feeds)
-    added = []
-    for count in (1, 2):
-        for cost in measure(system.triggerers(count), seconds):
-            added.append(cost - idle)
-            print(f"{len(system.feeds)} idle feeds add to one of {count}: {added[-1]}", flush=True)
+    added = [
+        cost - idle
+        for count in (1, 2)
+        for cost in _told(f"with {len(system.feeds)} idle feeds", measure(system.triggerers(count), seconds))
+    ]
     system.unpause_only(*system.stock)
-    stock = measure(system.triggerers(1), min(seconds, 60.0))[0] - idle
-    ours = added[0]
-    print(f"as many stock SQS triggers add to one: {stock}")
-    print(
-        f"ours beside stock: {ours.share / stock.share:.2f} of the CPU, {ours.memory / stock.memory:.2f} of the memory"
-    )
-    return added
+    stock = _told("with stock triggers", measure(system.triggerers(1), min(seconds, 60.0)))[0] - idle
+    return Found(len(system.feeds), added[0], added[1:], stock)
+
+
+def _told(what: str, costs: Sequence[Cost]) -> Sequence[Cost]:
+    for cost in costs:
+        _say(f"one of {len(costs)} {what}: {cost}")
+    return costs
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _dags(folder: Path, feeds: Sequence[str]) -> Path:

@@ -1,4 +1,4 @@
-"""`python bench/latency.py`: how long a dropped file takes on a running local system, and how long a burst does.
+"""`make bench-latency`: how long a dropped file takes on a running local system, and how long a burst does.
 
 From the PUT's response to `committed_at` in the file's `_result.json`. One drop after the other, each into an idle
 system; then, with `--burst N`, N files at once while a run processes a few earlier ones.
@@ -13,12 +13,14 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import marked_part
 from filebatch.core import clock
 from filebatch.core.ledger import Ledger
 from filebatch.core.records import SETTLED_STATES, FileRecord, FileState
@@ -33,6 +35,30 @@ MEDIAN_TARGET, TARGET = 3.5, 5.0  # seconds; the second is of the 95th percentil
 BURST_TARGET = 120.0  # seconds for all of a burst
 TIMEOUT = 300.0
 ALREADY_CLAIMED = 5  # files that a run is processing when the burst comes
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was measured: seconds of each single drop; files of the burst, and seconds until all had a result."""
+
+    drops: Sequence[float]
+    burst: int
+    burst_seconds: float
+
+    @property
+    def p50(self) -> float:
+        """Return the median of the single drops, in seconds."""
+        return statistics.median(self.drops)
+
+    @property
+    def p95(self) -> float:
+        """Return their 95th percentile, in seconds."""
+        return statistics.quantiles(self.drops, n=20, method="inclusive")[-1]
+
+    @property
+    def met(self) -> bool:
+        """Tell whether the targets are met."""
+        return self.p50 <= MEDIAN_TARGET and self.p95 <= TARGET and self.burst_seconds <= BURST_TARGET
 
 
 class Drops:
@@ -103,20 +129,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     aws = running(Layout.here(options.state))
     if aws is None:
         raise SystemExit("no local system runs: start it with `make up`")
-    drops, met = Drops(aws), True
+    drops = Drops(aws)
     api = Config(Layout.here(options.state), Path(sys.executable), api_port=options.api_port).api
-    if options.drops:
-        taken = sorted(one_by_one(drops, options.drops, api))
-        p95 = statistics.quantiles(taken, n=20, method="inclusive")[-1] if len(taken) > 1 else taken[0]
-        _say(f"{len(taken)} drops: p50 {statistics.median(taken):.2f} s, p95 {p95:.2f} s, max {taken[-1]:.2f} s")
-        met = statistics.median(taken) <= MEDIAN_TARGET and p95 <= TARGET
-    if options.burst:
-        seconds = burst(drops, options.burst)
-        _say(f"burst of {options.burst} files: all SUCCEEDED after {seconds:.1f} s")
-        met = met and seconds <= BURST_TARGET
-    targets = f"p50 ≤ {MEDIAN_TARGET:g} s, p95 ≤ {TARGET:g} s, burst ≤ {BURST_TARGET:g} s"
-    _say(f"targets on an idle machine ({targets}): {'met' if met else 'MISSED'}")
-    return 0 if met else 1
+    found = Found(
+        one_by_one(drops, options.drops, api),
+        options.burst,
+        burst(drops, options.burst) if options.burst else 0.0,
+    )
+    _say(table := "\n".join(lines(found)))
+    if options.json:
+        options.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+    if options.write:
+        marked_part.write(options.write, "bench-latency", table)
+    _say(f"targets on an idle machine: {'met' if found.met else 'MISSED'}")
+    return 0 if found.met else 1
+
+
+def lines(found: Found) -> Iterator[str]:
+    """Yield the table's lines."""
+    yield "| what | files | p50, s | p95, s | longest, s | target on an idle machine |"
+    yield "|---|---|---|---|---|---|"
+    target = f"p50 {MEDIAN_TARGET:g}, p95 {TARGET:g}"
+    numbers = f"{found.p50:.2f} | {found.p95:.2f} | {max(found.drops):.2f}"
+    yield f"| one file into an idle system | {len(found.drops)}, one after the other | {numbers} | {target} |"
+    if found.burst:
+        what = f"at once, while {ALREADY_CLAIMED} are being processed, until the last has its result"
+        yield f"| {what} | {found.burst:,} | | | {found.burst_seconds:.1f} | {BURST_TARGET:g} |"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -124,8 +162,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, help="the system's state folder (default: .local)")
     port = os.environ.get("FILEBATCH_AIRFLOW_PORT", str(API_PORT))
     parser.add_argument("--api-port", type=int, default=port, help=f"port of Airflow (default: {port})")
-    parser.add_argument("--drops", type=int, default=20, help="files that are dropped one by one")
+    parser.add_argument("--drops", type=int, default=20, help="files that are dropped one by one, 2 or more")
     parser.add_argument("--burst", type=int, default=0, help="files that are dropped at once afterwards")
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--write", type=Path, help="the document that gets the table")
     return parser
 
 
