@@ -20,6 +20,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_of("operators", "claim_files", "process_files", "publish_metrics", "notify")],
         "sensors": [_of("sensors", "wait_for_files")],
         "triggers": [_of("triggers", "arrivals", "pause", "round_job")],
+        "extra-links": [f"filebatch.operators.links.{name}" for name in ("FilesLink", "ContainerLogLink")],
     }
 
 

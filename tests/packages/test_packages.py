@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from airflow.providers_manager import _create_provider_info_schema_validator
+from airflow.sdk import BaseNotifier, BaseOperatorLink
 from packaging.requirements import Requirement
 
+from filebatch.operators import links, notifiers
 from filebatch.provider_info import get_provider_info
 from filebatch.triggers.arrivals import ArrivalsTrigger
 from filebatch.triggers.round_job import RoundJobTrigger
@@ -31,9 +33,10 @@ listed = plugins_manager.get_plugin_info()
 paths = [path.rpartition(".") for path in sys.argv[1:]]
 triggers = [getattr(importlib.import_module(module), name).__name__ for module, _, name in paths]
 providers = [name for name, found in ProvidersManager().providers.items() if "filebatch" in name]
+links = [name for name in ProvidersManager().extra_links_class_names if "filebatch" in name]
 plugins = [plugin["name"] for plugin in listed if "filebatch" in plugin["name"]]
 import filebatch
-print(json.dumps([plugins, providers, triggers, filebatch.__file__]), file=sys.__stdout__)
+print(json.dumps([plugins, providers, links, triggers, filebatch.__file__]), file=sys.__stdout__)
 """
 
 
@@ -72,7 +75,7 @@ def test_clones_at_different_times_make_the_same_bytes(clone: Path, tmp_path: Pa
 
 
 def loaded(folder: Path, **variables: str) -> list[object]:
-    """Return what a process of Airflow finds: plugins, providers, triggers, and where the library lies."""
+    """Return what a process of Airflow finds: plugins, providers, their buttons, triggers, and where the library lies."""
     command = [sys.executable, "-c", LOAD]
     command += [f"{kind.__module__}.{kind.__qualname__}" for kind in (ArrivalsTrigger, RoundJobTrigger)]
     env = {**os.environ, "AIRFLOW_HOME": str(folder), "PYTHONPATH": "", **variables}
@@ -94,8 +97,9 @@ def test_airflow_loads_it(tmp_path: Path, pack) -> None:
     found = loaded(tmp_path, AIRFLOW__CORE__PLUGINS_FOLDER=str(plugins), **where)
 
     providers = ["filebatch"] if pack is wheel else []
+    buttons = sorted(get_provider_info()["extra-links"]) if pack is wheel else []
     library = str(target / "filebatch" / "__init__.py")
-    assert found == [["filebatch"], providers, ["ArrivalsTrigger", "RoundJobTrigger"], library]
+    assert found == [["filebatch"], providers, buttons, ["ArrivalsTrigger", "RoundJobTrigger"], library]
 
 
 def test_beside_plugins_zip_the_wheel_comes_first(tmp_path: Path) -> None:
@@ -105,7 +109,7 @@ def test_beside_plugins_zip_the_wheel_comes_first(tmp_path: Path) -> None:
         packed.extractall(tmp_path / "plugins")
     variables = {"PYTHONPATH": str(tmp_path / "wheel"), "AIRFLOW__CORE__PLUGINS_FOLDER": str(tmp_path / "plugins")}
 
-    plugins, providers, _, library = loaded(tmp_path, **variables)
+    plugins, providers, _, _, library = loaded(tmp_path, **variables)
 
     assert (plugins, providers) == (["filebatch"], ["filebatch"])
     assert library == str(tmp_path / "wheel" / "filebatch" / "__init__.py")
@@ -136,6 +140,18 @@ def test_the_package_tells_of_each_operator_sensor_and_trigger() -> None:
         modules = {file.stem for file in files} - {"__init__", "links", "notifiers"}  # what is no operator
         named = {name.rpartition(".")[2] for name in told["python-modules"]}
         assert named == modules if folder != "triggers" else named <= modules
+
+
+def test_the_package_tells_of_each_button_and_of_no_notifier_as_it_brings_none() -> None:
+    info = get_provider_info()
+    made = {f"{links.__name__}.{name}" for name, found in vars(links).items() if _is_ours(found, BaseOperatorLink)}
+    assert made == set(info["extra-links"])
+    assert not [name for name, found in vars(notifiers).items() if _is_ours(found, BaseNotifier)]
+    assert "notifications" not in info
+
+
+def _is_ours(found: object, kind: type) -> bool:
+    return isinstance(found, type) and issubclass(found, kind) and found.__module__.startswith("filebatch.")
 
 
 def test_the_wheel_asks_for_what_requirements_txt_pins() -> None:
