@@ -6,10 +6,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
+from airflow.api_fastapi import core_api
 
+import mwaa
 from aws import ended, until
 from filebatch_local.base.layout import Layout
 from filebatch_local.serve.background import down, up
@@ -31,14 +35,18 @@ FIRST = [
     line for line in commands() if re.match(r"[A-Z_]+=|eval ", line) and not re.search("UNDELIVERED|make audit", line)
 ]
 LATER = [line for line in commands() if line not in FIRST]
-OF_AWS = [line for line in LATER if line.startswith("aws ") and not any(each in line for each in ELSEWHERE)]
+OF_MWAA = [line for line in LATER if line.startswith("aws mwaa ")]
+STARTS_A_RUN = "--method POST"  # which Airflow would do while the server ends
+OF_AWS = [
+    line for line in LATER if line.startswith("aws ") and not any(each in line for each in (*ELSEWHERE, STARTS_A_RUN))
+]
 OF_AIRFLOW = [line for line in LATER if line.startswith("airflow ")]
 
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory):
     found = Layout.here(tmp_path_factory.mktemp("runbook") / "state")
-    aws, _ = up(found, 0)
+    aws, _ = up(found, 0, ["--mwaa-takes", "0.1"])
     home = found.airflow_home(Path(sys.prefix))
     home.mkdir(parents=True)
     shutil.copy(Layout.here().airflow_home(Path(sys.prefix)) / "pristine.db", home / "airflow.db")
@@ -49,8 +57,20 @@ def layout(tmp_path_factory):
     request = {"jobQueue": aws.settings["job_queue"], "shareIdentifier": "weather"}
     job = batch.submit_job(jobName="weather-x", jobDefinition="filebatch-local-weather", **request)["jobId"]
     until(lambda: ended(batch, job), 60)
+    mwaa_of(aws, found.state)
     yield found, {"KEY": KEY, "ID": job, "TOKEN": TOKEN, "…": "x"}
     down(found)
+
+
+def mwaa_of(aws, folder):
+    """Make an environment of Amazon MWAA as Terraform names it, with a feed."""
+    name = "filebatch-local-mwaa-airflow"
+    aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": mwaa.REGION})
+    aws.client("s3").put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    made = mwaa.Environment(aws.client, name)
+    made.create(mwaa.plugins_zip(folder), b"")
+    for file in ("dags/file_to_batch.py", "dags/feeds/weather.yaml"):
+        made.put(file, (ROOT / file).read_bytes())
 
 
 def run(layout, lines):
@@ -88,6 +108,43 @@ def test_what_airflow_is_asked_is_a_command_of_it(line):
 
     asked = line.split("|")[0].replace("$FEED", "weather")
     get_parser().parse_args(shlex.split(asked)[1:])
+
+
+@cache
+def api_of_airflow():
+    """Return Airflow's REST API as Airflow describes it."""
+    file = Path(core_api.__file__).with_name("openapi") / "v2-rest-api-generated.yaml"
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506 - safe, and fast
+
+
+@pytest.mark.parametrize("line", OF_MWAA)
+def test_what_mwaa_is_asked_is_of_airflows_rest_api(line):
+    """https://docs.aws.amazon.com/mwaa/latest/APIReference/API_InvokeRestApi.html: a path has no `/api/v2` in front."""
+    words = shlex.split(line)
+    told = dict(zip(words[3::2], words[4::2], strict=True))
+    operation = api_of_airflow()["paths"][f"/api/v2{told['--path'].replace('$FEED', '{dag_id}')}"]
+    operation = operation[told["--method"].lower()]
+    queries = {each["name"] for each in operation["parameters"]}
+    assert json.loads(told.get("--query-parameters", "{}")).keys() <= queries
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        body, fields = json.loads(told["--body"]), api_of_airflow()["components"]["schemas"][schema]
+        assert set(fields.get("required", ())) <= body.keys() <= fields["properties"].keys()
+
+
+def test_the_page_has_mwaas_command_for_each_of_airflows_about_dags():
+    asked = {line.split()[2] for line in OF_AIRFLOW if line.startswith("airflow dags")}
+    paths = {
+        (words[words.index("--method") + 1], words[words.index("--path") + 1]) for words in map(str.split, OF_MWAA)
+    }
+    of = {
+        "trigger": ("POST", "/dags/$FEED/dagRuns"),
+        "list": ("GET", "/dags"),
+        "list-runs": ("GET", "/dags/$FEED/dagRuns"),
+        "list-import-errors": ("GET", "/importErrors"),
+    }
+    assert asked == of.keys()
+    assert set(of.values()) <= paths
 
 
 def test_airflows_answer_for_a_program_is_that_alone(layout):
