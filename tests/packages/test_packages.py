@@ -75,7 +75,7 @@ def test_clones_at_different_times_make_the_same_bytes(clone: Path, tmp_path: Pa
 
 
 def loaded(folder: Path, **variables: str) -> list[object]:
-    """Return what a process of Airflow finds: plugins, providers, their buttons, triggers, and where the library lies."""
+    """Return what a process of Airflow finds: plugins, providers, their buttons, triggers, where the library lies."""
     command = [sys.executable, "-c", LOAD]
     command += [f"{kind.__module__}.{kind.__qualname__}" for kind in (ArrivalsTrigger, RoundJobTrigger)]
     env = {**os.environ, "AIRFLOW_HOME": str(folder), "PYTHONPATH": "", **variables}

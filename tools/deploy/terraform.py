@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,11 @@ from typing import Any, Protocol
 REGISTRY = "module.registry"  # all that must be there before an image can be pushed
 MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "read": None, "noop": None, "move": None}
 PARALLEL = "-parallelism=30"  # nearly all of it is waiting
+
+GOES_ON = (
+    "interrupted: Terraform still does all of what it has begun, half an hour where that is MWAA; Ctrl-C again cuts it "
+    "off, and the next deployment makes anew what is half made then\n"
+)
 
 Variables = Mapping[str, str]
 
@@ -184,17 +190,33 @@ def init_options(root: Path) -> list[str]:
 
 
 def _finished(command: Sequence[str], env: Mapping[str, str], pipe: int | None) -> subprocess.CompletedProcess[str]:
-    """Run Terraform to its end, after a Ctrl-C too: the terminal tells it as well; killed it'd forget what it has made.
+    """Run Terraform to its end, after a Ctrl-C too; what a second one cuts off is half made, and then made anew.
 
-    https://developer.hashicorp.com/terraform/cli/commands/apply
+    It has a session of its own, so that a Ctrl-C reaches it through here alone. Killed it would forget what it made.
+    https://developer.hashicorp.com/terraform/cli/commands/taint
     """
-    with subprocess.Popen(command, env=dict(env), stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen(
+        command, env=dict(env), stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
         try:
             stdout, stderr = process.communicate()
         except KeyboardInterrupt:
-            process.communicate()
+            _ended(process, at_once=pipe is not None)
             raise
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def _ended(process: subprocess.Popen[str], *, at_once: bool) -> None:
+    """Have Terraform end what it is at; at once where it only looks, or after another Ctrl-C."""
+    try:
+        if not at_once:
+            sys.stderr.write(GOES_ON)
+            process.communicate()
+            return
+    except KeyboardInterrupt:
+        pass
+    process.send_signal(signal.SIGINT)
+    process.communicate()
 
 
 def _last_line(text: str) -> str:

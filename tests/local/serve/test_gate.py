@@ -124,6 +124,16 @@ def test_what_a_bucket_holds_is_never_shown_nor_run_by_a_browser(aws):
         assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
 
+def test_whoever_asks_for_an_objects_headers_alone_is_told_its_own(aws):
+    """Terraform would write an object again that has another disposition than it was given."""
+    s3, bucket = aws.client("s3"), aws.settings["buckets"]["new_files"]
+    s3.put_object(Bucket=bucket, Key="a.csv", Body=b"a")
+    s3.put_object(Bucket=bucket, Key="b.csv", Body=b"b", ContentDisposition="inline")
+    told = [s3.head_object(Bucket=bucket, Key=key) for key in ("a.csv", "b.csv")]
+    assert [each.get("ContentDisposition") for each in told] == [None, "inline"]
+    assert told[0]["ResponseMetadata"]["HTTPHeaders"]["x-content-type-options"] == "nosniff"
+
+
 def test_calls_that_aws_lets_anybody_make_need_the_key_too(aws):
     with pytest.raises(ClientError, match="expected the access key of this start"):
         aws.client("sts", signature_version=UNSIGNED).assume_role_with_web_identity(

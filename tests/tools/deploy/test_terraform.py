@@ -15,9 +15,10 @@ from deploy.terraform import NotLookedUpError, Terraform, init_options
 # As Terraform does, it ends what it is at when it is interrupted, and writes down what it has made.
 PROGRAM = """#!/bin/sh
 case "$*" in *apply*) ;; *) exit 0 ;; esac
-trap 'sleep 1; echo written >>"$CALLS"; exit 1' INT
+trap 'echo cut off >>"$CALLS"; exit 1' INT
 echo applies >>"$CALLS"
-while :; do sleep 0.1; done
+until [ -e "$CALLS.made" ]; do sleep 0.1; done
+echo made >>"$CALLS"
 """
 APPLY = """
 import sys
@@ -40,8 +41,9 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_ctrl_c_lets_terraform_write_down_what_it_has_made(clone):
-    """A terminal sends it to all programs in front."""
+@pytest.fixture
+def applying(clone):
+    """A deployment at its Terraform, in a session of its own as a terminal's is, and what it says."""
     calls = clone / "calls"
     env = {
         **os.environ,
@@ -49,14 +51,47 @@ def test_a_ctrl_c_lets_terraform_write_down_what_it_has_made(clone):
         "PATH": f"{clone / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": f"{ROOT / 'tools'}:{ROOT / 'plugins'}",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-c", APPLY, str(clone)], env=env, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    command = [sys.executable, "-c", APPLY, str(clone)]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True)
     until(calls.exists)
+    yield process, calls
+    process.kill()
+    process.wait()
+
+
+def press_ctrl_c(process):
+    """A terminal sends it to all programs in front."""
     os.killpg(process.pid, signal.SIGINT)
 
-    assert process.wait(timeout=60) == -signal.SIGINT
-    assert calls.read_text().split() == ["applies", "written"]
+
+def until_told(process):
+    for line in process.stderr:
+        if line.startswith("interrupted: Terraform still does all of what it has begun"):
+            return
+    pytest.fail("nobody was told that Terraform goes on")
+
+
+def test_after_a_ctrl_c_terraform_makes_the_whole_of_it(applying):
+    """Cut off it has half made what takes long, such as MWAA, and destroys that to make it anew."""
+    process, calls = applying
+    press_ctrl_c(process)
+    until_told(process)
+    calls.with_name("calls.made").touch()
+
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert calls.read_text().split("\n") == ["applies", "made", ""]
+
+
+def test_a_second_ctrl_c_lets_terraform_write_down_what_it_has_made(applying):
+    process, calls = applying
+    press_ctrl_c(process)
+    until_told(process)
+    press_ctrl_c(process)
+
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert calls.read_text().split("\n") == ["applies", "cut off", ""]
 
 
 def test_a_mirror_that_is_refused_is_told_with_the_reason(clone, monkeypatch):

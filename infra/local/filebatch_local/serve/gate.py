@@ -92,9 +92,12 @@ class Gate:
             start_response("403 Forbidden", [*headers, *NEVER_RUN.items()])
             return [body]
 
+        # An answer to HEAD has nothing to show, and is where clients read what an object's own headers are.
+        ours = NEVER_RUN if environ["REQUEST_METHOD"] == "HEAD" else NEVER_SHOWN
+
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            kept = [(name, value) for name, value in headers if name.title() not in NEVER_SHOWN]
-            return start_response(status, [*kept, *NEVER_SHOWN.items()], *more)
+            kept = [(name, value) for name, value in headers if name.title() not in ours]
+            return start_response(status, [*kept, *ours.items()], *more)
 
         return self._app(environ, start)  # type: ignore[no-any-return]  # WSGI
 

@@ -30,7 +30,7 @@ from filebatch_local.base.mean import Mean
 from filebatch_local.batch import api
 from filebatch_local.batch.attempts import SPOT, Runtime
 from filebatch_local.batch.backend import LocalBatch
-from filebatch_local.moto_gaps import cloudwatch, dynamodb, events, refusing, s3, speed, sqs
+from filebatch_local.moto_gaps import cloudwatch, dynamodb, ec2, events, refusing, s3, speed, sqs
 from filebatch_local.mwaa.service import Mwaa
 from filebatch_local.serve.connections import Handler
 from filebatch_local.serve.gate import Gate, Names
@@ -68,6 +68,7 @@ def make(
     sqs.install(runtime.mean)
     dynamodb.install(runtime.mean)
     cloudwatch.install()
+    ec2.install()
     refusing.install()
     speed.install()
     api.install(runtime)
