@@ -13,7 +13,7 @@ from simulation.scheduler import Actor
 if TYPE_CHECKING:
     from simulation.world import World
 
-LOOK_EVERY, LOOK_AGAIN = 30.0, 3.0
+LOOK_EVERY, LOOK_AGAIN = 60.0, 3.0
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ MILLION = 1_000_000
 GIB = 2**30
 
 # What an idle feed's doorbell asks, each in the triggers' own constants: a long poll, a look at the ledger, a report.
-LONG_POLL, LOOK_EVERY, REPORT_EVERY = 20, 30, 300  # seconds
+LONG_POLL, LOOK_EVERY, REPORT_EVERY = 20, 60, 300  # seconds
 QUERIES_A_LOOK, READS_A_REPORT = 2, 5
 METRICS_IDLE = 8  # what it publishes with a report, with `expected_by`
 INTERFACES, ZONES = 4, 2

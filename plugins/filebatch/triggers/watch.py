@@ -13,7 +13,7 @@ from filebatch.intake import doorbell
 from filebatch.triggers.async_ledger import AsyncLedger
 from filebatch.triggers.context import Faults, TriggerContext
 
-LOOK_EVERY = 30.0  # seconds between looks at the ledger while nothing happens
+LOOK_EVERY = 60.0  # seconds between looks at the ledger while nothing happens
 LOOK_AGAIN = 3.0  # while a ring is pending, so that what came meanwhile is rung for once a claim has answered
 LOOK_LEAST = 0.5  # between any two looks
 
