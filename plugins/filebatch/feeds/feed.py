@@ -157,7 +157,7 @@ class Feed(Strict):
         """Say why a key is no file of this feed; "" where it is one."""
         groups = self._match(key)
         if groups is None:
-            return f"its key doesn't match {self.pattern!r} after {self.prefix!r}"
+            return f"its key doesn't match `{self.pattern}` after {self.prefix!r}"
         written = groups.get("date")
         day = key_dates.read(written, self.date_format) if written is not None else None
         if written is not None and day is None:

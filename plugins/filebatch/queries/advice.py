@@ -19,7 +19,11 @@ from filebatch.queries.timeline import Event
 
 SOON = "nothing: the feed's next run takes it. Runs begin when files arrive and by the feed's schedule"
 NO_RUN = "see whether runs begin: is the DAG paused, is Airflow's triggerer up? docs/runbook.md, oldest-waiting-file"
-RETRY = "{retry}"  # in what failures.json says to do, for the command that does it
+# In what failures.json says to do, for the commands that do it.
+RETRY, LOGS = "{retry}", "{logs}"
+NOT_KNOWN = f"see what its container wrote ({LOGS}), put that right, then {RETRY}"
+SENT_AGAIN = "ask the supplier to send it again, which is done by itself; what isn't there any more can't be retried"
+SHOWN_PREFIXES = 10
 OVERDUE_AFTER = timedelta(minutes=15)  # for which a file waits before somebody should look
 
 
@@ -37,7 +41,8 @@ class Told:
 
 def of_no_feed(key: str, feeds: Sequence[Feed]) -> Told:
     """Say that a key is under no feed's prefix."""
-    prefixes = ", ".join(f"{feed.name}: {feed.prefix}" for feed in feeds) or "there are no feeds"
+    shown = ", ".join(f"{feed.name}: {feed.prefix}" for feed in feeds[:SHOWN_PREFIXES]) or "there are no feeds"
+    prefixes = f"{shown}, and {more} more" if (more := len(feeds[SHOWN_PREFIXES:])) else shown
     said = [f"No feed: {visible(key)!r} begins with no feed's prefix ({prefixes})."]
     return Told(key, None, "no feed", said, "put it under a feed's prefix, or write a feed file: README, A new feed")
 
@@ -48,8 +53,13 @@ def of_story(story: Story, now: datetime) -> Told:
     if file is None:
         return _unknown(story)
     said, to_do = _known(story, file, now)
-    said = [*said, *_beside(story)]
+    said, to_do = [*said, *_beside(story)], _newer_first(story, to_do)
     return Told(story.key, story.feed.name, str(file.state), said, to_do, timeline.of(story.records, story.run))
+
+
+def _newer_first(story: Story, to_do: str) -> str:
+    """Return what to do where the bucket has a version that the ledger doesn't know: about that one first."""
+    return f"about the newer version: {_why_unknown(story)[2]}. About this one: {to_do}" if story.unknown else to_do
 
 
 def _unknown(story: Story) -> Told:
@@ -62,7 +72,11 @@ def _why_unknown(story: Story) -> tuple[str, str, str]:
     lying, feed = story.lying, story.feed
     if lying.deleted_at:
         said = f"It was deleted from the bucket at {lying.deleted_at}, and the ledger never knew it."
-        return "deleted", said, "ask the supplier for it, or remove the delete marker"
+        return (
+            "deleted",
+            said,
+            "ask the supplier to send it again, or remove S3's delete marker: it is there again then",
+        )
     if lying.latest is None:
         return "not there", "It isn't in the bucket, and never was as far as the bucket tells.", _where_else(story)
     match story.standing:
@@ -171,20 +185,26 @@ def _invalid(file: FileRecord) -> tuple[list[str], str]:
     kept = paths.of_generation(paths.QUARANTINE, file.feed, file.work)
     said = [
         f"The file is wrong, found at {file.settled_at}: {_reason(file)}",
-        f"Quarantine, in the results bucket: {kept}",
+        f"It is in quarantine, in the results bucket, with its values in _reason.json: {kept}",
     ]
     return said, f"{failures.failure('invalid').do}; if the file is right and we are wrong: {_command('redo', file)}"
 
 
 def _failed(story: Story, file: FileRecord) -> tuple[list[str], str]:
+    code = file.reason.code if file.reason else ""
+    known = failures.document()["failures"].get(code, {})
     said = [f"It failed at {file.settled_at}, attempt {file.attempts} of {story.feed.max_attempts}: {_reason(file)}"]
+    if known and known["meaning"] not in said[0]:
+        said.append(f"The code {code} means: {known['meaning']}.")
     if file.open and story.held:
         return [*said, _held(story.held)], _end_hold(story.feed)
     if file.open:
         return said, f"nothing: it is tried again from {file.due_at} on; at once: {_command('retry', file)}"
-    known = file.reason and failures.document()["failures"].get(file.reason.code)
-    to_do = str(known["do"]) if known else RETRY
-    return said, to_do.replace(RETRY, _command("retry", file))
+    to_do = SENT_AGAIN if story.is_gone else str(known.get("do", NOT_KNOWN))
+    commands = {RETRY: _command("retry", file), LOGS: f"filebatch logs {_shown(file)}"}
+    for name, command in commands.items():
+        to_do = to_do.replace(name, command)
+    return [*said, "It isn't tried again by itself."], to_do
 
 
 def _reason(file: FileRecord) -> str:
@@ -192,15 +212,18 @@ def _reason(file: FileRecord) -> str:
 
 
 def _command(verb: str, file: FileRecord) -> str:
-    key = shlex.quote(file.key) if visible(file.key) == file.key else "KEY"  # what can't be seen can't be copied
-    return f"filebatch {verb} {file.feed} --key {key} --reason '…'"
+    return f"filebatch {verb} {file.feed} --key {_shown(file)} --reason '…'"
+
+
+def _shown(file: FileRecord) -> str:
+    return shlex.quote(file.key) if visible(file.key) == file.key else "KEY"  # what can't be seen can't be copied
 
 
 def _beside(story: Story) -> Iterator[str]:
     """Say what else is worth knowing of a key that the ledger knows."""
     if story.lying.deleted_at:
         yield f"It was deleted from the bucket at {story.lying.deleted_at}."
-    elif story.lying.latest is None:
+    elif story.is_gone:
         yield "It isn't in the bucket any more."
     elif story.unknown:
         yield f"A newer version lies in the bucket since {story.unknown.last_modified}, which no run has seen yet."

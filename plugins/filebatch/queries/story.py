@@ -67,6 +67,11 @@ class Story:
         return self.records[0] if self.records else None
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the bucket has nothing of the key, and not even says when it was deleted."""
+        return self.lying.latest is None and self.lying.deleted_at is None
+
+    @property
     def unknown(self) -> FileVersion | None:
         """The version that lies in the bucket, where the ledger doesn't know it."""
         latest = self.lying.latest

@@ -320,7 +320,7 @@ def test_a_date_in_a_key_is_read_in_the_form_that_the_feed_tells(pattern, date_f
         (r"(?P<date>[^/]+)/.*", {"date_format": "%d.%m.%Y"}, "2026-01-02/a", "isn't of the form '%d.%m.%Y'"),
         (r".*(?P<date>\d{8})\.csv", {"day_prefix": "%Y/"}, "2025/20260102.csv", "doesn't begin with its day as '%Y/'"),
         (r"(.*(?P<date>\d{8}))?\.csv", {"day_prefix": "%Y/"}, ".csv", "doesn't begin with its day as '%Y/'"),
-        (r".*\.csv", {}, "wrong.CSV", "doesn't match '.*"),
+        (r".*\.csv", {}, "wrong.CSV", "doesn't match `.*"),
     ],
 )
 def test_a_key_whose_date_cannot_be_read_is_no_file_of_the_feed_and_it_is_said_why(pattern, fields, key, why):
