@@ -126,6 +126,9 @@ bench-files: setup  ## files from bucket to result, beside stock operators and a
 bench-backlog: setup  ## 100,000 files that no event told of, done by successive runs: hours; a small one: ARGS="--files 2000 --claim 500"
 	@$(RUN) bench/backlog.py --json bench/backlog.json --write docs/benchmarks.md $(ARGS)
 
+bench-files-page: setup  ## requests and own time of each question about a ledger of a million files; makes a table in docs/benchmarks.md
+	@$(RUN) bench/files_page.py --json bench/files_page.json --write docs/benchmarks.md $(ARGS)
+
 bench-latency: setup  ## from drop to result, on what `make up` started; with ARGS="--burst 1000" many at once as well
 	@$(RUN) bench/latency.py --json bench/latency.json --write docs/benchmarks.md $(ARGS)
 

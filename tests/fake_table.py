@@ -4,7 +4,7 @@ tests/filebatch/test_fake_table.py holds it to the real server.
 """
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,8 +70,10 @@ class FakeTable:
         item = self.items.get((row.pk, row.sk))
         return row.kind.from_item(item) if item else None
 
-    def get_many(self, rows: Sequence[Row[R]]) -> dict[Row[R], R]:
-        return {row: found for row in rows if (found := self.get(row))}
+    def get_many(self, rows: Sequence[Row[R]], without: Collection[str] = ()) -> dict[Row[R], R]:
+        found = {row: self.items.get((row.pk, row.sk)) for row in rows}
+        left = {row: {name: item[name] for name in item.keys() - set(without)} for row, item in found.items() if item}
+        return {row: row.kind.from_item(item) for row, item in left.items()}
 
     def open(self, partition: Partition[R], *, due: Any = None, limit: int | None = None) -> list[Item]:
         from filebatch.core.clock import to_iso

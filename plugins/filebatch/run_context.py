@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from filebatch.runs.run import Run
 
 AWS_CONN_ID = "aws_default"
+Connects = Callable[[str | None, str], Callable[[str], Any]]
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +54,21 @@ def airflow_zone() -> tzinfo:
     return UTC if name.lower() == "utc" else ZoneInfo(name)
 
 
-def feed_context(feed: Feed, aws_conn_id: str | None) -> FeedContext:
-    """Return a feed's context: the Variable is read now, the clients are made when they are needed."""
+def feed_context(feed: Feed, aws_conn_id: str | None, connects: Connects | None = None) -> FeedContext:
+    """Return a feed's context: the Variable is read now, the clients are made when they are needed.
+
+    Args:
+        feed: the feed.
+        aws_conn_id: Airflow's connection.
+        connects: returns, for a connection and a region, what makes clients; None for new ones.
+    """
     from airflow.sdk import Variable
 
     from filebatch.feeds import settings
     from filebatch.runs.context import FeedContext
 
     found = settings.parse(Variable.get(settings.VARIABLE, deserialize_json=True))
-    return FeedContext(feed, found, connector(aws_conn_id, found.region))
+    return FeedContext(feed, found, (connects or connector)(aws_conn_id, found.region))
 
 
 def connector(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Am
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -113,6 +113,14 @@ def query(partition: str, due: datetime | None) -> dict[str, Any]:
         "KeyConditionExpression": condition,
         "ExpressionAttributeNames": {f"#{name}": name for name in names},
         "ExpressionAttributeValues": encode(values),
+    }
+
+
+def projection(names: Collection[str]) -> dict[str, Any]:
+    """Return the arguments by which a read brings some attributes alone."""
+    return {
+        "ProjectionExpression": ", ".join(f"#{name}" for name in sorted(names)),
+        "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
     }
 
 

@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 PAGE = 50  # files
 MAX_PAGE = 1000
 REQUESTS = SHARDS + 1  # of a page, at most
-SEARCHED = 10_000  # files that one request looks at for those that fit, at most; 1 MB of them bounds it before
+# Files that one request looks at for those that fit, at most. Where many fit, reading them is what takes our time, and
+# a first page should be there at once; whoever goes on searches for what is rare, as far as 1 MB goes.
+SEARCHED_FIRST, SEARCHED = 500, 10_000
 MAX_VERSIONS = 100  # of one key
 
 WITH_CODE = (FileState.FAILED, FileState.INVALID)
@@ -133,16 +135,22 @@ def _read(
 ) -> tuple[list[ListedFile], str | None]:
     """Read the end of a stretch from all partitions, and merge them as far as each was read; 4 requests."""
     conditions = list(_conditions(wanted))
-    limit = SEARCHED if conditions else size + 1  # one may be the last of the page before
+    most = size + 1  # one may be the last of the page before
+    limit = (SEARCHED if after else SEARCHED_FIRST) if conditions else most
 
     def read(partition: str) -> Page:
-        return ctx.ledger.list_files(partition, span, conditions, limit=limit)
+        return _cut(ctx.ledger.list_files(partition, span, conditions, limit=limit), most)
 
     read_pages = ctx.side_by_side(read, listed.partitions(ctx.feed.name))
     known = max((each.read_to for each in read_pages if each.read_to), default="")
     items = [item for each in read_pages for item in each.items if item["listed_at"] >= known]
     found = sorted(_own(ctx, items, wanted, after), key=lambda file: file.listed_at, reverse=True)
     return found[:size], found[size - 1].listed_at if len(found) > size else known or None
+
+
+def _cut(page: Page, most: int) -> Page:
+    """Return a page with its first items alone, as if it had been read up to the last of them."""
+    return page if len(page.items) <= most else Page(page.items[:most], page.items[most - 1]["listed_at"])
 
 
 def _conditions(wanted: Wanted) -> Iterator[Condition]:

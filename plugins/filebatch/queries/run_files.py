@@ -9,6 +9,7 @@ from filebatch.core.records import FileRecord, RunRecord
 from filebatch.runs import claiming, jobs
 from filebatch.runs.context import FeedContext
 
+LONG = ("history", "outputs")  # attributes that a list doesn't show
 PAGE = 300  # files, so that a page takes 5 requests: the run, its plan, and 3 for the files
 
 
@@ -33,6 +34,6 @@ def page(ctx: FeedContext, run_id: str, after: int = 0) -> RunFiles:
     if record is None:
         return RunFiles(None)
     rows = claiming.planned_rows(ctx, record)
-    found = ctx.ledger.get_many(rows[after : after + PAGE])
+    found = ctx.ledger.get_many(rows[after : after + PAGE], without=LONG)
     files = [found[row] for row in rows[after : after + PAGE] if row in found and found[row].claim == record.token]
     return RunFiles(record, files, after + PAGE if after + PAGE < len(rows) else None)

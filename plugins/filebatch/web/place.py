@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Any
 
 from airflow.configuration import conf
 
 from filebatch.feeds.feed import load_feed
-from filebatch.run_context import AWS_CONN_ID, feed_context
+from filebatch.run_context import AWS_CONN_ID, connector, feed_context
 from filebatch.runs.context import FeedContext
+
+KEPT = 60.0  # seconds for which clients serve all requests: a connection that is changed counts from then on
 
 
 def folder() -> Path:
@@ -30,4 +37,22 @@ def context(name: str) -> FeedContext | None:
     """
     if name not in names():
         return None
-    return feed_context(load_feed(folder() / f"{name}.yaml"), AWS_CONN_ID)
+    return feed_context(load_feed(folder() / f"{name}.yaml"), AWS_CONN_ID, _kept)
+
+
+def _kept(aws_conn_id: str | None, region: str) -> Callable[[str], Any]:
+    """Return what makes clients, the same for all requests of a while: making them takes longer than most answers."""
+    return _made(aws_conn_id, region, int(monotonic() / KEPT))
+
+
+@lru_cache(maxsize=1)
+def _made(aws_conn_id: str | None, region: str, _while: int) -> Callable[[str], Any]:
+    connect, one_at_a_time = connector(aws_conn_id, region), Lock()
+
+    def locked(service: str) -> Any:
+        # Clients may be used by many threads, but a session may not make two at once:
+        # https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
+        with one_at_a_time:
+            return connect(service)
+
+    return locked

@@ -112,6 +112,13 @@ def test_a_key_that_is_asked_for_twice_is_read_once(place):
     assert list(place.ledger.get_many([key, key])) == [key]
 
 
+def test_attributes_that_nobody_needs_are_not_read(place):
+    (key,) = waiting(place, 1)
+    whole = place.ledger.get(key)
+    assert whole.history
+    assert place.ledger.get_many([key], without=("history", "outputs")) == {key: replace(whole, history=None)}
+
+
 def test_nothing_is_read_of_no_keys(place):
     assert place.ledger.get_many([]) == {}
 
@@ -201,6 +208,14 @@ def test_a_move_that_is_sent_again_after_its_answer_was_lost_is_told_as_made(pla
     first = place.ledger.move(move)
     assert place.ledger.try_move(move) == Moved(True, first)
     assert first.attempts == 1
+
+
+def test_of_what_waits_no_more_is_read_than_was_asked_for(place):
+    """Else the first of many costs a page of 1 MB."""
+    keys = waiting(place, 5)
+    with recorded(place.connect("dynamodb"), "dynamodb.Query") as calls:
+        (found,) = place.ledger.open(FileRecord.waiting(FEED), due=NOW, limit=1)
+    assert (found["pk"] in {key.pk for key in keys}, [call["Limit"] for call in calls]) == (True, [1])
 
 
 def test_what_waits_is_counted_up_to_a_limit(place):

@@ -151,6 +151,10 @@ def test_files_by_part_of_the_key(ctx):
     assert all_of(ctx, Wanted(key="nowhere")) == []
 
 
+def test_a_search_that_every_file_fits_brings_each_once_in_order(ctx):
+    assert all_of(ctx, Wanted(key=".csv"), 7) == all_of(ctx, Wanted())
+
+
 def test_a_whole_key_is_that_file_alone_in_one_request(ctx, ledger):
     found, requests = ledger.during(lambda: files.page(ctx, Wanted(key="orders/failed/042.csv")))
     assert (keys(found), found.more, requests) == (["orders/failed/042.csv"], None, 1)
@@ -232,6 +236,22 @@ def test_a_search_goes_on_where_it_stopped_and_finds_what_lies_far_back(large):
     found = list(files.pages(context(large), Wanted(state=SUCCEEDED, key="/000001")))
     assert [key for each in found for key in keys(each)] == ["orders/SUCCEEDED/000001.csv"]
     assert len(found) > 1
+
+
+def test_the_first_page_of_a_search_looks_at_few_files_and_those_after_it_at_all_that_a_request_may(large, monkeypatch):
+    looked, look = [], large.table.list_files
+    monkeypatch.setattr(large.table, "list_files", lambda *of, limit: looked.append(limit) or look(*of, limit=limit))
+    first = files.page(context(large), Wanted(key=".csv"))
+    files.page(context(large), Wanted(key=".csv"), after=first.more)
+    assert looked == [files.SEARCHED_FIRST] * 4 + [files.SEARCHED] * 4
+    assert (len(first.files), files.SEARCHED_FIRST) == (files.PAGE, 500)
+
+
+def test_of_many_files_that_fit_those_alone_are_read_that_may_be_shown(large, monkeypatch):
+    read, reads = [], files.ListedFile.from_item
+    monkeypatch.setattr(files.ListedFile, "from_item", lambda item: read.append(item) or reads(item))
+    assert len(files.page(context(large), Wanted(key=".csv")).files) == files.PAGE
+    assert len(read) <= 4 * (files.PAGE + 1)
 
 
 def test_counts_take_twenty_requests_and_end_at_ten_thousand(large):

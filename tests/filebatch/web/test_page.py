@@ -16,6 +16,7 @@ from filebatch.intake import listing
 from filebatch.queries import verbs
 from filebatch.runs import breaker
 from filebatch.web import one_file
+from filebatch.web import place as web_place
 from files_page import ARRIVED, DONE, FAILED, HOSTILE, MARKUP, PROFILE, WHY
 from moves import BREAKER
 
@@ -33,6 +34,21 @@ EVERYTHING = (
     f"/filebatch/api/log?feed=orders&key={quote(FAILED)}",
 )
 RETRY = {"feed": "orders", "action": "retry", "keys": [FAILED], "reason": "partner sent it again"}
+
+
+def test_clients_are_made_once_for_all_requests_of_a_minute(monkeypatch):
+    """Making them takes longer than most answers."""
+    made, moment = [], [0.0]
+    monkeypatch.setattr(web_place, "connector", lambda *of: made.append(of) or (lambda service: f"{service} {of}"))
+    monkeypatch.setattr(web_place, "monotonic", lambda: moment[0])
+    web_place._made.cache_clear()
+    connects = [web_place._kept("aws_default", "eu-west-1") for _ in range(3)]
+    assert {connect("s3") for connect in connects} == {"s3 ('aws_default', 'eu-west-1')"}
+    assert len(made) == 1
+    moment[0] = web_place.KEPT
+    web_place._kept("aws_default", "eu-west-1")
+    assert len(made) == 2
+    web_place._made.cache_clear()
 
 
 @pytest.mark.parametrize("path", EVERYTHING)

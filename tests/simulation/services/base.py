@@ -23,10 +23,11 @@ def camel(operation: str) -> str:
 
 @dataclass(frozen=True)
 class Pages:
-    """How an operation pages: the name of its list, and what of an answer goes into the next request as what."""
+    """How an operation pages: the name of its list, what of an answer goes into the next request as what; page size."""
 
     listed: str
     markers: Mapping[str, str]
+    size: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Paginator:
     pages: Pages
 
     def paginate(self, PaginationConfig: Mapping[str, Any] | None = None, **request: Any) -> Iterator[dict[str, Any]]:
-        left = (PaginationConfig or {}).get("MaxItems")
+        asked = PaginationConfig or {}
+        left, size = asked.get("MaxItems"), asked.get("PageSize")
+        request = {**request, **({self.pages.size: size} if size and self.pages.size else {})}
         while True:
             page = self.operation(**request)
             found = page.get(self.pages.listed)

@@ -90,7 +90,7 @@ class DynamoDB(Service):
         left_out: how many keys of a BatchGetItem are left for later, of so many.
     """
 
-    paged = {"query": Pages("Items", _MORE), "scan": Pages("Items", _MORE)}
+    paged = {"query": Pages("Items", _MORE, "Limit"), "scan": Pages("Items", _MORE)}
     page = 1000  # items a page: AWS's limit is 1 MB
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -181,7 +181,9 @@ class DynamoDB(Service):
             raise refusal("batch_get_item", "ValidationException", "Provided list of item keys contains duplicates")
         items = self._table("batch_get_item", name).items
         now, later = keys[: (cut := len(keys) - self.left_out(len(keys)))], keys[cut:]
-        found = [encode(items[_key(key)]) for key in now if _key(key) in items]
+        names = wanted.get("ExpressionAttributeNames", {}).values()  # of a projection
+        there = (items[_key(key)] for key in now if _key(key) in items)
+        found = [encode({name: item[name] for name in item if not names or name in names}) for item in there]
         for key in now:
             self.read_in_batch(_key(key), items.get(_key(key)))
         return {
