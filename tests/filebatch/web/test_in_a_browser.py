@@ -108,7 +108,7 @@ def test_an_inline_script_does_not_run(page, tab):
 def test_a_profile_has_bars_and_says_in_words_what_they_are(page, tab):
     shown = tab()
     shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders&key={DONE}")
-    named = shown.get_by_role("img", name="Values from least to greatest: 73, 73, 73,")
+    named = shown.get_by_role("img", name="Values from least to greatest: 49, 49, 48,")
     named.wait_for()
     picture(shown, "profile", height=980)
     assert named.locator("rect").count() == 10

@@ -20,10 +20,12 @@ echo applies >>"$CALLS"
 until [ -e "$CALLS.made" ]; do sleep 0.1; done
 echo made >>"$CALLS"
 """
+# As a terminal starts programs, which heed a Ctrl-C; what runs in the background has it ignored.
 APPLY = """
-import sys
+import signal, sys
 from pathlib import Path
 from deploy.terraform import Terraform
+signal.signal(signal.SIGINT, signal.default_int_handler)
 Terraform(Path(sys.argv[1]), "one").apply({})
 """
 
