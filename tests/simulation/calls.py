@@ -40,7 +40,7 @@ class Calls:
         rates: how often each kind of fault happens to a call.
         stall: how often a process stands still before a call.
         hot: operations at which both are more frequent.
-        slow: with what the names of those begin that may stand still.
+        victims: with what the names of those begin to whom both happen.
         stood_still: is told who stands still, and for how many seconds.
     """
 
@@ -49,13 +49,13 @@ class Calls:
         self.rates: dict[str, float] = {}
         self.stall = 0.0
         self.hot: tuple[str, ...] = ()
-        self.slow = ""
+        self.victims = ""
         self.stood_still: Callable[[Actor, float], None] = lambda _actor, _seconds: None
 
     def make(self, service: str, operation: str, method: Callable[[], Any], request: dict[str, Any]) -> Any:
         actor = self.scheduler.current
         assert actor is not None
-        fault = self._fault(actor.random.random(), operation, request)
+        fault = self._fault(actor, operation, request)
         self.scheduler.wait(self._delay(actor, operation))
         self.trace.call(actor.name, service, operation, request, fault)
         answer = method() if fault is None else self._faulty(fault, service, operation, method)
@@ -63,7 +63,7 @@ class Calls:
         return answer
 
     def _delay(self, actor: Actor, operation: str) -> float:
-        stalls = self.stall and actor.name.startswith(self.slow)
+        stalls = self.stall and actor.name.startswith(self.victims)
         if stalls and actor.random.random() < self.stall * self._factor(operation):
             seconds = actor.random.uniform(*STALL)
             self.stood_still(actor.process or actor, seconds)
@@ -73,8 +73,11 @@ class Calls:
     def _factor(self, operation: str) -> int:
         return HOTTER if operation in self.hot else 1
 
-    def _fault(self, drawn: float, operation: str, request: dict[str, Any]) -> Fault | None:
-        """Return the kind of fault that a number from 0 to 1 stands for."""
+    def _fault(self, actor: Actor, operation: str, request: dict[str, Any]) -> Fault | None:
+        """Draw which kind of fault happens to a call, if any does."""
+        drawn = actor.random.random()
+        if not actor.name.startswith(self.victims):
+            return None
         for name, rate in self.rates.items():
             drawn -= rate * self._factor(operation)
             if drawn < 0:

@@ -52,7 +52,7 @@ class Plan:
     feed: Mapping[str, Any]
     chaos: float  # seconds until the world calms down
     heartbeat: int  # seconds without which a run counts as dead
-    slow: str = ""  # with what the names of those begin that may stand still
+    victims: str = ""  # with what the names of those begin who stand still, and whose requests go wrong
     theme: str = ""
 
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from filebatch.core import file_moves, run_moves
 from filebatch.core.contract import Reason
@@ -34,6 +35,17 @@ class Safeguard:
     what: str
     out: Callable[[ExitStack], None]
     theme: str = ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What holds a safeguard where no seed does: a test, as pytest names it, and why no seed finds it."""
+
+    test: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"`{Path(self.test.partition('::')[0]).name}`: {self.why}"
 
 
 def first_seed(name: str, seeds: Iterable[int]) -> Outcome | None:
@@ -242,41 +254,45 @@ SAFEGUARDS: dict[str, Safeguard] = {
 }
 
 
-def _held(test: str, why: str) -> str:
-    return f"`{test}`: {why}"
-
+RUNS = "tests/filebatch/runs"
+ONLY_WITHOUT_FREED = "`freed` makes good for it; below it is tried without"
 
 # What finds it where no seed does: a test of its own, and why a seed doesn't. What a seed finds is in the table alone.
-HELD_BY_TESTS: dict[str, str] = {
-    "closed last": _held(
-        "test_announcing.py", "a task must die, or fail of another claim, between a message and its end"
+# The tests are run without their safeguards (tests/docs/test_guarantees.py), which they have to notice.
+HELD_BY_TESTS: dict[str, Held] = {
+    "closing refuses": Held(
+        f"{RUNS}/test_settling.py::test_a_claim_is_not_closed_while_a_file_of_it_is_claimed", ONLY_WITHOUT_FREED
     ),
-    "closing refuses": _held(
-        "test_settling.py", "a file must be claimed between two calls of a takeover, by a try that is dead by then"
+    "claim's state once": Held(
+        f"{RUNS}/test_claiming.py::test_a_slower_try_of_the_same_claim_takes_nothing_from_the_one_that_was_first",
+        "what a slower try does then is undone by the next move, which is refused",
     ),
-    "claim's state once": _held(
-        "test_run_moves.py", "what a slower try does then is undone by the next move, which is refused"
-    ),
-    "begin_round's condition": _held(
-        "test_run_moves.py",
+    "begin_round's condition": Held(
+        f"{RUNS}/test_rounds.py::test_whoever_read_the_record_before_another_began_its_next_round_begins_none",
         "two tries of one task begin a round within the same milliseconds, and the fence stops the second job",
     ),
-    "answer lost": _held(
-        "test_ledger.py", "the task that takes a refusal for true is tried again, and then finds what was made"
+    "answer lost": Held(
+        "tests/filebatch/core/test_ledger.py::test_a_move_that_is_sent_again_after_its_answer_was_lost_is_told_as_made",
+        "the task that takes a refusal for true is tried again, and then finds what was made",
     ),
-    "plan once": _held("test_plans.py", "two tries of one task must plan different files within the same milliseconds"),
-    "freed": _held("test_takeover.py", "a task must stand still until its claim is closed, take a file, and die"),
-    "closing refuses, nothing freed": _held(
-        "test_settling.py", "a file must be claimed between two calls of a takeover, by a try that is dead by then"
+    "plan once": Held(
+        f"{RUNS}/test_plans.py::test_the_first_plan_of_a_claim_counts",
+        "two tries of one task must plan different files within the same milliseconds",
     ),
-    "asked for later": _held(
-        "test_takeover.py", "a `notify` must never begin: one that begins puts its claim off by itself"
+    "asked for later": Held(
+        f"{RUNS}/test_takeover.py::test_a_settled_run_that_nobody_announces_asks_for_it_ever_less_often_and_stays_open",
+        "a `notify` must never begin: one that begins puts its claim off by itself",
     ),
-    "its own round's failure": _held(
-        "test_settling.py", "a settling must stand still between two calls while the next round begins"
+    "its own round's failure": Held(
+        f"{RUNS}/test_settling.py::test_a_late_settling_of_a_round_fails_no_file_of_the_next",
+        "a settling must stand still between two calls while the next round begins",
     ),
-    "round to take over": _held(
-        "test_takeover.py", "what is taken too early is given back, and each move of the slower task is refused"
+    "round to take over": Held(
+        f"{RUNS}/test_takeover.py::test_a_job_submitted_a_moment_ago_may_not_be_listed_yet",
+        "what is taken too early is given back, and each move of the slower task is refused",
     ),
-    "claim for round": _held("test_processing.py", "two tries of one task must take different files of one round"),
+    "claim for round": Held(
+        f"{RUNS}/test_processing.py::test_files_that_another_try_of_the_task_took_are_of_the_round",
+        "two tries of one task must take different files of one round",
+    ),
 }

@@ -34,7 +34,7 @@ def told(name: str, outcome: Outcome | None) -> str:
         return f"seed {outcome.plan.seed}: {outcome.rule}"
     if name not in HELD_BY_TESTS:
         raise ValueError(f"{name}: expected a seed that finds it, or a test in HELD_BY_TESTS; found none")
-    return HELD_BY_TESTS[name]
+    return str(HELD_BY_TESTS[name])
 
 
 def write(tried: Mapping[str, Outcome | None]) -> None:

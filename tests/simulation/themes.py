@@ -59,8 +59,8 @@ def ended(random: Random, plan: Plan) -> Plan:
 
 
 def stood_still(random: Random, plan: Plan) -> Plan:
-    """Tasks that claim files stand still for minutes, and are taken for dead meanwhile."""
-    hot = tuple(random.sample(("put_object", "update_item", "batch_get_item", "put_item"), 2))
+    """Tasks that claim files stand still for minutes, are taken for dead meanwhile, and die of what they do next."""
+    hot = ("update_item", random.choice(("put_object", "batch_get_item", "put_item")))
     mishaps = {**_only(plan.mishaps, "event lost", "ring lost"), "stall": 0.1}
     drops = tuple(_drops(random, 12, 0.8 * HOUR))
     kinds = ("mark failed", "delete run", "force keys", "force keys")
@@ -71,8 +71,8 @@ def stood_still(random: Random, plan: Plan) -> Plan:
         chaos=HOUR,
         heartbeat=120,
         hot=hot,
-        slow="claim_files",
-        faults={},
+        victims="claim_files",
+        faults={"died after": 0.02},
         mishaps=mishaps,
     )
 
@@ -126,7 +126,7 @@ def settled_late(random: Random, plan: Plan) -> Plan:
         heartbeat=120,
         feed=feed,
         hot=("get_object", "describe_jobs"),
-        slow="process_files",
+        victims="process_files",
         faults={},
         mishaps={"stall": 0.1},
     )

@@ -149,7 +149,7 @@ class World:
 
     def _begin(self) -> None:
         self.calls.rates, self.calls.hot = dict(self.plan.faults), self.plan.hot
-        self.calls.stall, self.calls.slow = self.plan.mishaps.get("stall", 0.0) / 20, self.plan.slow
+        self.calls.stall, self.calls.victims = self.plan.mishaps.get("stall", 0.0) / 20, self.plan.victims
         self.calls.stood_still = self.airflow.unheard
         self.airflow.begin()
         self.doorbell.begin()
