@@ -130,10 +130,16 @@ def settle(ctx: FeedContext, record: RunRecord, job_id: str | None) -> Settled:
     """Settle a claim by its job, as Batch has it now; one that is settled already says what became of its files.
 
     Raises:
-        NotSettledError: the job works after all, though Batch didn't know it for a while.
+        NotSettledError: the job works after all, though Batch didn't know it for a while; or it is no job of the
+            claim's round, as the run was cleared while this task waited for it.
     """
     if record.is_settled:
         return settling.read(ctx, record)
+    if job_id and job_id != record.job:
+        raise NotSettledError(
+            f"claim {record.token}: expected the job of its round {record.round}, {record.job}, found {job_id}, "
+            "which this task waited for before somebody cleared the run; a retry waits for the round's"
+        )
     job, billed = billing.job_of(ctx, record, job_id) if job_id else (None, None)
     if job and job["status"] not in jobs.TERMINAL:
         raise NotSettledError(f"claim {record.token}: job {job_id} is {job['status']}; a retry waits for its end")

@@ -198,12 +198,24 @@ def test_a_job_that_batch_knows_again_is_not_settled_while_it_works(place):
     job = held.place.job_definition("exec sleep 30")
     where = {"jobQueue": held.ctx.settings.job_queue, "shareIdentifier": "tests"}
     job_id = held.ctx.batch.submit_job(jobName=held.record.job_name, jobDefinition=job, **where)["jobId"]
+    held.ctx.ledger.move(run_moves.submitted(held.record, job_id))
     try:
         with pytest.raises(settling.NotSettledError, match="a retry waits for its end"):
             processing.settle(held.ctx, held.record, job_id)
         assert held.now_in() == [FileState.CLAIMED]
     finally:
         held.ctx.batch.terminate_job(jobId=job_id, reason="the test has ended")
+
+
+@pytest.mark.parametrize("known", [None, "the round's"])
+def test_a_claim_is_not_settled_by_a_job_of_the_claim_before_it(place, known):
+    """A task that waited for that one goes on for a moment when somebody has cleared the run."""
+    held = Held(place, 1)
+    if known:
+        held.ctx.ledger.move(run_moves.submitted(held.record, known))
+    with pytest.raises(settling.NotSettledError, match="a retry waits for the round's"):
+        processing.settle(held.ctx, held.record, "the one before")
+    assert held.now_in() == [FileState.CLAIMED]
 
 
 def test_a_run_of_which_another_gave_back_all_files_has_done_nothing_and_says_so(place):
