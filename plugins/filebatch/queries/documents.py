@@ -71,7 +71,7 @@ def _outcome(record: RunRecord) -> str:
 
 
 def of_log(found: Shown | None) -> dict[str, Any]:
-    """Return what a container wrote of a file, with its job and its log's address; None for what isn't known."""
+    """Return what a container wrote of a file, with its job and addresses in the console; None for what isn't known."""
     if found is None:
-        return {"job": None, "url": None, "lines": []}
-    return {"job": found.job_id, "url": found.log, "lines": list(found.lines)}
+        return {"job": None, "job_url": None, "url": None, "lines": []}
+    return {"job": found.job_id, "job_url": found.page, "url": found.log, "lines": list(found.lines)}

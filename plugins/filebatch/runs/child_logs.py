@@ -42,10 +42,19 @@ class LogStream:
 
     def url(self, region: str, partition: str = "aws") -> str:
         """Return its page in the console of CloudWatch."""
-        host = CONSOLES.get(partition, "console.aws.amazon.com")
         # The console reads its fragment's parts decoded twice, with `$` for `%`.
         group, name = (quote(quote(part, safe=""), safe="").replace("%", "$") for part in (self.group, self.name))
-        return f"https://{host}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}/log-events/{name}"
+        log = f"log-groups/log-group/{group}/log-events/{name}"
+        return f"https://{_host(partition)}/cloudwatch/home?region={region}#logsV2:{log}"
+
+
+def job_url(job_id: str, region: str, partition: str = "aws") -> str:
+    """Return a job's page in the console of Batch, whose address Airflow's own link to a job has."""
+    return f"https://{_host(partition)}/batch/home?region={region}#jobs/detail/{quote(job_id, safe=':')}"
+
+
+def _host(partition: str) -> str:
+    return CONSOLES.get(partition, "console.aws.amazon.com")
 
 
 def jobs_of(ctx: FeedContext, record: RunRecord, files: Iterable[FileRecord]) -> dict[Row[FileRecord], str]:

@@ -58,7 +58,9 @@ def containers(
 
 
 def _shown(ctx: FeedContext, file: FileRecord, job: str, stream: LogStream | None, *, excerpt: bool) -> Shown:
+    where = (ctx.settings.region, ctx.batch.meta.partition)
+    page = child_logs.job_url(job, *where)
     if stream is None:
-        return Shown(job)
+        return Shown(job, page=page)
     found = child_logs.excerpt(ctx.connect("logs"), stream, file) if excerpt else ()
-    return Shown(job, stream.url(ctx.settings.region, ctx.batch.meta.partition), tuple(found))
+    return Shown(job, stream.url(*where), tuple(found), page)

@@ -31,11 +31,15 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What is known of the container that did a file: its job, its log's address, and what that says of the file."""
+    """What is known of the container that did a file: its job, its log's address, and what that says of the file.
+
+    `page` is the job's address in the console, where one is known.
+    """
 
     job_id: str
     log: str | None = None
     lines: Sequence[str] = field(default=())
+    page: str | None = None
 
 
 def counted(counts: Mapping[str, int]) -> str:

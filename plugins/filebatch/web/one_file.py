@@ -15,6 +15,7 @@ from filebatch.core.contract import Output
 from filebatch.core.errors import ContractError
 from filebatch.core.records import FileRecord, FileState
 from filebatch.queries import advice, documents, story, timeline
+from filebatch.runs import child_logs
 from filebatch.runs.context import FeedContext
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,13 @@ SHOWN = ("name", "type", "nulls", "min", "max", "distinct")  # of a column
 def of_key(ctx: FeedContext, key: str) -> dict[str, Any]:
     """Return what is known of a key of the feed; 5 requests where the ledger knows it, and its outputs."""
     found = story.of_key(ctx, key)
-    newest = found.newest
+    newest, job = found.newest, found.run.job if found.run else None
     made = produced(ctx, newest) if newest and newest.state is FileState.SUCCEEDED else []
     return {
         **documents.of_told(advice.of_story(found, clock.now())),
         "versions": [_version(file) for file in found.records[: timeline.SHOWN_VERSIONS]],
-        "job": found.run.job if found.run else None,
+        "job": job,
+        "job_url": child_logs.job_url(job, ctx.settings.region, ctx.s3.meta.partition) if job else None,
         "outputs": [_output(ctx, output) for output in made[:SHOWN_OUTPUTS]],
         "profile": next((profile(ctx, output) for output in made if output.name == PROFILE), None),
     }

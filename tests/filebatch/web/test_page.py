@@ -90,7 +90,7 @@ def test_a_run_without_a_claim_has_none(page):
 
 def test_a_file_of_which_no_container_is_known_has_no_log(page):
     found = page.ask(f"/filebatch/api/log?feed=orders&key={quote(FAILED)}").json()
-    assert found == {"job": None, "url": None, "lines": []}
+    assert found == {"job": None, "job_url": None, "url": None, "lines": []}
     assert page.ask("/filebatch/api/log?feed=orders&key=elsewhere/a.csv").status_code == 404
 
 

@@ -37,6 +37,9 @@ function go(path) {
 }
 const run = (of, id) => id ? link(id, () => go(`/dags/${encodeURIComponent(of)}/runs/${encodeURIComponent(id)}`)) : '';
 
+const task = (of, id) => link('process_files', () => go(`/dags/${encodeURIComponent(of)}/runs/${encodeURIComponent(id)}/tasks/process_files`));
+const doneBy = (of, id) => id ? [el('p', {}, 'Run ', run(of, id), ', task ', task(of, id))] : [];
+
 // Airflow's own switch decides between light and dark, and it may be turned while the page is open.
 function colours() {
   if (!airflow) return;
@@ -162,7 +165,7 @@ async function log() {
   const found = await ask(`log?${new URLSearchParams({feed, key: shown})}`).catch(error => ({problem: error.message}));
   if (found.problem) return [el('h2', {}, 'Container log'), el('p', {}, found.problem)];
   if (!found.job) return [];
-  return [el('h2', {}, 'Container log'), el('p', {}, `Batch job ${found.job} `, page('whole log', found.url)),
+  return [el('h2', {}, 'Container log'), el('p', {}, 'Batch job ', page(found.job, found.job_url), ' ', page('whole log', found.url)),
     found.lines.length ? el('pre', {id: 'log', tabIndex: 0}, found.lines.join('\n')) : el('p', {}, 'It has no line yet.')];
 }
 
@@ -180,7 +183,7 @@ async function showStory() {
   at('story').replaceChildren(link(`Files of ${feed}`, () => { shown = ''; refresh(); }),
     el('h1', {id: 'whole-key'}, file.key), el('p', {id: 'file-state', className: file.state}, file.state),
     ...file.said.map(line => el('p', {className: 'line'}, line)), el('p', {className: 'next'}, `What to do: ${file.next}`),
-    ...acts(file), ...logged, ...(file.job && !logged.length ? [el('p', {}, `Batch job: ${file.job}`)] : []),
+    ...doneBy(feed, file.versions[0]?.run_id), ...acts(file), ...logged, ...(file.job && !logged.length ? [el('p', {}, 'Batch job ', page(file.job, file.job_url))] : []),
     el('h2', {}, 'Timeline'), table(['When (UTC)', 'What', 'Run'], file.timeline.map(each => [short(each.at), each.what, run(feed, each.run_id)])),
     ...outputs, ...profile);
   if (focused) at(focused)?.focus();
