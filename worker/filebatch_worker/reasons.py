@@ -28,6 +28,7 @@ PLACES = ("line", "row", "column", "byte", "bad_rows")  # of `where`, what is sh
 
 MAX_VALUES, MAX_VALUE = 20, 4000  # values of `where` that everybody is told, and bytes of JSON of one
 
+FRAMES = "Traceback (most recent call last):\n"
 _CODE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _WITHHELD = "; its text may quote the file: only show_values shows it"
 
@@ -52,15 +53,15 @@ def of_failure(code: str, error: Exception, *, show_values: bool) -> Reason:
 
 
 def trace(error: BaseException, *, show_values: bool) -> str:
-    """Return the traceback for the job's log, what led to the exception first."""
+    """Return the traceback for the job's log, what led to the exception first; of `is_plain` ones what they say."""
     parts = []
     quotes = False
     for each in _chain(error):
         quotes = quotes or is_processors(each)  # and so does all that led to what the processor raised
-        lines = "".join(traceback.format_tb(each.__traceback__))
-        parts.append(
-            f"Traceback (most recent call last):\n{lines}{_told(each, quotes=quotes, show_values=show_values)}"
+        lines = (
+            "" if getattr(each, "is_plain", False) else f"{FRAMES}{''.join(traceback.format_tb(each.__traceback__))}"
         )
+        parts.append(f"{lines}{_told(each, quotes=quotes, show_values=show_values)}")
     return "\n\nwhich led to:\n\n".join(reversed(parts))
 
 

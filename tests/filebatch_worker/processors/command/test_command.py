@@ -187,6 +187,9 @@ def test_how_a_program_ended_is_told_without_its_words(tmp_path):
     told = reasons.of_failure("bug", caught.value, show_values=False).message
     assert "ProgramFailedError: the program ended with exit code 3" in told
     assert "Jo Doe" not in told
+    log = reasons.trace(caught.value, show_values=False)
+    assert log == told  # lines of the worker would say nothing of the program
+    assert reasons.trace(caught.value, show_values=True).endswith("code 3: Jo Doe")
 
 
 def test_a_program_that_takes_the_containers_memory_is_ended(tmp_path, monkeypatch):

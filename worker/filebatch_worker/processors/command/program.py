@@ -27,6 +27,8 @@ MEMORY_SHARE = 0.8  # of the container's: the rest is the worker's, and what kee
 class ProgramError(FilebatchError):
     """What is wrong with how a program ended; `summary` says it without a word of the program's, or of the file's."""
 
+    is_plain = True  # where it was raised is a line of the worker, which says nothing of the program
+
     def __init__(self, summary: str, said: str = "") -> None:
         super().__init__(f"{summary}: {said}" if said else summary)
         self.summary = summary
