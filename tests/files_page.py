@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from playwright.sync_api import Browser, Page
 
 from api_server import api_server
 from aws import ROOT, Place, feed_of
@@ -39,6 +40,20 @@ MARKUP = "<script>document.title='owned'</script><b>it broke</b>"
 USERS = "admin:ADMIN,eve:VIEWER,nobody:"  # who has no role may do nothing
 
 
+def token(config: Config, user: str) -> str:
+    """Log one of Airflow's users in; return their token."""
+    body = {"username": user, "password": json.loads(config.passwords.read_text())[user]}
+    answer = httpx.post(f"{config.api.url}/auth/token", json=body, trust_env=False, timeout=60)
+    return str(answer.raise_for_status().json()["access_token"])
+
+
+def tab_of(browser: Browser, config: Config, user: str, **options: Any) -> Page:
+    """Return a tab, in a browser of its own, of somebody who logged in."""
+    context = browser.new_context(viewport={"width": 1200, "height": 700}, **options)
+    context.add_cookies([{"name": "_token", "value": token(config, user), "url": config.api.url}])
+    return context.new_page()
+
+
 @dataclass
 class FilesPage:
     """A running server with the page, its users' passwords, and the place that its feed is in."""
@@ -46,14 +61,8 @@ class FilesPage:
     config: Config
     place: Place
 
-    def token(self, user: str) -> str:
-        password = json.loads(self.config.passwords.read_text())[user]
-        body = {"username": user, "password": password}
-        answer = httpx.post(f"{self.config.api.url}/auth/token", json=body, trust_env=False, timeout=60)
-        return str(answer.raise_for_status().json()["access_token"])
-
     def ask(self, path: str, user: str | None = "admin", method: str = "GET", body: Any = None) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
+        headers = {"Authorization": f"Bearer {token(self.config, user)}"} if user else {}
         with httpx.Client(base_url=self.config.api.url, trust_env=False, timeout=60) as client:
             return client.request(method, path, json=body, headers=headers)
 

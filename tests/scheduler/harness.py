@@ -77,11 +77,14 @@ class Whole:
         """Return a client of who looks on: nothing that it asks goes wrong."""
         return self.aws.client(service, access.SPARED)
 
-    def drop(self, feed: str, *names: str, day: date = TODAY) -> list[Row[FileRecord]]:
-        """Put small files of a day under a feed's prefix; return their keys in the ledger."""
+    def drop(self, feed: str, *names: str, day: date = TODAY, body: bytes | None = None) -> list[Row[FileRecord]]:
+        """Put files of a day under a feed's prefix, small ones that have their key; return their keys in the ledger."""
         bucket = self.aws.settings["buckets"]["new_files"]
         keys = [f"{feed}/{day}/{name}.csv" for name in names]
-        answers = [self.s3.put_object(Bucket=bucket, Key=key, Body=f"id\n{key}\n".encode()) for key in keys]
+        bodies = [body or f"id\n{key}\n".encode() for key in keys]
+        answers = [
+            self.s3.put_object(Bucket=bucket, Key=key, Body=each) for key, each in zip(keys, bodies, strict=True)
+        ]
         uris = (f"s3://{bucket}/{key}" for key in keys)
         return [Row(FileRecord, uri, answer["VersionId"]) for uri, answer in zip(uris, answers, strict=True)]
 
@@ -177,7 +180,7 @@ class Whole:
 
 @contextmanager
 def whole(
-    folder: Path, feeds: Mapping[str, Mapping[str, Any]], file: str = "dags_file.py", **triggerer: str
+    folder: Path, feeds: Mapping[str, Mapping[str, Any]], file: str = "dags_file.py", users: str = "", **triggerer: str
 ) -> Iterator[Whole]:
     """Start a system on free ports, on this interpreter's Airflow; end it afterwards, and judge what it asked of AWS.
 
@@ -185,6 +188,7 @@ def whole(
         folder: where it keeps its state.
         feeds: what each feed says, by its name.
         file: the DAG file.
+        users: of Airflow, beside its administrator, with their roles: `eve:VIEWER`.
         triggerer: more environment of the triggerer.
     """
     dags, recording = _dags(folder / "dags", feeds, file), folder / "requests.jsonl"
@@ -202,6 +206,7 @@ def whole(
                     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
                     **triggerer,
                 },
+                "api-server": {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{airflow.USER}:ADMIN,{users}".strip(",")},
                 "dag-processor": {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10"},
             },
         )

@@ -10,18 +10,33 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import Browser
 
-from browsing import chromium
+from aws import ROOT
+from browsing import ask, chromium, picture
 from filebatch.core.records import FileRecord, FileState
 from filebatch.core.rows import Row
 from filebatch.runs import jobs as jobs_of_runs
+from files_page import tab_of
 from local_system import airflow
 from scheduler.harness import DAILY, PATIENCE, TODAY, Whole, wait, whole
 
 pytestmark = pytest.mark.scheduler
 FEED = "days"
-PROGRAM = "programs"  # a feed whose program fails until it is fixed
-FIXED = "import pathlib, shutil, sys; assert pathlib.Path(sys.argv[1]).exists(); shutil.copy(sys.argv[2], sys.argv[3])"
+PAYMENTS = "payments"  # a feed whose program fails for one partner until a rate is known, and refuses another's file
+PROGRAM = """
+import pathlib, shutil, sys
+known, given, made = map(pathlib.Path, sys.argv[1:])
+if "partner-x" in given.read_text() and not known.exists():
+    sys.exit("no exchange rate for XPF in the table of rates")
+if "partner-z" in given.read_text():
+    print("line 2: an amount without a currency", file=sys.stderr)
+    sys.exit(65)
+shutil.copy(given, made / "copy.csv")
+"""
+WEATHER = "weather"  # a feed of tables
+VIEWER = "eve"
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">\n'\"&\N{PILE OF POO}\u202e"
 # A job of this feed is at work until the gate is there, a file: so that people can stop it before.
 SLOW, SLOWLY = "slow", 'while [ ! -e "$3" ]; do sleep 0.2; done; cp "$1" "$2/copy"'
 DAYS = [TODAY - timedelta(days=ago) for ago in (12, 11, 10)]
@@ -36,9 +51,15 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def system(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Whole]:
     command = ["/bin/sh", "-c", SLOWLY, "slowly", "{input}", "{output}", str(gate)]
     slow = {"processor": "command", "options": {"command": command}}
-    feeds = {FEED: DAILY, SLOW: slow, PROGRAM: program(gate.parent / "fixed")}
-    with whole(tmp_path_factory.mktemp("system"), feeds) as running:
+    feeds = {FEED: DAILY, SLOW: slow, PAYMENTS: payments(gate.parent / "known"), WEATHER: {}}
+    with whole(tmp_path_factory.mktemp("system"), feeds, users=f"{VIEWER}:VIEWER") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +73,10 @@ def files(system: Whole) -> list[Row[FileRecord]]:
     return [key for day in DAYS for key in system.drop(FEED, "a", "b", day=day)]
 
 
-def program(fixed: Path) -> dict[str, Any]:
-    """Return a feed whose files a program does that fails as long as a certain file isn't there."""
-    command = [sys.executable, "-c", FIXED, str(fixed), "{input}", "{output}"]
-    return {"processor": "command", "options": {"command": command}, "max_attempts": 1}
+def payments(known: Path) -> dict[str, Any]:
+    """Return a feed whose program lacks a rate as long as a certain file isn't there."""
+    command = [sys.executable, "-c", PROGRAM, str(known), "{input}", "{output}"]
+    return {"processor": "command", "options": {"command": command}, "max_attempts": 1, "show_values": True}
 
 
 def backfill(
@@ -299,31 +320,85 @@ def trigger_slow(system: Whole) -> None:
     airflow.ask(system.config.api, "POST", f"/api/v2/dags/{SLOW}/dagRuns", {"logical_date": None, "conf": {}})
 
 
+@pytest.mark.browser
 def test_a_failed_file_is_found_in_the_browser_read_retried_and_seen_to_succeed(
-    system: Whole, gate: Path, files: list[Row[FileRecord]]
+    system: Whole, gate: Path, files: list[Row[FileRecord]], browser: Browser
 ) -> None:
-    rows = system.drop(PROGRAM, "partner-x")
-    key = rows[0].pk.split("/", 3)[3]
-    airflow.ask(system.config.api, "POST", f"/api/v2/dags/{PROGRAM}/dagRuns", {"logical_date": None, "conf": {}})
-    wait(lambda: system.are(rows, FileState.FAILED))
-    with chromium() as browser:
-        shown = browser.new_page(viewport={"width": 1200, "height": 900})
-        shown.goto(system.config.api.login)
-        shown.goto(f"{system.config.api.url}/plugin/filebatch")
-        frame = shown.frame_locator("iframe")
-        frame.get_by_role("button", name=PROGRAM).click()
-        frame.get_by_label("Key").fill("partner-x")
-        frame.get_by_label("Key").press("Enter")
-        frame.get_by_role("button", name=key).wait_for()
-        frame.get_by_role("button", name=key).click()
-        assert "ProgramFailedError" in frame.locator(".line").first.inner_text()
-        assert f"{key}' failed: bug" in frame.locator("#log").inner_text()
-        (gate.parent / "fixed").touch()
-        frame.get_by_label("Reason").fill("the program is fixed")
-        frame.get_by_role("button", name="retry").click()
-        frame.locator("#file-state", has_text="SUCCEEDED").wait_for(timeout=PATIENCE * 1000)
-    told = {"Files: 1 failed of 1 file", "retry: the program is fixed\nFiles: 1 succeeded of 1 file"}
-    wait(lambda: told <= {run["note"] for run in system.runs(PROGRAM)})
+    rows = system.drop(PAYMENTS, "partner-x", "partner-y", "partner-z")
+    key = key_of(rows[0])
+    airflow.ask(system.config.api, "POST", f"/api/v2/dags/{PAYMENTS}/dagRuns", {"logical_date": None, "conf": {}})
+    wait(lambda: sorted(item.state for item in system.items(rows)) == ["FAILED", "INVALID", "SUCCEEDED"])
+    shown = browser.new_page(viewport={"width": 1200, "height": 700})
+    shown.goto(system.config.api.login)
+    shown.goto(f"{system.config.api.url}/plugin/filebatch")
+    frame = shown.frame_locator("iframe")
+    frame.get_by_role("cell", name="settled").first.wait_for()
+    picture(shown, "feeds", height=400)
+    frame.get_by_role("button", name=PAYMENTS).click()
+    frame.locator("#rows tr").nth(2).wait_for()
+    picture(shown, "files", height=440)
+    frame.get_by_label("Key").fill("partner-x")
+    frame.get_by_label("Key").press("Enter")
+    frame.locator("#rows tr").nth(1).wait_for(state="detached")
+    frame.get_by_role("button", name=key).click()
+    assert "no exchange rate for XPF" in frame.locator(".line").first.inner_text()
+    assert f"{key}' failed: bug" in frame.locator("#log").inner_text()
+    frame.get_by_label("Reason").fill("the rate is known now")
+    picture(shown, "file", height=740)
+    shown.evaluate("document.documentElement.classList.replace('light', 'dark')")  # as Airflow's own switch does
+    picture(shown, "file-dark", height=740)
+    shown.evaluate("document.documentElement.classList.replace('dark', 'light')")
+    (gate.parent / "known").touch()
+    frame.get_by_role("button", name="retry").click()
+    frame.locator("#file-state", has_text="SUCCEEDED").wait_for(timeout=PATIENCE * 1000)
+    picture(shown, "file-done", height=740)
+    told = "retry: the rate is known now\nFiles: 1 succeeded of 1 file"
+    wait(lambda: told in (notes := [run["note"] or "" for run in system.runs(PAYMENTS)]) and failed_one(notes))
+
+
+def failed_one(notes: list[str]) -> bool:
+    return any(note.startswith("Files: 1 failed") for note in notes)
+
+
+def key_of(row: Row[FileRecord]) -> str:
+    return row.pk.split("/", 3)[3]
+
+
+@pytest.mark.browser
+def test_what_the_table_of_a_file_holds_is_seen_in_the_browser(system: Whole, browser: Browser) -> None:
+    rows = system.drop(WEATHER, "seattle", body=(ROOT / "samples" / "seattle-weather.csv").read_bytes())
+    wait(lambda: system.are(rows, FileState.SUCCEEDED))
+    shown = tab_of(browser, system.config, VIEWER)
+    shown.goto(f"{system.config.api.url}/filebatch/page?feed={WEATHER}&key={quote(key_of(rows[0]))}")
+    shown.get_by_role("img", name="Values from least to greatest").first.wait_for()
+    picture(shown, "profile", height=980)
+
+
+@pytest.mark.browser
+def test_a_viewer_reads_why_sees_no_button_and_starts_nothing(system: Whole, browser: Browser) -> None:
+    shown = tab_of(browser, system.config, VIEWER)
+    shown.goto(f"{system.config.api.url}/filebatch/page?feed={PAYMENTS}")
+    shown.get_by_role("button", name="partner-z").click()
+    assert "The file is wrong" in shown.locator(".line").first.inner_text()
+    assert shown.get_by_role("button", name="redo").count() == shown.get_by_label("Reason").count() == 0
+    asked = {"feed": PAYMENTS, "action": "redo", "keys": [f"{PAYMENTS}/{TODAY}/partner-z.csv"], "reason": "let me"}
+    headers = {"Content-Type": "application/json"}
+    before = len(system.runs(PAYMENTS))
+    act = f"{system.config.api.url}/filebatch/api/act"
+    assert ask(shown, act, method="POST", headers=headers, body=json.dumps(asked)).startswith("403 ")
+    assert len(system.runs(PAYMENTS)) == before
+
+
+@pytest.mark.browser
+def test_a_key_that_is_markup_is_done_and_shown_as_text(system: Whole, browser: Browser) -> None:
+    rows = system.drop(PAYMENTS, HOSTILE)
+    wait(lambda: system.are(rows, FileState.SUCCEEDED))
+    shown = tab_of(browser, system.config, VIEWER)
+    shown.goto(f"{system.config.api.url}/filebatch/page?feed={PAYMENTS}")
+    shown.get_by_role("button", name="<img").click()
+    shown.locator("#whole-key").wait_for()
+    assert shown.locator("#whole-key").text_content() == key_of(rows[0])
+    assert (shown.locator("img").count(), shown.title()) == (0, "Files")
 
 
 def test_bucket_ledger_and_results_agree_in_the_end(system: Whole) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from aws import until
-from browsing import chromium, picture
-from files_page import DONE, FAILED, HOSTILE, MARKUP
+from browsing import chromium
+from files_page import DONE, FAILED, HOSTILE, MARKUP, tab_of
 
 pytestmark = [pytest.mark.airflow, pytest.mark.browser]
 
@@ -17,18 +17,16 @@ def browser():
 
 @pytest.fixture
 def tab(browser, page):
-    """A tab of somebody who logged in; `eve` has no link and brings the cookie."""
+    """A tab of somebody who logged in."""
 
     def opened(user="admin", **options):
-        context = browser.new_context(viewport={"width": 1200, "height": 700}, **options)
-        context.add_cookies([{"name": "_token", "value": page.token(user), "url": page.config.api.url}])
-        contexts.append(context)
-        return context.new_page()
+        shown.append(tab_of(browser, page.config, user, **options))
+        return shown[-1]
 
-    contexts = []
+    shown = []
     yield opened
-    for context in contexts:
-        context.close()
+    for each in shown:
+        each.context.close()
 
 
 def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
@@ -37,11 +35,9 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     shown.goto(f"{page.config.api.url}/plugin/filebatch")
     frame = shown.frame_locator("iframe")
     frame.locator(".held", has_text="press retry").wait_for()
-    picture(shown, "feeds", height=400)
     frame.get_by_role("button", name="orders").click()
     frame.locator("#held", has_text="all FAILED, the latest with bug").wait_for()
     frame.locator("#rows tr").nth(3).wait_for()
-    picture(shown, "files", height=500)
     frame.get_by_label("Key").fill("partner-x")
     frame.get_by_label("Key").press("Enter")
     frame.locator("#rows tr").nth(1).wait_for(state="detached")
@@ -50,14 +46,14 @@ def test_a_failed_file_is_found_read_and_retried(page, browser, tab):
     frame.get_by_role("button", name="retry").click()
     assert "Write a reason" in frame.locator("#said").inner_text()
     frame.get_by_label("Reason").fill("the partner's disk is fixed")
-    picture(shown, "file", height=560)
     shown.evaluate("document.documentElement.classList.replace('light', 'dark')")  # as Airflow's own switch does
     until(lambda: frame.locator("body").evaluate("each => getComputedStyle(each).colorScheme") == "dark")
-    picture(shown, "file-dark", height=560)
     frame.get_by_role("button", name="retry").click()
     found = until(lambda: [run for run in page.runs() if run["note"] == "retry: the partner's disk is fixed"])
     conf = {"keys": [FAILED], "reason": "the partner's disk is fixed"}
     assert [(run["conf"], run["triggering_user_name"]) for run in found] == [(conf, "admin")]
+    frame.get_by_role("button", name="process_files").click()
+    shown.wait_for_url("**/dags/orders/runs/manual__1/tasks/process_files")
     shown.close()
 
 
@@ -110,7 +106,6 @@ def test_a_profile_has_bars_and_says_in_words_what_they_are(page, tab):
     shown.goto(f"{page.config.api.url}/filebatch/page?feed=orders&key={DONE}")
     named = shown.get_by_role("img", name="Values from least to greatest: 49, 49, 48,")
     named.wait_for()
-    picture(shown, "profile", height=980)
     assert named.locator("rect").count() == 10
     assert len({rect.bounding_box()["height"] for rect in named.locator("rect").all()}) == 2
     assert shown.get_by_role("img").count() == 5
