@@ -139,6 +139,7 @@ function bars(counts) {
   return draw('svg', {class: 'bars', viewBox: `0 0 ${9 * counts.length - 1} 28`, role: 'img', 'aria-label': `Values from least to greatest: ${counts.join(', ')}`},
     ...counts.map((number, place) => draw('rect', {x: 9 * place, y: 28 - height(number), width: 8, height: height(number)}, draw('title', {}, `${number.toLocaleString('en')} values`))));
 }
+const whole = value => el('span', {className: 'whole'}, value); // a number that is broken reads as two
 const text = value => value === null || value === undefined ? '' : String(value);
 
 function acts(file) {
@@ -179,7 +180,7 @@ async function showStory() {
   const profile = file.profile ? [el('h2', {}, 'Profile'), table(['Column', 'Type', 'Nulls', 'Distinct', 'Least', 'Greatest', 'From least to greatest'],
     file.profile.map(column => [...[column.name, column.type, column.nulls, column.distinct, column.min, column.max].map(text), bars(column.histogram)]))] : [];
   const outputs = file.outputs.length ? [el('h2', {}, 'Outputs'), table(['Name', 'Rows', 'Bytes', 'Where'],
-    file.outputs.map(each => [each.name, each.rows?.toLocaleString('en'), each.size.toLocaleString('en'), each.uri].map(text)))] : [];
+    file.outputs.map(each => [whole(each.name), whole(each.rows?.toLocaleString('en')), whole(each.size.toLocaleString('en')), each.uri]))] : [];
   at('story').replaceChildren(link(`Files of ${feed}`, () => { shown = ''; refresh(); }),
     el('h1', {id: 'whole-key'}, file.key), el('p', {id: 'file-state', className: file.state}, file.state),
     ...file.said.map(line => el('p', {className: 'line'}, line)), el('p', {className: 'next'}, `What to do: ${file.next}`),
