@@ -51,7 +51,7 @@ def _made(aws_conn_id: str | None, region: str, _while: int) -> Callable[[str], 
 
     def locked(service: str) -> Any:
         # Clients may be used by many threads, but a session may not make two at once:
-        # https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
+        # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
         with one_at_a_time:
             return connect(service)
 
