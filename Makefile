@@ -32,6 +32,9 @@ ANY_AIRFLOW := $(addprefix --ignore=tests/, tools/deploy tools/doctor tools/cost
   tools/test_marked_part.py tools/test_mutants.py tools/test_try_file.py \
   e2e/test_calls_of_a_file.py e2e/test_large_reasons.py e2e/test_mean.py e2e/test_which_files.py)
 
+# Each takes minutes.
+SMOKE := $(addprefix tests/infra/, test_aws_smoke.py test_make_deploy.py test_mwaa_applied.py)
+
 # One more than there are processors: some wait. The longest files come first, as tests/conftest.py has them.
 AT_ONCE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
@@ -93,15 +96,15 @@ test-airflow: setup  ## of these, what goes through Airflow; .ci/run runs it wit
 	@$(BIN)/python -m pytest $(AT_ONCE) -m "not docker" $(AIRFLOW_TESTS) $(ANY_AIRFLOW) $(ARGS)
 
 test-infra: setup  ## what needs Terraform and the AWS provider (where it can't be downloaded, TF_PLUGIN_DIR names a mirror)
-	@$(BIN)/python -m pytest -m terraform tests/infra --ignore=tests/infra/test_aws_smoke.py --ignore=tests/infra/test_mwaa_applied.py $(ARGS)
+	@$(BIN)/python -m pytest -m terraform tests/infra $(addprefix --ignore=,$(SMOKE)) $(ARGS)
 
 # No run of CI has the time, nor a fresh machine an engine.
 test-docker: setup  ## what needs a Docker engine: images, the worker as its job definition says, docker-compose.yaml, a push
 	@if docker version >/dev/null 2>&1; then $(BIN)/python -m pytest -m docker $(ARGS); \
 	else echo "SKIPPED: no Docker engine answers, so neither the images nor docker-compose.yaml were tried"; fi
 
-test-smoke: setup  ## aws-smoke, and the module of MWAA, against a local AWS with Terraform: minutes, so no part of test-infra
-	@$(BIN)/python -m pytest -m terraform tests/infra/test_aws_smoke.py tests/infra/test_mwaa_applied.py $(ARGS)
+test-smoke: setup  ## aws-smoke, make deploy, and the module of MWAA, against a local AWS with Terraform: minutes, so no part of test-infra
+	@$(BIN)/python -m pytest -m terraform $(SMOKE) $(ARGS)
 
 simulate: setup  ## what might go wrong, played through: SEEDS=n FROM=m; ARGS=--story tells one seed
 	@PYTHONPATH=infra/local:plugins:worker:tests:tools $(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM) $(ARGS)
