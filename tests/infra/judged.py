@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from filebatch_local.serve.background import LocalAws
@@ -42,14 +43,15 @@ def role_of(name: str) -> str | None:
     return found["role"] if found else None
 
 
-def judge(recording: Path, settings: Mapping[str, Any]) -> None:
+def judge(recording: Path, settings: Mapping[str, Any], prefixes: Mapping[str, str] = MappingProxyType({})) -> None:
     """Fail where a role did what its policy doesn't allow.
 
     Args:
         recording: what a local AWS wrote.
         settings: the settings of the environment that was recorded.
+        prefixes: first folders of feeds' keys, by feed, where they aren't the feed's name.
     """
-    found = made(recording.read_text(encoding="utf-8").splitlines(), settings)
+    found = made(recording.read_text(encoding="utf-8").splitlines(), settings, prefixes)
     assert "airflow" in {call.role for call in found}, "nothing that Airflow asked was recorded"
     for role in sorted({call.role for call in found}):
         statements = golden("roles")["policies"][role]
@@ -57,10 +59,13 @@ def judge(recording: Path, settings: Mapping[str, Any]) -> None:
         assert not refused, f"the role {role} in infra/modules/iam may not do what it did: {refused}"
 
 
-def made(lines: Iterable[str], settings: Mapping[str, Any]) -> list[Call]:
+def made(
+    lines: Iterable[str], settings: Mapping[str, Any], prefixes: Mapping[str, str] = MappingProxyType({})
+) -> list[Call]:
     """Read what was asked of an environment; return it in the names of the one whose rendering is kept."""
     rendered, here = golden("roles"), names(settings)
-    return [_renamed(_of_known_feed(call, rendered), here, rendered["names"]) for call in calls.read(lines, role_of)]
+    known = (_of_known_feed(call, rendered, prefixes) for call in calls.read(lines, role_of))
+    return [_renamed(call, here, rendered["names"]) for call in known]
 
 
 def names(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -102,11 +107,12 @@ def _renamed_value(key: str, value: str, here: Mapping[str, str], there: Mapping
     return f"s3://{there['s3 new_files']}/{value.removeprefix(bucket)}" if value.startswith(bucket) else value
 
 
-def _of_known_feed(call: Call, rendered: Mapping[str, Any]) -> Call:
+def _of_known_feed(call: Call, rendered: Mapping[str, Any], prefixes: Mapping[str, str]) -> Call:
     """Return what a job of a feed that the rendering hasn't did as if it were ANY_FEED's, whose files it names."""
     feed = call.role.removeprefix("job-")
     if feed == call.role or call.role in rendered["policies"]:
         return call
-    part = re.compile(rf"(?<![^/#]){re.escape(feed)}(?![^/])")
+    own = "|".join(map(re.escape, (feed, prefixes.get(feed, feed))))
+    part = re.compile(rf"(?<![^/#])(?:{own})(?![^/])")
     context = tuple((key, part.sub(ANY_FEED, value)) for key, value in call.context)
     return Call(f"job-{ANY_FEED}", call.action, part.sub(ANY_FEED, call.resource), context)

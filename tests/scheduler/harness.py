@@ -5,11 +5,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import yaml
 
@@ -31,7 +32,9 @@ from local_system.config import Config, airflow_environment
 from local_system.system import down, up
 from scheduler.proxy import Hold, Proxy, proxy_of
 
+T = TypeVar("T")
 HERE = Path(__file__).parent
+BESIDE = ("unprotected.py", "stands_still.py")  # modules that DAGs and tasks import
 # Seconds; it only says when to give up. Airflow at times fails a task that was deferred for a moment only
 # (docs/architecture.md), and the third retry of a task is made after up to four minutes.
 PATIENCE = 600
@@ -49,17 +52,27 @@ VISIBILITY = 15  # seconds until a message that was received comes again
 
 def wait(look: Callable[[], Any]) -> None:
     """Wait for a true answer, and ask no more often than leaves the system its processors."""
-    until(look, PATIENCE, every=0.5)
+    wait_for(look)
+
+
+def wait_for(look: Callable[[], T | None]) -> T:
+    """Wait for a true answer, and return it."""
+    return until(look, PATIENCE, every=0.5)
+
+
+def task_path(feed: str, run_id: str, name: str) -> str:
+    return f"/api/v2/dags/{feed}/dagRuns/{quote(run_id)}/taskInstances/{name}"
 
 
 @dataclass(frozen=True)
 class Whole:
-    """A running system and what tests ask of it."""
+    """A running system and what tests ask of it; which feeds' files lie under another name than their own."""
 
     config: Config
     aws: LocalAws
     proxy: Proxy
     options: Sequence[str]
+    prefixes: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -114,10 +127,56 @@ class Whole:
         """Return a feed's runs that wait for their turn or go on."""
         return [run for run in self.runs(feed) if run["state"] in ("queued", "running")]
 
-    def events(self, feed: str) -> int:
-        """Return how often Airflow has heard the doorbell of a feed that has no run yet."""
-        found = airflow.ask(self.config.api, "GET", f"/api/v2/assets/events?name_pattern={feed}-arrivals&limit=1000")
-        return len([event for event in found["asset_events"] if event["name"] == f"{feed}-arrivals"])
+    def state(self, feed: str, run_id: str) -> str:
+        return next(str(run["state"]) for run in self.runs(feed) if run["dag_run_id"] == run_id)
+
+    def begin(self, feed: str, **body: Any) -> str:
+        """Trigger a run as the form and the REST API do; return its id."""
+        path = f"/api/v2/dags/{feed}/dagRuns"
+        return str(airflow.ask(self.config.api, "POST", path, {"logical_date": None, "conf": {}, **body})["dag_run_id"])
+
+    def trigger(self, feed: str, **body: Any) -> str:
+        """Trigger a run, and wait until it has ended; return its state."""
+        run_id = self.begin(feed, **body)
+        wait(lambda: self.state(feed, run_id) in ("success", "failed"))
+        return self.state(feed, run_id)
+
+    def delete(self, feed: str, run_id: str) -> None:
+        airflow.ask(self.config.api, "DELETE", f"/api/v2/dags/{feed}/dagRuns/{quote(run_id)}")
+
+    def task(self, feed: str, run_id: str, name: str) -> dict[str, Any]:
+        return dict(airflow.ask(self.config.api, "GET", task_path(feed, run_id, name)))
+
+    def jobs(self, feed: str) -> list[dict[str, Any]]:
+        """Return a feed's jobs as ListJobs has them."""
+        request = {
+            "jobQueue": self.aws.settings["job_queue"],
+            "filters": [{"name": "JOB_NAME", "values": [f"{feed}-*"]}],
+        }
+        found = self.client("batch").list_jobs(**request)["jobSummaryList"]
+        return sorted(found, key=lambda job: job["jobName"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return dict(self.client("batch").describe_jobs(jobs=[job_id])["jobs"][0])
+
+    def at_work(self, feed: str, name: str) -> tuple[list[Row[FileRecord]], str, str]:
+        """Drop a file of a slow feed; once its job is at work and waited for, return its row, its run and its job."""
+        keys = self.drop(feed, name)
+        wait(lambda: self.are(keys, FileState.CLAIMED))
+        (item,) = self.items(keys)
+        wait(lambda: self.task(feed, item.run_id or "", "process_files")["state"] == "deferred")
+        job = wait_for(lambda: next((job for job in self.jobs(feed) if (item.claim or "") in job["jobName"]), None))
+        return keys, item.run_id or "", job["jobId"]
+
+    def events(self, feed: str, of: str = "arrivals") -> list[dict[str, Any]]:
+        """Return the events of one of a feed's assets: of its doorbell, or of its results."""
+        name = f"{feed}-{of}"
+        found = airflow.ask(self.config.api, "GET", f"/api/v2/assets/events?name_pattern={name}&limit=1000")
+        return [event for event in found["asset_events"] if event["name"] == name]
+
+    def messages(self, word: str) -> list[str]:
+        """Return the messages to people in which a word stands, such as a run's id."""
+        return [text for text in self.config.layout.messages.read_text("utf-8").split("--- ") if word in text]
 
     def pause(self, feed: str, *, paused: bool) -> None:
         airflow.ask(self.config.api, "PATCH", f"/api/v2/dags/{feed}", {"is_paused": paused})
@@ -221,14 +280,15 @@ def whole(
             yield found
         finally:
             down(config)
-        judged.judge(recording, aws.settings)
+        judged.judge(recording, aws.settings, found.prefixes)
 
 
 def _dags(folder: Path, feeds: Mapping[str, Mapping[str, Any]], file: str) -> Path:
     (folder / "feeds").mkdir(parents=True)
     shutil.copy(HERE / file, folder / "feeds.py")
-    shutil.copy(HERE / "unprotected.py", folder)
-    (folder / ".airflowignore").write_text("unprotected.py\n", encoding="utf-8")
+    for module in BESIDE:
+        shutil.copy(HERE / module, folder)
+    (folder / ".airflowignore").write_text("\n".join(BESIDE), encoding="utf-8")
     for name, said in feeds.items():
         feed = {"prefix": f"{name}/", **SELDOM, **said}
         (folder / "feeds" / f"{name}.yaml").write_text(yaml.safe_dump(feed), encoding="utf-8")

@@ -1,8 +1,10 @@
-"""Backfills, redoing and clearing on a real scheduler: each file once, and again only when somebody says so."""
+"""What people and mishaps do to runs on a real scheduler: each file once, and again only when somebody says so."""
 
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -14,12 +16,15 @@ from playwright.sync_api import Browser
 
 from aws import ROOT
 from browsing import ask, chromium, picture
-from filebatch.core.records import FileRecord, FileState
+from filebatch.core import clock, paths, run_moves
+from filebatch.core.records import FileRecord, FileState, RunRecord
 from filebatch.core.rows import Row
+from filebatch.intake import listing
 from filebatch.runs import jobs as jobs_of_runs
+from filebatch.runs.announcing import ANNOUNCING_TAKES
 from files_page import tab_of
-from local_system import airflow
-from scheduler.harness import DAILY, PATIENCE, TODAY, Whole, wait, whole
+from local_system import airflow, parts
+from scheduler.harness import DAILY, PATIENCE, TODAY, Whole, task_path, wait, whole
 
 pytestmark = pytest.mark.scheduler
 FEED = "days"
@@ -39,6 +44,8 @@ VIEWER = "eve"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">\n'\"&\N{PILE OF POO}\u202e"
 # A job of this feed is at work until the gate is there, a file: so that people can stop it before.
 SLOW, SLOWLY = "slow", 'while [ ! -e "$3" ]; do sleep 0.2; done; cp "$1" "$2/copy"'
+BEFORE, AFTER = "before", "after"  # a slow feed with a gate of its own that gets another name
+TOLD = "told"  # a feed whose first `notify` stands still once people have been told
 DAYS = [TODAY - timedelta(days=ago) for ago in (12, 11, 10)]
 
 
@@ -49,9 +56,19 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Whole]:
-    command = ["/bin/sh", "-c", SLOWLY, "slowly", "{input}", "{output}", str(gate)]
-    slow = {"processor": "command", "options": {"command": command}}
-    feeds = {FEED: DAILY, SLOW: slow, PAYMENTS: payments(gate.parent / "known"), WEATHER: {}}
+    notifier = {
+        "notifier": "stands_still.StandsStill",
+        "arguments": {"file": str(gate.parent / TOLD)},
+        "when": "always",
+    }
+    feeds = {
+        FEED: DAILY,
+        SLOW: slow(gate),
+        PAYMENTS: payments(gate.parent / "known"),
+        WEATHER: {},
+        BEFORE: slow(gate.parent / AFTER),
+        TOLD: {"notify": {"notifiers": [notifier]}},
+    }
     with whole(tmp_path_factory.mktemp("system"), feeds, users=f"{VIEWER}:VIEWER") as running:
         yield running
 
@@ -71,6 +88,12 @@ def files(system: Whole) -> list[Row[FileRecord]]:
         if FEED in rule["Name"]:
             events.disable_rule(Name=rule["Name"])
     return [key for day in DAYS for key in system.drop(FEED, "a", "b", day=day)]
+
+
+def slow(gate: Path) -> dict[str, Any]:
+    """Return a feed whose jobs are at work until a file is there."""
+    command = ["/bin/sh", "-c", SLOWLY, "slowly", "{input}", "{output}", str(gate)]
+    return {"processor": "command", "options": {"command": command}}
 
 
 def payments(known: Path) -> dict[str, Any]:
@@ -111,28 +134,22 @@ def generations(system: Whole, files: list[Row[FileRecord]]) -> set[int]:
     return {item.generation for item in items}
 
 
-def jobs(system: Whole) -> list[str]:
-    filters = [{"name": "JOB_NAME", "values": [f"{FEED}-*"]}]
-    listed = system.client("batch").list_jobs(jobQueue=system.aws.settings["job_queue"], filters=filters)
-    return sorted(job["jobName"] for job in listed["jobSummaryList"])
-
-
 def test_a_backfill_does_each_days_files_once(system: Whole, files: list[Row[FileRecord]]) -> None:
     runs = backfill(system)
 
     assert len(runs) == len(DAYS)
     assert generations(system, files) == {1}
-    assert len(jobs(system)) == len(DAYS)
+    assert len(system.jobs(FEED)) == len(DAYS)
     runs_of = {item.key.split("/")[1]: item.run_id for item in system.items(files)}
     assert len(set(runs_of.values())) == len(DAYS)
 
 
 def test_the_same_backfill_again_submits_nothing(system: Whole, files: list[Row[FileRecord]]) -> None:
-    before = jobs(system)
+    before = system.jobs(FEED)
 
     backfill(system)
 
-    assert jobs(system) == before
+    assert system.jobs(FEED) == before
     assert generations(system, files) == {1}
 
 
@@ -155,11 +172,11 @@ def test_a_backfill_that_reprocesses_does_each_day_again_as_a_new_generation(
 def test_clearing_process_files_of_a_settled_run_settles_again_and_submits_nothing(
     system: Whole, files: list[Row[FileRecord]]
 ) -> None:
-    before, run = jobs(system), system.items(files)[0].run_id
+    before, run = system.jobs(FEED), system.items(files)[0].run_id
 
     clear(system, run, "process_files")
 
-    assert jobs(system) == before
+    assert system.jobs(FEED) == before
     assert generations(system, files) == {2}
 
 
@@ -179,23 +196,10 @@ def clear(system: Whole, run_id: str, *tasks: str) -> None:
     """Clear tasks of a run, as a user does in the UI, and wait until it has ended again."""
     body = {"dry_run": False, "dag_run_id": run_id, "task_ids": list(tasks), "only_failed": False}
     airflow.ask(system.config.api, "POST", f"/api/v2/dags/{FEED}/clearTaskInstances", body)
-    wait(lambda: state(system, run_id) == "success")
-
-
-def state(system: Whole, run_id: str, feed: str = FEED) -> str:
-    return next(str(run["state"]) for run in system.runs(feed) if run["dag_run_id"] == run_id)
+    wait(lambda: system.state(FEED, run_id) == "success")
 
 
 ASKED, NEXT = TODAY - timedelta(days=5), TODAY - timedelta(days=4)
-
-
-def trigger(system: Whole, ended: str = "success", **body: Any) -> dict[str, Any]:
-    """Trigger a run as the form and the REST API do, and wait until it has ended."""
-    request = {"logical_date": None, "conf": {}, **body}
-    run = airflow.ask(system.config.api, "POST", f"/api/v2/dags/{FEED}/dagRuns", request)
-    wait(lambda: state(system, run["dag_run_id"]) in ("success", "failed"))
-    assert state(system, run["dag_run_id"]) == ended
-    return dict(run)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +212,7 @@ def test_a_trigger_with_a_past_date_does_the_files_of_the_day_that_begins_there(
 ) -> None:
     asked, following = two_days
 
-    trigger(system, logical_date=f"{ASKED}T00:00:00Z")
+    assert system.trigger(FEED, logical_date=f"{ASKED}T00:00:00Z") == "success"
 
     assert generations(system, asked) == {1}
     assert system.items(following) == []
@@ -217,7 +221,7 @@ def test_a_trigger_with_a_past_date_does_the_files_of_the_day_that_begins_there(
 def test_a_trigger_with_a_mistyped_param_fails_and_does_nothing(
     system: Whole, two_days: tuple[list[Row[FileRecord]], list[Row[FileRecord]]]
 ) -> None:
-    trigger(system, "failed", conf={"key": [f"{FEED}/{NEXT}/a.csv"]})
+    assert system.trigger(FEED, conf={"key": [f"{FEED}/{NEXT}/a.csv"]}) == "failed"
 
     assert system.items(two_days[1]) == []
 
@@ -227,8 +231,8 @@ def test_a_trigger_for_a_named_file_that_is_done_fails_unless_it_is_forced(
 ) -> None:
     conf = {"keys": [f"{FEED}/{NEXT}/a.csv"]}
 
-    trigger(system, conf=conf)
-    trigger(system, "failed", conf=conf)
+    assert system.trigger(FEED, conf=conf) == "success"
+    assert system.trigger(FEED, conf=conf) == "failed"
 
     assert generations(system, two_days[1]) == {1}
 
@@ -245,49 +249,115 @@ def test_a_backfill_with_force_does_done_days_again_and_leaves_out_those_that_ha
     assert (generations(system, two_days[0]), generations(system, two_days[1])) == ({1}, {2})
 
 
-def at_work(system: Whole, name: str) -> tuple[list[Row[FileRecord]], str, Mapping[str, Any]]:
-    """Drop a file of the slow feed; once its job is at work and waited for, return its row, its run and the job."""
-    keys = system.drop(SLOW, name)
-    wait(lambda: [item for item in system.items(keys) if item.state == FileState.CLAIMED])
-    run_id = system.items(keys)[0].run_id
-    wait(lambda: task_state(system, run_id) == "deferred")
-    token = system.items(keys)[0].claim
-    job = wait_for(lambda: next((job for job in slow_jobs(system) if token in job["jobName"]), None))
-    return keys, run_id, job
+def test_a_backfill_whose_runs_were_deleted_does_what_came_since_and_with_force_all_again_under_the_same_ids(
+    system: Whole, files: list[Row[FileRecord]]
+) -> None:
+    day, known = DAYS[1], files[2:4]
+    (run_id,) = {item.run_id for item in system.items(known)}
+    assert run_id
+    (before,) = generations(system, known)
+
+    system.delete(FEED, run_id)
+    came = system.drop(FEED, "c", day=day)
+    backfill(system, first=day, last=day)
+
+    assert (generations(system, known), generations(system, came)) == ({before}, {1})
+
+    system.delete(FEED, run_id)
+    backfill(system, conf={"force": True}, first=day, last=day)
+
+    assert (generations(system, known), generations(system, came)) == ({before + 1}, {2})
+    assert {item.run_id for item in system.items([*known, *came])} == {run_id}
 
 
-def wait_for(look: Callable[[], Any]) -> Any:
-    found = []
-    wait(lambda: found.append(look()) or found[-1])
-    return found[-1]
+def test_a_notify_that_is_killed_when_people_have_been_told_tells_once_more_and_its_event_comes(
+    system: Whole, gate: Path
+) -> None:
+    (row,) = system.drop(TOLD, "file")
+    wait((gate.parent / TOLD).exists)
+    (item,) = system.items([row])
+    run_id, claim = item.run_id or "", RunRecord.at(TOLD, item.claim or "")
+
+    os.kill(int((gate.parent / TOLD).read_text(encoding="utf-8")), signal.SIGKILL)
+
+    wait(lambda: tried(system, run_id) == ("up_for_retry", 2))  # who was killed may be telling people still
+    assert len(system.messages(run_id)) == 1
+    assert system.events(TOLD, "results") == []
+
+    given_up(system, claim)
+    wait(lambda: system.state(TOLD, run_id) == "success")
+    assert len(system.messages(run_id)) == 2
+    (event,) = system.events(TOLD, "results")
+    assert (event["extra"]["run_id"], event["extra"]["results"]) == (run_id, 1)
 
 
-def slow_jobs(system: Whole) -> list[dict[str, Any]]:
-    filters = [{"name": "JOB_NAME", "values": [f"{SLOW}-*"]}]
-    return system.client("batch").list_jobs(jobQueue=system.aws.settings["job_queue"], filters=filters)[
-        "jobSummaryList"
+def tried(system: Whole, run_id: str) -> tuple[str, int]:
+    """Return the state of a run's `notify`, and which try it is at."""
+    found = system.task(TOLD, run_id, "notify")
+    return found["state"], found["try_number"]
+
+
+def given_up(system: Whole, claim: Row[RunRecord]) -> None:
+    """Have it be so late that whoever began to announce a claim is taken for dead."""
+    record = system.ledger.get(claim)
+    assert record
+    now = clock.now()
+    system.ledger.move(run_moves.announcing(record, until=now, now=now + ANNOUNCING_TAKES))
+
+
+def test_a_feed_that_is_renamed_while_a_file_is_claimed_and_one_waits_has_both_under_its_new_name(
+    system: Whole, gate: Path
+) -> None:
+    claimed, _, job = system.at_work(BEFORE, "claimed")
+    (item,) = system.items(claimed)
+    parts.stop([system.part("dag-processor")])  # which takes a paused DAG's doorbell away when it next reads the file
+    system.pause(BEFORE, paused=True)
+    waits = system.drop(BEFORE, "waits")
+    wait(lambda: system.are(waits, FileState.ARRIVED))
+    system.client("batch").terminate_job(jobId=job, reason="the feed gets another name")
+    wait(lambda: system.job(job)["status"] == "FAILED")
+
+    rename(system)
+    past = clock.now() - timedelta(minutes=1)
+    system.ledger.move(run_moves.heartbeat(BEFORE, item.claim or "", timeout=timedelta(), now=past))
+    (gate.parent / AFTER).touch()
+
+    assert system.trigger(AFTER) == "success"
+    assert system.are(waits, FileState.SUCCEEDED)
+    system.begin(AFTER, conf={"keys": [item.key]})  # or the bell has it tried again, once its backoff is over
+    wait(lambda: system.are(claimed, FileState.SUCCEEDED))
+    both = system.items([*claimed, *waits])
+    assert [(each.feed, each.state, each.generation, each.attempts) for each in both] == [
+        (AFTER, FileState.SUCCEEDED, 1, 2),
+        (AFTER, FileState.SUCCEEDED, 1, 1),
     ]
+    results = system.aws.settings["buckets"]["results"]
+    found = [file.key for feed in (BEFORE, AFTER) for file in listing.versions(system.s3, results, f"results/{feed}/")]
+    committed = [key for key in found if key.endswith(paths.RESULT_FILE)]
+    assert sorted(f"s3://{results}/{key}" for key in committed) == sorted(each.result or "" for each in both)
+    assert system.audit().startswith("lost=0 doubled=0 untrue=0 stuck=0")
 
 
-def task(run_id: str) -> str:
-    return f"/api/v2/dags/{SLOW}/dagRuns/{quote(run_id)}/taskInstances/process_files"
-
-
-def task_state(system: Whole, run_id: str) -> str:
-    return str(airflow.ask(system.config.api, "GET", task(run_id))["state"])
+def rename(system: Whole) -> None:
+    """Give a feed's file its new name, and wait until Airflow listens to it."""
+    feeds = system.config.dags / "feeds"
+    (feeds / f"{BEFORE}.yaml").rename(feeds / f"{AFTER}.yaml")
+    system.prefixes[AFTER] = BEFORE
+    system.restart("dag-processor")
+    wait(lambda: AFTER in airflow.watched(system.config.api))
 
 
 def test_a_task_that_is_marked_failed_has_its_job_ended_and_its_file_tried_again(system: Whole) -> None:
     """From Airflow 3.3 on at once; before, as soon as another run of the feed looks at runs that are over."""
-    keys, run_id, job = at_work(system, "stopped")
+    keys, run_id, job = system.at_work(SLOW, "stopped")
 
-    airflow.ask(system.config.api, "PATCH", task(run_id), {"new_state": "failed"})
-    wait(lambda: state(system, run_id, SLOW) == "failed")
-    trigger_slow(system)
+    airflow.ask(system.config.api, "PATCH", task_path(SLOW, run_id, "process_files"), {"new_state": "failed"})
+    wait(lambda: system.state(SLOW, run_id) == "failed")
+    system.begin(SLOW)
 
-    wait(lambda: described(system, job)["status"] == "FAILED")
-    assert described(system, job)["statusReason"] in (jobs_of_runs.TASK_ENDED, jobs_of_runs.RUN_OVER)
-    trigger_slow(system)
+    wait(lambda: system.job(job)["status"] == "FAILED")
+    assert system.job(job)["statusReason"] in (jobs_of_runs.TASK_ENDED, jobs_of_runs.RUN_OVER)
+    system.begin(SLOW)
     wait(lambda: system.are(keys, FileState.FAILED))
     (item,) = system.items(keys)
     assert (item.reason.code, item.attempts) == ("terminated", 1)
@@ -295,29 +365,21 @@ def test_a_task_that_is_marked_failed_has_its_job_ended_and_its_file_tried_again
 
 
 def test_a_task_that_is_cleared_and_a_dag_that_is_paused_leave_the_job_at_work(system: Whole, gate: Path) -> None:
-    keys, run_id, job = at_work(system, "cleared")
+    keys, run_id, job = system.at_work(SLOW, "cleared")
     body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["process_files"], "only_failed": False}
     airflow.ask(system.config.api, "POST", f"/api/v2/dags/{SLOW}/clearTaskInstances", body)
-    wait(lambda: task_state(system, run_id) == "deferred")
+    wait(lambda: system.task(SLOW, run_id, "process_files")["state"] == "deferred")
     system.pause(SLOW, paused=True)
     gate.touch()
 
     wait(lambda: system.are(keys, FileState.SUCCEEDED))
 
-    assert state(system, run_id, SLOW) == "running"
+    assert system.state(SLOW, run_id) == "running"
     system.pause(SLOW, paused=False)
-    wait(lambda: state(system, run_id, SLOW) == "success")
-    assert described(system, job)["status"] == "SUCCEEDED"
+    wait(lambda: system.state(SLOW, run_id) == "success")
+    assert system.job(job)["status"] == "SUCCEEDED"
     (item,) = system.items(keys)
     assert (item.attempts, item.run_id) == (1, run_id)
-
-
-def described(system: Whole, job: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(system.client("batch").describe_jobs(jobs=[job["jobId"]])["jobs"][0])
-
-
-def trigger_slow(system: Whole) -> None:
-    airflow.ask(system.config.api, "POST", f"/api/v2/dags/{SLOW}/dagRuns", {"logical_date": None, "conf": {}})
 
 
 @pytest.mark.browser
@@ -326,7 +388,7 @@ def test_a_failed_file_is_found_in_the_browser_read_retried_and_seen_to_succeed(
 ) -> None:
     rows = system.drop(PAYMENTS, "partner-x", "partner-y", "partner-z")
     key = key_of(rows[0])
-    airflow.ask(system.config.api, "POST", f"/api/v2/dags/{PAYMENTS}/dagRuns", {"logical_date": None, "conf": {}})
+    system.begin(PAYMENTS)
     wait(lambda: sorted(item.state for item in system.items(rows)) == ["FAILED", "INVALID", "SUCCEEDED"])
     shown = browser.new_page(viewport={"width": 1200, "height": 700})
     shown.goto(system.config.api.login)

@@ -94,7 +94,7 @@ def unpause(api: Api, dag_id: str) -> None:
 
 
 def ask(api: Api, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    """Send a request to the REST API and return its answer.
+    """Send a request to the REST API and return its answer, None where that is empty.
 
     Raises:
         httpx.HTTPError: nobody answers, or the request is refused (HTTPStatusError).
@@ -103,7 +103,8 @@ def ask(api: Api, method: str, path: str, body: Mapping[str, Any] | None = None)
     with httpx.Client(base_url=api.url, timeout=TIMEOUT, trust_env=False) as client:
         known = client.post("/auth/token", json={"username": USER, "password": api.password}).raise_for_status().json()
         headers = {"Authorization": f"Bearer {known['access_token']}"}
-        return client.request(method, path, json=body, headers=headers).raise_for_status().json()
+        answer = client.request(method, path, json=body, headers=headers).raise_for_status()
+        return answer.json() if answer.content else None
 
 
 def _is_healthy(part: str, found: Mapping[str, str | None], since: float) -> bool:
