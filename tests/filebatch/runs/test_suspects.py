@@ -1,6 +1,6 @@
 """Whom a container's end is counted for: what it was at, and none of the files that only shared it."""
 
-from contextlib import contextmanager
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -53,32 +53,30 @@ def test_of_many_files_the_first_fails_when_their_container_dies_and_the_others_
 
 
 @pytest.mark.parametrize("write", range(5))
-def test_a_settling_that_is_interrupted_counts_no_attempt_for_a_file_that_was_not_begun(place, write):
+def test_a_settling_that_is_interrupted_counts_no_attempt_for_a_file_that_was_not_begun(place, monkeypatch, write):
     """Whoever settles next finds some of them moved, and must not take the first that is left for the one at work."""
     held = Held(place, 4)
     held.fence()
-    with interrupted(held.ctx.ledger.client, write), pytest.raises(ConnectionError):
-        settling.settle(held.ctx, held.record, ended(exitCode=139))
+    dynamodb = held.ctx.ledger.client
+    with monkeypatch.context() as patched:
+        patched.setattr(dynamodb, "update_item", failing_from(dynamodb.update_item, write))
+        with pytest.raises(ConnectionError):
+            settling.settle(held.ctx, held.record, ended(exitCode=139))
     settling.settle(held.ctx, held.record, ended(exitCode=139))
     assert held.now_in() == [FileState.FAILED] + [FileState.ARRIVED] * 3
     assert all(waits_uncounted(held, number) for number in (1, 2, 3))
 
 
-@contextmanager
-def interrupted(dynamodb, write):
-    """Have all writes fail from this one on, counted from 0."""
-    seen = []
+def failing_from(call, number):
+    """Return a call that fails from this time on, counted from 0."""
+    seen = itertools.count()
 
-    def refuse(**_):
-        seen.append(1)
-        if len(seen) > write:
+    def made(**request):
+        if next(seen) >= number:
             raise ConnectionError("DynamoDB is out of reach")
+        return call(**request)
 
-    dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", refuse)
-    try:
-        yield
-    finally:
-        dynamodb.meta.events.unregister("before-call.dynamodb.UpdateItem", refuse)
+    return made
 
 
 def test_what_waits_again_as_a_suspect_gets_a_container_of_its_own_and_is_none_once_it_is_done(place):
