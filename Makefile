@@ -144,6 +144,12 @@ bench-start: setup  ## CPU from a container's start to its first request, beside
 bench-worker: setup  ## a file's cost beside the engine's alone; makes the table in docs/benchmarks.md
 	@.venv-worker/bin/python bench/worker.py --json bench/worker.json --write docs/benchmarks.md $(ARGS)
 
+bench-worker-memory: setup  ## memory that 5 GB of CSV take in a job of 2,048 MiB; makes the table in docs/benchmarks.md
+	@.venv-worker/bin/python bench/worker.py --only csv --megabytes 5000 --memory 2048 --runs 2 --table bench-worker-memory --json bench/worker-memory.json --write docs/benchmarks.md $(ARGS)
+
+bench-transfer: setup  ## a big CSV from bucket to result on the local AWS, beside aws s3 cp, COPY and aws s3 cp; makes the table in docs/benchmarks.md
+	@$(RUN) bench/transfer.py --json bench/transfer.json --write docs/benchmarks.md $(ARGS)
+
 bench-plan: setup  ## how long Terraform plans 2 and 100 feeds
 	@$(RUN) bench/plan.py $(ARGS)
 

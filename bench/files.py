@@ -135,8 +135,8 @@ def measured(here: Bench, stock: int, sizes: Sequence[int]) -> Iterator[Cost]:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
-    """Start a local AWS that has the stock pipeline's job beside the feeds, and an AIRFLOW_HOME of its own."""
+def bench(dags: Path = ROOT / "dags") -> Iterator[Bench]:
+    """Start a local AWS that has the stock pipeline's job beside the feeds of `dags`, and its own AIRFLOW_HOME."""
     layout = Layout.here()
     worker = of_repository(layout)[WORKER_IMAGE]
     with tempfile.TemporaryDirectory(prefix="filebatch-bench-") as name:
@@ -146,10 +146,10 @@ def bench() -> Iterator[Bench]:
         shutil.copy(layout.airflow_home(Path(sys.prefix)) / "pristine.db", home / "airflow.db")
         images = {WORKER_IMAGE: ImageEnv(worker.path, worker.env)}
         options = ("--record", str(recording))
-        with local_aws(images=images, feeds_dir=ROOT / "dags" / "feeds", options=options) as aws:
+        with local_aws(images=images, feeds_dir=dags / "feeds", options=options) as aws:
             stock = _stock(aws)
             shell = environment(layout, aws.endpoint, aws.settings, aws.key)
-            own = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags")}
+            own = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
             yield Bench(aws, recording, {**os.environ, **shell, **own, **stock})
 
 

@@ -23,9 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
+from big_file import make_csv, make_lines
 
 ROOT = Path(__file__).parents[1]
-MARKS = ("<!-- bench-worker -->", "<!-- /bench-worker -->")
 SIDES = ("ours", "engine")
 SMALL_ROWS = 50
 POLL_SECONDS = 0.02
@@ -39,13 +39,6 @@ TYPES = {
     "active": ("boolean", "BOOLEAN"),
     "note": ("string", "VARCHAR"),
 }
-# Where types are found, a column of two decimals is a float to both.
-ROWS = """SELECT 1000000 + i AS id, 'Name ' || (hash(i) % 5000) || ', Inc' AS name,
-  (hash(i + 1) % 1000000) / 1000 AS price, CAST((hash(i + 2) % 10000000) / 100 AS DECIMAL(12,2)) AS amount,
-  DATE '2015-01-01' + CAST(hash(i + 3) % 4000 AS INTEGER) AS day,
-  TIMESTAMP '2020-01-01' + to_seconds(CAST(hash(i + 4) % 100000000 AS BIGINT)) AS at, hash(i + 5) % 2 = 0 AS active,
-  CASE WHEN hash(i + 6) % 10 = 0 THEN NULL ELSE 'order ' || hash(i + 7) || ' says "ok"' END AS note
-FROM range({rows}) t(i)"""
 
 
 @dataclass(frozen=True)
@@ -74,25 +67,28 @@ def main() -> int:
     if given.side:
         _do(given.side, Work(**json.loads(given.work)))
         return 0
+    if given.memory:
+        os.environ["FILEBATCH_MEMORY_MIB"] = str(given.memory)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=given.folder) as folder:
-        works = [*(_big(Path(folder), given.megabytes) if given.only != "small" else ())]
-        works += [_small(Path(folder), given.files)] if given.only != "big" else []
+        works = list(_works(Path(folder), given))
         found = [(work, _measure(work, given.runs, Path(folder))) for work in works]
     report = _report(found, given)
     given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     table = _table(report)
     print(table)
     if given.write:
-        _into_document(given.write, table)
+        _into_document(given.write, given.table, table)
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--megabytes", type=int, default=300, help="size of the big CSV")
-    parser.add_argument("--files", type=int, default=300, help="number of small files")
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of the big CSV")
+    parser.add_argument("--files", type=int, default=500, help="number of small files")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=("big", "small"), help="big files alone, or small ones")
+    parser.add_argument("--only", choices=("big", "small", "csv"), help="big files alone, small ones, or one big CSV")
+    parser.add_argument("--memory", type=int, help="MiB of the job that ours believes to be in")
+    parser.add_argument("--table", default="bench-worker", help="the part of the document that gets the table")
     parser.add_argument("--folder", type=Path, help="where the files are made")
     parser.add_argument("--json", type=Path, default=Path("bench-worker.json"))
     parser.add_argument("--write", type=Path, help="the document that gets the table")
@@ -101,11 +97,24 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _works(folder: Path, given: argparse.Namespace) -> Iterator[Work]:
+    if given.only == "csv":
+        plain = folder / "big.csv"
+        make_csv(plain, given.megabytes * 10**6)
+        yield Work("CSV, types found", (str(plain),), {}, "read_csv({path})", plain.stat().st_size)
+        return
+    if given.only != "small":
+        yield from _big(folder, given.megabytes)
+    if given.only != "big":
+        yield _small(folder, given.files)
+
+
 def _big(folder: Path, megabytes: int) -> Iterator[Work]:
     declared = {"columns": {name: ours for name, (ours, _) in TYPES.items()}}
     types = ", ".join(f"'{name}': '{sql}'" for name, (_, sql) in TYPES.items())
     plain, packed, lines = folder / "big.csv", folder / "big.csv.gz", folder / "big.ndjson"
-    _make(plain, lines, megabytes * 10**6)
+    make_csv(plain, megabytes * 10**6)
+    make_lines(lines, megabytes * 10**6)
     with plain.open("rb") as source, gzip.open(packed, "wb", compresslevel=6) as target:
         shutil.copyfileobj(source, target, 2**20)
     csv = Work("CSV, types found", (str(plain),), {}, "read_csv({path})", plain.stat().st_size)
@@ -119,13 +128,6 @@ def _small(folder: Path, count: int) -> Work:
     paths = tuple(_make_small(folder / f"small-{at}.csv", at) for at in range(count))
     size = sum(Path(path).stat().st_size for path in paths)
     return Work(f"{count} small files", paths, {}, "read_csv({path})", size)
-
-
-def _make(plain: Path, lines: Path, size: int) -> None:
-    rows = size // 125
-    with duckdb.connect() as connection:
-        connection.execute(f"COPY ({ROWS.format(rows=rows)}) TO '{plain}' (HEADER)")
-        connection.execute(f"COPY ({ROWS.format(rows=rows // 2)}) TO '{lines}' (FORMAT json)")
 
 
 def _make_small(path: Path, seed: int) -> str:
@@ -226,12 +228,18 @@ def _report(found: list[tuple[Work, dict[str, Cost]]], given: argparse.Namespace
         | {"ratio_cpu": round(costs["ours"].cpu / costs["engine"].cpu, 2)}
         for work, costs in found
     ]
-    return {"engine": duckdb.__version__, "cpus": len(os.sched_getaffinity(0)), "runs": given.runs, "works": works}
+    return (
+        {"engine": duckdb.__version__, "cpus": len(os.sched_getaffinity(0)), "runs": given.runs}
+        | ({"memory": given.memory} if given.memory else {})
+        | {"works": works}
+    )
 
 
 def _table(report: dict[str, object]) -> str:
+    bounds = f" Ours in a job of {report['memory']} MiB, the engine alone unbounded." if "memory" in report else ""
+    measured = f"{report['cpus']} CPUs, best of {report['runs']}; seconds of wall time (CPU)."
     lines = [
-        f"DuckDB {report['engine']}, {report['cpus']} CPUs, best of {report['runs']}; seconds of wall time (CPU).",
+        f"DuckDB {report['engine']}, {measured}{bounds}",
         "",
         "| work | ours | engine alone | ratio of wall (CPU) | peak memory, MiB: ours, engine |",
         "|---|---|---|---|---|",
@@ -246,11 +254,11 @@ def _table(report: dict[str, object]) -> str:
     return "\n".join(lines)
 
 
-def _into_document(path: Path, table: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    before, _, rest = text.partition(MARKS[0])
-    _, _, behind = rest.partition(MARKS[1])
-    path.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{behind}", encoding="utf-8")
+def _into_document(path: Path, name: str, table: str) -> None:
+    first, last = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = path.read_text(encoding="utf-8").partition(first)
+    _, _, behind = rest.partition(last)
+    path.write_text(f"{before}{first}\n{table}\n{last}{behind}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -254,6 +254,11 @@ class TestLongLines:
         assert (error.code, error.where["expected"]) == ("line-too-long", 3_000_000)
 
 
+@pytest.mark.parametrize("content", ['a"\r ', 'a"\rb\r '])
+def test_a_header_in_which_quotes_hide_the_line_end_is_the_files_fault(refuse, content):
+    assert refuse(content, "t").code == "bad-quoting"
+
+
 def test_10000_columns_pass(run):
     width = 10_000
     header = ",".join(f"c{at}" for at in range(width))

@@ -28,14 +28,20 @@ def write(path, rows, newline, quoting):
 
 
 @settings(max_examples=300, deadline=None)
-@given(TABLE, st.sampled_from(["\n", "\r\n"]), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.integers(1, 7))
-def test_records_are_counted_as_python_counts_them(tmp_path_factory, rows, newline, quoting, piece):
+@given(
+    TABLE,
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.integers(1, 7),
+    st.booleans(),
+)
+def test_records_are_counted_as_python_counts_them(tmp_path_factory, rows, newline, quoting, piece, careful):
     path = tmp_path_factory.mktemp("layout") / "t.csv"
     assume(quoting == csv.QUOTE_ALL or "\r" not in "".join(map("".join, rows)))  # which Python leaves unquoted
     write(path, rows, newline, quoting)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "chunks", lambda path, skip=0: text.chunks(path, piece, skip=skip))
-        found = layout.scan(path, '"')
+        found = layout.scan(path, '"', careful=careful)
     assert found.records == len(rows)
     assert found.line_ends == {newline}
     assert found.ends_with_newline

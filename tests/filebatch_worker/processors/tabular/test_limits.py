@@ -1,5 +1,6 @@
 """What a stranger's file can't reach: the network, other files, the machine's memory."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from filebatch_worker.processor import InvalidFile
 from filebatch_worker.processors.tabular import engine as engines
-from filebatch_worker.processors.tabular import json_file
+from filebatch_worker.processors.tabular import json_file, measure, write
 from filebatch_worker.processors.tabular.judge import Verdict
 from filebatch_worker.processors.tabular.options import TabularOptions
 
@@ -80,6 +81,12 @@ def test_what_does_not_fit_in_memory_is_no_fault_of_the_file(run, monkeypatch):
     monkeypatch.setattr(engines, "memory_limit_mib", lambda: 20)
     with pytest.raises(MemoryError):
         run("a,b\n1," + "x" * 30_000_000 + "\n")
+
+
+def test_a_long_line_takes_less_than_seven_times_its_size(run, monkeypatch):
+    monkeypatch.setattr(engines, "memory_limit_mib", lambda: 100)
+    result = run("a,b\n1," + "x" * 15_000_000 + "\n2,y\n")
+    assert result.profile["columns"][1]["min"] == "x" * 100
 
 
 def test_a_first_row_is_not_taken_apart_in_memory_whatever_its_size(refuse):
@@ -177,3 +184,41 @@ def test_many_columns_whose_numbers_are_compared_with_the_file_are_read_with_lit
     monkeypatch.setattr(json_file, "_read", lambda *_: pytest.fail("it takes more than one pass"))
     row = ", ".join(f'"column {at}": {value}' for at in range(200))
     assert run(f"{{{row}}}\n" * 60, "t.ndjson").processed.rows == 60
+
+
+def test_thousands_of_keys_are_read_with_little_memory(run, monkeypatch):
+    """Each step of each column takes memory for 2,048 rows: all columns at once took more than twice as much."""
+    monkeypatch.setattr(engines, "memory_limit_mib", lambda: 400)
+    row = json.dumps({f"key_{at}": at if at % 3 else "text" for at in range(4_000)})
+    assert run(f"{row}\n" * 10, "t.ndjson").processed.rows == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "t.csv",
+            ["a,b,c,d,e", *(f"{at},x{at},{at}.5,2026-01-{at:02},{at % 2}" for at in range(1, 29)), "1,x,oops,,1"],
+        ),
+        (
+            "t.ndjson",
+            [
+                *(json.dumps({"a": at, "b": f"x{at}", "c": at / 2, "d": [at], "e": None}) for at in range(28)),
+                '{"c": "oops"}',
+            ],
+        ),
+    ],
+)
+def test_a_table_of_many_columns_is_written_in_parts_as_it_is_as_a_whole(run, monkeypatch, name, lines):
+    options = {"columns": {"c": "float"}, "extra_columns": "keep", "max_bad_rows": 1}
+    whole = run("\n".join(lines), name, **options)
+    monkeypatch.setattr(measure, "VALUES_AT_ONCE", 2)
+    monkeypatch.setattr(write, "VALUES_AT_ONCE", 2)
+    parts = run("\n".join(lines), name, **options)
+    assert (parts.rows, parts.columns, parts.profile, parts.rejects) == (
+        whole.rows,
+        whole.columns,
+        whole.profile,
+        whole.rejects,
+    )
+    assert (len(parts.rows), len(parts.rejects)) == (28, 1)

@@ -26,6 +26,7 @@ from filebatch_worker.processors.tabular.measure import (
     typed,
 )
 from filebatch_worker.processors.tabular.options import TabularOptions
+from filebatch_worker.processors.tabular.table import Written
 from filebatch_worker.processors.tabular.write import copy
 
 MAX_GUESSES = 200  # checks of a query: planning one takes milliseconds
@@ -40,8 +41,8 @@ def write_at_once(
     size: int,
     rows: int,
     path: Path,
-) -> Measured | None:
-    """Write the table of about `size` bytes and at most `rows` rows to `path`, and return what its columns are.
+) -> tuple[Measured, Written] | None:
+    """Write the table of about `size` bytes and at most `rows` rows to `path`; return what its columns are, and it.
 
     `kinds` are the classes that occur in the columns whose types are to be found, where they are known.
 
@@ -61,7 +62,8 @@ def write_at_once(
         checked = [column for column in final if column is not None]
         if len(checked) < len(final) or sum(_STOP in column.value for column in checked) > MAX_GUESSES:
             return None
-        return Measured(copy(_with_casts(table, checked), checked, "true", size, rows, path), tuple(checked), ())
+        written = copy(_with_casts(table, checked), checked, "true", size, rows, path)
+        return Measured(written.rows, tuple(checked), ()), written
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):
         return None
 

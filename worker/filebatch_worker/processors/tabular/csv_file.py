@@ -18,7 +18,7 @@ from filebatch_worker.processors.tabular.layout import scan
 from filebatch_worker.processors.tabular.measure import SAMPLE_ROWS, Measured, Relation, measure
 from filebatch_worker.processors.tabular.naming import column_names
 from filebatch_worker.processors.tabular.options import TabularOptions
-from filebatch_worker.processors.tabular.table import BadRow, Table, refusal
+from filebatch_worker.processors.tabular.table import BadRow, Table, Written, refusal
 from filebatch_worker.processors.tabular.text import TextFile, longest_line
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def read_csv(
     file = open_csv(text.path, text.path.parent, options, tabs=tabs)
     file = replace(file, fill=options.short_rows == "fill")
     reader = _Reader(connection, file, _columns(file, options), options)
-    at_once = reader.write(target)
-    reading = at_once or _read(reader.with_exact_layout())
+    reading = reader.write(target) or _read(reader.with_exact_layout())
     _check_count(file.told_rows, reading.measured.rows + len(reading.bad))
     return Table(
         relation=reading.relation,
@@ -53,7 +52,7 @@ def read_csv(
         size=file.path.stat().st_size,
         facts={"format": "csv", **text.facts, "dialect": _described(file.dialect)},
         bad_rows=reading.bad,
-        written=at_once is not None,
+        written=reading.written,
         locate=lambda rows: locate(file, rows),
     )
 
@@ -102,6 +101,7 @@ class _Reading:
     relation: str
     measured: Measured
     bad: tuple[BadRow, ...] = ()
+    written: Written | None = None
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,12 @@ class _Reader:
         table = self._table(LINE_BYTES[0], parallel=parallel, skip_bad=False)
         size, rows = self.file.path.stat().st_size, self.file.expected_rows
         kinds = kinds_of(self.file, self.columns, rows, self.options) if rows <= SAMPLE_ROWS else None
-        measured = write_at_once(table, self.columns, self.options, kinds, size, rows, target)
-        if measured is None:
+        at_once = write_at_once(table, self.columns, self.options, kinds, size, rows, target)
+        if at_once is None:
             return None
+        measured, written = at_once
         right = measured.rows == rows or measured.rows == self.with_exact_layout().file.expected_rows
-        return _Reading(table.sql, measured) if right else None
+        return _Reading(table.sql, measured, written=written) if right else None
 
     def with_exact_layout(self) -> _Reader:
         """Return the reader with a layout in which no empty line counts as a record."""

@@ -90,8 +90,7 @@ def _records(file: CsvFile) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """Yield the line of the original at which each record after the header starts, and the record or its error."""
     with file.path.open(encoding="utf-8", newline="\n") as lines:
         reader = file.dialect.reader(lines, strict=True)
-        if file.has_header_line:
-            next(reader, None)
+        is_header = file.has_header_line
         while True:
             line = reader.line_num + 1 + file.lines_before
             try:
@@ -100,9 +99,11 @@ def _records(file: CsvFile) -> Iterator[tuple[int, list[str] | csv.Error]]:
                 return
             except csv.Error as error:
                 yield line, error
+                is_header = False
                 continue
-            if record or file.width == 1:
+            if not is_header and (record or file.width == 1):
                 yield line, record
+            is_header = False
 
 
 def _fault(file: CsvFile, line: int, record: list[str] | csv.Error) -> BadRow | None:

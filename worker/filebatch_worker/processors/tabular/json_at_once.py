@@ -42,6 +42,7 @@ from filebatch_worker.processors.tabular.measure import (
     typed,
 )
 from filebatch_worker.processors.tabular.options import TabularOptions
+from filebatch_worker.processors.tabular.table import Written
 from filebatch_worker.processors.tabular.text import chunks
 from filebatch_worker.processors.tabular.write import copy
 
@@ -74,16 +75,15 @@ class _Field:
 
 
 @dataclass(frozen=True)
-class Written:
+class AtOnce:
     """A table that was written: what its columns are, and the relation that it came from."""
 
     measured: Measured
     relation: str
+    written: Written
 
 
-def write_at_once(
-    connection: DuckDBPyConnection, file: JsonFile, options: TabularOptions, path: Path
-) -> Written | None:
+def write_at_once(connection: DuckDBPyConnection, file: JsonFile, options: TabularOptions, path: Path) -> AtOnce | None:
     """Write the table to `path`, or return None where it takes a closer look; what stands at `path` then is nothing."""
     import duckdb
 
@@ -250,15 +250,15 @@ def _fits(connection: DuckDBPyConnection, fields: Sequence[_Field]) -> str:
     )
 
 
-def _written(values: Relation, fields: Sequence[_Field], fits: str, file: JsonFile, path: Path) -> Written:
+def _written(values: Relation, fields: Sequence[_Field], fits: str, file: JsonFile, path: Path) -> AtOnce:
     objects = f"(SELECT CASE WHEN {fits} THEN json ELSE {_STOP} END AS json FROM {values.sql})"  # noqa: S608
     types = {field.key: field.read_as for field in fields}
     # Once for all fields, as the engine keeps what each makes of 2,048 objects.
     dense = f"CASE WHEN regexp_matches(json, '\\s') THEN translate(json, {_BLANKS}, '') ELSE json END AS dense"
     table = replace(values, sql=f"(SELECT *, {dense} FROM {rows_of(objects, list(types), types)})")  # noqa: S608
     columns = tuple(field.typed for field in fields)
-    rows = copy(table, columns, "true", file.path.stat().st_size, _most_rows(values, file), path)
-    return Written(Measured(rows, columns, ()), table.sql)
+    written = copy(table, columns, "true", file.path.stat().st_size, _most_rows(values, file), path)
+    return AtOnce(Measured(written.rows, columns, ()), table.sql, written)
 
 
 def _most_rows(values: Relation, file: JsonFile) -> int:

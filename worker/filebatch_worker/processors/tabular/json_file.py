@@ -45,16 +45,16 @@ def read_json(
     """
     file = JsonFile(text.path, form)
     is_whole = form != "json" or _is_closed(text.path)
-    written = write_at_once(connection, file, options, target) if is_whole else None
-    if written is None:
+    at_once = write_at_once(connection, file, options, target) if is_whole else None
+    if at_once is None:
         return _read(connection, text, options, form)
     return Table(
-        relation=written.relation,
+        relation=at_once.relation,
         parameters=(str(file.path),),
-        measured=written.measured,
+        measured=at_once.measured,
         size=file.path.stat().st_size,
         facts=_facts(file, text),
-        written=True,
+        written=at_once.written,
     )
 
 
@@ -83,9 +83,11 @@ def _read(connection: DuckDBPyConnection, text: TextFile, options: TabularOption
             measured = measure(file.rows(connection, keys), tuple(columns_of(keys, options, marks)), options)
             if measured.rows != before:
                 raise RuntimeError(f"marking numbers made {measured.rows} rows of {before}; this is a fault of tabular")
+    relation = file.rows(connection, keys)
     return Table(
-        relation=file.rows(connection, keys).sql,
-        parameters=(str(file.path),),
+        relation=relation.sql,
+        parameters=relation.parameters,
+        sql_of=relation.sql_of,
         measured=measured,
         size=file.path.stat().st_size,
         facts=_facts(file, text),
@@ -105,11 +107,12 @@ def _keys(connection: DuckDBPyConnection, file: JsonFile) -> list[str]:
 
 def _prints_fractions(connection: DuckDBPyConnection, file: JsonFile, keys: Sequence[str], measured: Measured) -> bool:
     """Whether what is stored as text holds numbers, be it within objects and arrays, that the engine may print."""
-    texts = [column.column.json or "" for column in measured.columns if column.type.sql == "VARCHAR"]
+    texts = [column.column for column in measured.columns if column.type.sql == "VARCHAR"]
     rows = file.rows(connection, keys)
     return any(
         rows.all(
-            f"SELECT 1 FROM (SELECT unnest([{', '.join(batch)}]) AS v FROM {rows.sql}) "  # noqa: S608
+            f"SELECT 1 FROM (SELECT unnest([{', '.join(column.json or '' for column in batch)}]) AS v "  # noqa: S608
+            f"FROM {rows.only(batch).sql}) "
             f"WHERE v[1] <> '\"' AND regexp_matches(v, {literal(PRINTED_FRACTION)}) LIMIT 1"
         )
         for batch in batches(texts)

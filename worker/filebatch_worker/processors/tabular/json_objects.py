@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +42,11 @@ class JsonFile:
     def rows(self, connection: DuckDBPyConnection, keys: Sequence[str]) -> Relation:
         """Return the table of the objects of the file."""
         objects = f"(SELECT json FROM {self.values()} WHERE json_type(json) = 'OBJECT')"  # noqa: S608 - no text of the file
-        return Relation(connection, rows_of(objects, keys), (str(self.path),))
+
+        def sql_of(columns: Sequence[Column]) -> str:
+            return rows_of(objects, keys, only={column.source_name for column in columns})
+
+        return Relation(connection, rows_of(objects, keys), (str(self.path),), sql_of)
 
 
 def keys_of(values: Relation) -> list[str]:
@@ -79,20 +83,25 @@ def _refuse_repeated(connection: DuckDBPyConnection) -> None:
         raise invalid("duplicate-key", f"object {row} holds a key twice", repr(key), row=row, column=key)
 
 
-def rows_of(objects: str, keys: Sequence[str], types: Mapping[str, str] | None = None) -> str:
+def rows_of(
+    objects: str, keys: Sequence[str], types: Mapping[str, str] | None = None, only: Collection[str] | None = None
+) -> str:
     """Return SQL for one row for each of SQL `objects`, with a column f0, f1 … for the value of each key.
 
-    The columns are JSON, or what `types` say of their keys; `json` is the text of the whole object.
+    The columns are JSON, or what `types` say of their keys; `json` is the text of the whole object. Those of other keys
+    than `only` are left out: a struct has all of its fields, whoever asks for them.
 
     Each is a column of its own before anything else is done with it: whatever the engine does to one field of a struct
     under a condition, it does to all of its fields.
     """
-    fields = set(distinct(keys))
-    structure = {key: (types or {}).get(key, "JSON") for key in distinct(keys)}
+    fields = [key for key in distinct(keys) if only is None or key in only]
+    structure = {key: (types or {}).get(key, "JSON") for key in fields}
     described = literal(json.dumps(structure, ensure_ascii=False))
     transformed = f"json_transform(json, {described})" if fields else "NULL"
     columns = "".join(
-        f", {f'fields.{identifier(key)}' if key in fields else _extract(key)} AS f{at}" for at, key in enumerate(keys)
+        f", {f'fields.{identifier(key)}' if key in structure else _extract(key)} AS f{at}"
+        for at, key in enumerate(keys)
+        if only is None or key in only
     )
     return f"(SELECT json{columns} FROM (SELECT json, {transformed} AS fields FROM {objects}))"  # noqa: S608
 

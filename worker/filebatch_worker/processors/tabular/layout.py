@@ -50,13 +50,14 @@ def scan(path: Path, quote: str, *, careful: bool = True) -> Layout:
     Looking for empty lines takes longer than all else. Unless `careful`, some are counted as records: a number of rows
     that fits is right all the same, as such a line is none to the engine.
     """
-    newlines = crlf = carriage = empty = 0
-    raw = {"\n": 0, "\r\n": 0, "\r": 0}
+    mark = quote.encode()
+    start, newlines = (0, 0) if careful else _plain_start(path, mark)
+    crlf = carriage = empty = 0
+    raw = {"\n": newlines, "\r\n": 0, "\r": 0}
     quoted_line_ends = False
     last = b"\n"  # the byte before, as of the skeleton: an empty first line counts as empty
     inside = False
-    mark = quote.encode()
-    for chunk in _whole_lines(path):
+    for chunk in _whole_lines(path, start):
         end, count = (b"", 0) if inside or (careful and _holds_empty_line(last, chunk)) else _plain_lines(chunk, mark)
         if count:
             raw[end.decode()] += count
@@ -83,6 +84,26 @@ def scan(path: Path, quote: str, *, careful: bool = True) -> Layout:
         ends_within_quotes=inside,
         ends_with_newline=last == b"\n",
     )
+
+
+def _plain_start(path: Path, quote: bytes) -> tuple[int, int]:
+    """Return how many bytes and lines at the file's start are plain (see `_plain_lines`) and end with a newline alone.
+
+    That is all of most files, told with few copies: a line that goes on in the next chunk is but its quotes.
+    """
+    size = start = lines = 0
+    held = b""
+    for chunk in chunks(path):
+        kept = held + (chunk.translate(None, _OTHERS[quote]) if quote else b"\n" * chunk.count(b"\n"))
+        end = kept.rfind(b"\n") + 1
+        plain = kept[:end].replace(quote * 2, b"") if quote else kept[:end]
+        if b"\r" in chunk or (quote and quote in plain):
+            break
+        held = kept[end:]
+        lines += len(plain)
+        start = size + chunk.rfind(b"\n") + 1 if plain else start
+        size += len(chunk)
+    return start, lines
 
 
 def _plain_lines(chunk: bytes, quote: bytes) -> tuple[bytes, int]:
@@ -170,10 +191,10 @@ def _write(out: BinaryIO, content: mmap.mmap, start: int, end: int) -> None:
     out.writelines(content[at : min(at + PIECE, end)] for at in range(start, end, PIECE))
 
 
-def _whole_lines(path: Path) -> Iterator[bytes]:
-    """Yield the file in pieces that end with a newline if they hold any, and never before one."""
+def _whole_lines(path: Path, start: int) -> Iterator[bytes]:
+    """Yield the file from byte `start` on in pieces that end with a newline if they hold any, and never before one."""
     held = b""
-    for chunk in chunks(path):
+    for chunk in chunks(path, skip=start):
         piece = held + chunk
         end = piece.rfind(b"\n", len(held)) + 1 or len(piece) - piece.endswith(b"\r")
         held = piece[end:]

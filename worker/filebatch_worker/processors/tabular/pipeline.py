@@ -116,19 +116,19 @@ def _write(
     workdir: Path,
     told: Mapping[str, str],
 ) -> Processed:
-    written = unpacked.path.with_name(DATA)
-    rows = write_parquet(connection, table, verdict, written)
+    path = unpacked.path.with_name(DATA)
+    written = write_parquet(connection, table, verdict, path)
     facts = {**table.facts, "compression": unpacked.compression, "bad_rows": len(verdict.bad)}
-    described = profile(connection, written, rows, table.measured.columns, {**told, **facts})
+    described = profile(connection, path, written, table.measured.columns, {**told, **facts})
     outputs = [
-        Output(DATA, Path(shutil.move(written, workdir / DATA)), rows),
+        Output(DATA, Path(shutil.move(path, workdir / DATA)), written.rows),
         Output("profile.json", _write_json(workdir / "profile.json", described)),
     ]
     if verdict.bad:
         rejects = [row.to_json() for row in verdict.bad]
         outputs.append(Output("rejects.json", _write_json(workdir / "rejects.json", rejects), len(rejects)))
-    notes = {**facts, "columns": len(table.measured.columns), "rows_written": rows}
-    return Processed(tuple(outputs), rows=rows + len(verdict.bad), notes=notes)
+    notes = {**facts, "columns": len(table.measured.columns), "rows_written": written.rows}
+    return Processed(tuple(outputs), rows=written.rows + len(verdict.bad), notes=notes)
 
 
 def _write_json(path: Path, content: object) -> Path:

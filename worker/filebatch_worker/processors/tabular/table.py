@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from filebatch_worker.processor import InvalidFile
+from filebatch_worker.processors.tabular.column import Column
 from filebatch_worker.processors.tabular.faults import invalid
 from filebatch_worker.processors.tabular.measure import Measured
 
@@ -34,11 +35,24 @@ class BadRow:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A table as it was written: its number of rows, and by a column's quoted name what the engine tells of it.
+
+    That is texts: `null_count`, `num_values`; `min` and `max` as the engine prints them, which are the column's own
+    only where `min_is_exact` and `max_is_exact` say so; `has_nan`.
+    """
+
+    rows: int
+    told: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
 class Table:
     """A file as a relation: `relation` is what stands after FROM, with `parameters` for its placeholders.
 
-    `bad_rows` were left out by the reader (the first of them, where there are many). `written` is
-    whether it is already where it shall be. `locate` finds the lines of rows of the relation.
+    `bad_rows` were left out by the reader (the first of them, where there are many). `written` is what
+    was written already, where it shall be. `locate` finds the lines of rows of the relation.
+    `sql_of` is that of Relation.
     """
 
     relation: str
@@ -47,8 +61,9 @@ class Table:
     size: int  # bytes, plain
     facts: Mapping[str, Any]
     bad_rows: tuple[BadRow, ...] = ()
-    written: bool = False
+    written: Written | None = None
     locate: Callable[[Sequence[int]], Mapping[int, int]] = lambda _rows: {}
+    sql_of: Callable[[Sequence[Column]], str] | None = None
 
 
 def refusal(first: BadRow, count: int, allowed: int) -> InvalidFile:
