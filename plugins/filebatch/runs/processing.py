@@ -151,8 +151,9 @@ def complaint(ctx: FeedContext, record: RunRecord, settled: Settled) -> str:
 
     It fails by the feed's rule, and where nothing of what it had claimed became anything: then it did nothing.
     """
-    if record.files and not settled.counts:
-        return f"none of {record.files} files was done: another run took this one for dead, and they wait again"
+    if not settled.counts:
+        files = f"{record.files} files" if record.files else "the files that it was to claim"
+        return f"none of {files} was done: another run took this one for dead, and they wait again"
     number, states = failing(ctx.feed.fail_run_on, settled.counts)
     if not number:
         return ""

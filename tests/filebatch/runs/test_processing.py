@@ -228,6 +228,15 @@ def test_a_run_of_which_another_gave_back_all_files_has_done_nothing_and_says_so
     )
 
 
+def test_a_run_that_was_taken_for_dead_before_it_claimed_has_done_nothing_and_says_so(place):
+    """Its claim_files stood still, and went on after another run had settled its claim: nothing is in it."""
+    held = Held(place, 1)
+    settled = settling.Settled({}, ())
+    assert processing.complaint(held.ctx, replace(held.record, files=0), settled).startswith(
+        "none of the files that it was to claim was done: another run took this one for dead"
+    )
+
+
 def test_a_task_that_begins_again_says_what_its_files_were_though_they_are_anothers_by_now(place):
     """Airflow may begin a task again that has failed, and a person have its files tried again before that."""
     held = failed(place)
