@@ -55,12 +55,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Found:
-    """What idle feeds add to one triggerer, to each of two, and what as many stock triggers add to one."""
+    """What idle feeds add to one triggerer, to each of two, and what as many stock triggers add to one, if measured."""
 
     feeds: int
     one: Cost
     two: Sequence[Cost]
-    stock: Cost
+    stock: Cost | None
 
 
 def measure(triggerers: Sequence[parts.Part], seconds: float) -> list[Cost]:
@@ -127,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return 0 where the targets are met, else 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feeds", type=int, default=500)
+    parser.add_argument("--no-stock", action="store_true", help="leave out the stock triggers: they take a core")
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--write", type=Path, help="the document that gets the table")
     parser.add_argument("--seconds", type=float, default=320.0, help="long enough for each health report to be sent")
@@ -136,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state, dags = Path(folder) / "state", _dags(Path(folder), feeds)
         config = Config(Layout.here(state), Path(sys.executable), free_port(), free_port(), dags)
         try:
-            found = compare(LocalSystem(config, feeds), options.seconds)
+            found = compare(LocalSystem(config, feeds), options.seconds, stock=not options.no_stock)
         finally:
             down(config)
     print(table := "\n".join(lines(found)))
@@ -154,14 +155,15 @@ def lines(found: Found) -> Iterator[str]:
     yield "| what idle feeds add | feeds | % of a core | MB |"
     yield "|---|---|---|---|"
     rows = [("to one triggerer", found.one), *(("to one of two", each) for each in found.two)]
-    for what, cost in [*rows, ("as many stock SQS triggers, to one triggerer", found.stock)]:
+    rows += [("as many stock SQS triggers, to one triggerer", found.stock)] if found.stock else []
+    for what, cost in rows:
         yield f"| {what} | {found.feeds} | {cost.share:.1f} | {cost.memory:.0f} |"
     yield ""
     yield f"Targets for one: {CPU_TARGET:.0f} % of a core and {MEMORY_TARGET:.0f} MB."
 
 
-def compare(system: LocalSystem, seconds: float) -> Found:
-    """Return what idle feeds add to each triggerer, and what as many stock triggers do."""
+def compare(system: LocalSystem, seconds: float, *, stock: bool) -> Found:
+    """Return what idle feeds add to each triggerer, and what as many stock triggers do where that is wanted."""
     system.unpause_only()
     (idle,) = measure(system.triggerers(1), min(seconds, 60.0))
     _say(f"a triggerer without doorbells: {idle}")
@@ -171,9 +173,12 @@ def compare(system: LocalSystem, seconds: float) -> Found:
         for count in (1, 2)
         for cost in _told(f"with {len(system.feeds)} idle feeds", measure(system.triggerers(count), seconds))
     ]
+    return Found(len(system.feeds), added[0], added[1:], _stock(system, seconds) - idle if stock else None)
+
+
+def _stock(system: LocalSystem, seconds: float) -> Cost:
     system.unpause_only(*system.stock)
-    stock = _told("with stock triggers", measure(system.triggerers(1), min(seconds, 60.0)))[0] - idle
-    return Found(len(system.feeds), added[0], added[1:], stock)
+    return _told("with stock triggers", measure(system.triggerers(1), min(seconds, 60.0)))[0]
 
 
 def _told(what: str, costs: Sequence[Cost]) -> Sequence[Cost]:
