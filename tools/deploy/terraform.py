@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -195,15 +196,29 @@ def _finished(command: Sequence[str], env: Mapping[str, str], pipe: int | None) 
     It has a session of its own, so that a Ctrl-C reaches it through here alone. Killed it would forget what it made.
     https://developer.hashicorp.com/terraform/cli/commands/taint
     """
-    with subprocess.Popen(
-        command, env=dict(env), stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    ) as process:
+    process, interrupted = _started(command, env, pipe)
+    with process:
         try:
+            if interrupted:
+                raise KeyboardInterrupt
             stdout, stderr = process.communicate()
         except KeyboardInterrupt:
             _ended(process, at_once=pipe is not None)
             raise
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def _started(command: Sequence[str], env: Mapping[str, str], pipe: int | None) -> tuple[subprocess.Popen[str], bool]:
+    """Start Terraform, and tell whether Ctrl-C was pressed meanwhile: it would be left to itself by that."""
+    pressed: list[int] = []
+    is_told = threading.current_thread() is threading.main_thread()  # Python tells no other of it
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number)) if is_told else None
+    try:
+        process = subprocess.Popen(command, env=dict(env), stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    finally:
+        if is_told:
+            signal.signal(signal.SIGINT, before)
+    return process, bool(pressed)
 
 
 def _ended(process: subprocess.Popen[str], *, at_once: bool) -> None:

@@ -87,8 +87,12 @@ def wanted_of(place: Place, *, state: str | None, code: str, since: datetime | N
 
 def whole_key(place: Place, given: str) -> str:
     """Return a key as S3 has it from what people paste: an s3:// URL of the bucket, spaces around."""
+    return exact_key(place, given.strip())
+
+
+def exact_key(place: Place, given: str) -> str:
+    """Return a key, or that of an s3:// URL of the bucket, with the spaces around it: they may be the key's own."""
     bucket = f"s3://{place.settings.new_files}/"
-    key = given.strip()
-    if key.startswith("s3://") and not key.startswith(bucket):
-        raise click.UsageError(f"expected a key, or a URL that begins with {bucket}; found {key!r}")
-    return key.removeprefix(bucket)
+    if given.startswith("s3://") and not given.startswith(bucket):
+        raise click.UsageError(f"expected a key, or a URL that begins with {bucket}; found {given!r}")
+    return given.removeprefix(bucket)

@@ -168,6 +168,8 @@ def _act(place: Place, verb: verbs.Verb, *, feed: str, dry_run: bool, reason: st
     if not reason.strip():
         raise click.UsageError("--reason: expected a sentence, found nothing")
     ctx, wanted = place.ctx(place.feed(feed)), wanted_of(place, **filters)
+    if verb.force and not (wanted.key or wanted.state or wanted.code or wanted.since):
+        raise click.UsageError("expected --key, --code or --since: everything isn't done again")
     with show.busy("looking which files are meant"):
         found = acting.meant(ctx, verb, wanted)
     if not found.files:

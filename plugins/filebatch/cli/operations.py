@@ -9,7 +9,7 @@ import click
 from botocore.exceptions import ClientError
 
 from filebatch.cli import show
-from filebatch.cli.command_line import NOTHING_FOUND, whole_key, with_common
+from filebatch.cli.command_line import NOTHING_FOUND, exact_key, whole_key, with_common
 from filebatch.cli.place import Place
 from filebatch.core import aws_errors
 from filebatch.core.errors import ConfigurationError
@@ -96,7 +96,7 @@ def forget(place: Place, key: str, *, reason: str, dry_run: bool, json_: bool) -
     """Erase all that is kept of the content of KEY: versions, results, profile, quarantine. It can't be undone."""
     if not reason.strip():
         raise click.UsageError("--reason: expected a sentence, found nothing")
-    wanted = whole_key(place, key)
+    wanted = exact_key(place, key)  # what is erased is gone: nothing is guessed
     ctx = place.ctx(_feed_of(place, wanted))
     found = forgetting.look(ctx, wanted)
     if not found.versions and not any(found.objects.values()):

@@ -70,8 +70,8 @@ def page(ctx: FeedContext, wanted: Wanted, *, size: int = PAGE, after: str | Non
         size: how many files at most.
         after: where the page before ended; None for the first page.
     """
-    if not after and wanted.key.startswith(ctx.feed.prefix) and (found := exactly(ctx, wanted)):
-        return Files(found[:size], None)
+    if not after and wanted.key.startswith(ctx.feed.prefix) and (known := versions(ctx, wanted.key)):
+        return Files([as_listed(file) for file in known if wanted.takes(file)][:size], None)
     left = [_before(span, after) for span in _spans(wanted) if not after or span.low < after]
     if not left:
         return Files((), None)
@@ -87,12 +87,6 @@ def pages(ctx: FeedContext, wanted: Wanted, *, size: int = PAGE, after: str | No
         if found.more is None:
             return
         after = found.more
-
-
-def exactly(ctx: FeedContext, wanted: Wanted) -> list[ListedFile]:
-    """Return the wanted versions of the file whose whole key is given, the newest first; 1 request."""
-    found = versions(ctx, wanted.key)
-    return [as_listed(file) for file in found if wanted.takes(file)]
 
 
 def versions(ctx: FeedContext, key: str) -> list[FileRecord]:

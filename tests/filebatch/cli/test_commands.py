@@ -149,7 +149,11 @@ def test_why_of_a_file_that_a_closed_claim_holds(shell):
     ("outcome", "state", "expected"),
     [
         (FileState.SUCCEEDED, "SUCCEEDED", "Its result: s3://r/_result.json"),
-        (FileState.INVALID, "INVALID", "Quarantine, in the results bucket: quarantine/orders/"),
+        (
+            FileState.INVALID,
+            "INVALID",
+            "with its values in _reason.json: quarantine/orders/",
+        ),
     ],
 )
 def test_why_of_a_file_that_is_done(shell, outcome, state, expected):
@@ -315,7 +319,21 @@ def test_a_request_names_its_filters_and_not_each_file(shell):
     assert by_hand(shell, "retry", "orders", "--code", "timeout", "--since", "2026-01-02") == [
         {"state": "FAILED", "code": "timeout", "since": "2026-01-02T00:00:00.000Z", "reason": "wrong rates"}
     ]
-    assert by_hand(shell, "redo", "orders") == [{"state": "FAILED", "force": True, "reason": "wrong rates"}]
+    assert by_hand(shell, "redo", "orders", "--code", "bug") == [
+        {"state": "FAILED", "code": "bug", "force": True, "reason": "wrong rates"}
+    ]
+
+
+@pytest.mark.parametrize("filters", [(), ("--key", " "), ("--code", "")])
+def test_everything_is_not_done_again_where_a_filter_is_forgotten_or_empty(shell, filters):
+    shell.fail(shell.put())
+    assert shell.run("redo", "orders", "--reason", "x", *filters).exit_code == 2
+
+
+def test_a_whole_key_names_its_file_alone_whatever_other_keys_contain_it(shell):
+    shell.put("orders/2026-01-02/part-1")
+    shell.fail(shell.put("orders/2026-01-02/part-10"))
+    assert shell.run("retry", "orders", "--reason", "x", "--key", "orders/2026-01-02/part-1").exit_code == 3
 
 
 def test_a_request_by_part_of_the_key_names_the_keys_as_many_as_a_run_is_told(shell, monkeypatch):

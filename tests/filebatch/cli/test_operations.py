@@ -237,3 +237,9 @@ def test_audit_and_index_speak_json_too(shell):
 
 def test_every_command_of_this_module_is_there():
     assert {each.name for each in operations.COMMANDS} == {"logs", "redrive", "forget", "feed"}
+
+
+def test_a_space_at_the_end_of_a_key_that_is_to_be_forgotten_is_the_keys_own(shell):
+    key = shell.put()
+    assert shell.run("forget", f"{key} ", "--reason", "x", "--dry-run").exit_code == 3
+    assert shell.run("forget", key, "--reason", "x", "--dry-run").exit_code == 0
