@@ -177,6 +177,12 @@ def test_forgetting_wants_a_reason_and_says_where_there_is_nothing(shell):
     assert shell.run("forget", "elsewhere/a.csv", "--reason", "x").exit_code == 1
 
 
+def test_a_space_at_the_end_of_a_key_that_is_to_be_forgotten_is_the_keys_own(shell):
+    shell.fail(shell.put())
+    assert shell.run("forget", f"{KEY} ", "--reason", "x", "--dry-run").exit_code == 3
+    assert shell.run("forget", KEY, "--reason", "x", "--dry-run").exit_code == 0
+
+
 # A feed file before it is deployed.
 
 
@@ -237,9 +243,3 @@ def test_audit_and_index_speak_json_too(shell):
 
 def test_every_command_of_this_module_is_there():
     assert {each.name for each in operations.COMMANDS} == {"logs", "redrive", "forget", "feed"}
-
-
-def test_a_space_at_the_end_of_a_key_that_is_to_be_forgotten_is_the_keys_own(shell):
-    key = shell.put()
-    assert shell.run("forget", f"{key} ", "--reason", "x", "--dry-run").exit_code == 3
-    assert shell.run("forget", key, "--reason", "x", "--dry-run").exit_code == 0
